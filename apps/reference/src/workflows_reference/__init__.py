@@ -1,0 +1,3 @@
+"""Reference application: every package wired with dishka, configured from the environment."""
+
+from __future__ import annotations
