@@ -1,0 +1,60 @@
+# Every target is one or two lines of `uv run`; CI calls the same targets.
+.DEFAULT_GOAL := help
+.PHONY: help setup fmt lint types imports deps test test-embedded test-wheels check docs build changelog clean
+
+RUN := uv run --all-packages --all-groups
+
+help: ## Show this list
+	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
+
+setup: ## Install everything into .venv, and the git hooks
+	uv sync --all-packages --all-groups
+	$(RUN) pre-commit install
+
+fmt: ## Format, and mend what can be mended
+	$(RUN) ruff check --fix
+	$(RUN) ruff format
+
+lint: ## Rules, format, spelling, workflow security
+	$(RUN) ruff check
+	$(RUN) ruff format --check
+	$(RUN) codespell
+	$(RUN) zizmor --offline --quiet .github
+
+types: ## mypy --strict over packages, apps and tests
+	$(RUN) mypy
+
+imports: ## The import rule: apps -> adapters -> core
+	$(RUN) lint-imports
+
+deps: ## Every import is declared, every declaration is used
+	@for package in packages/* apps/*; do \
+		echo "$$package"; $(RUN) deptry $$package/src --config $$package/pyproject.toml || exit 1; \
+	done
+
+test: ## All tests, with real servers
+	$(RUN) pytest
+
+test-embedded: ## All tests, with the servers that come as wheels
+	WORKFLOWS_TEST_SOURCE=embedded $(RUN) pytest
+
+test-wheels: build ## All tests, against the built wheels in a clean environment
+	uv export --quiet --locked --all-packages --all-groups --no-emit-workspace --output-file dist/requirements.txt
+	uv venv --quiet --clear .venv-wheels
+	uv pip install --quiet --python .venv-wheels --requirements dist/requirements.txt dist/*.whl
+	.venv-wheels/bin/pytest
+
+check: lint types imports test ## What must pass before a pull request
+
+docs: ## Build the documentation; a warning is an error
+	$(RUN) sphinx-build -W -n --keep-going -b html docs docs/_build/html
+
+build: ## Build the wheel of every package and app into dist/
+	rm -rf dist
+	uv build --quiet --all-packages --wheel --out-dir dist
+
+changelog: ## Preview the release notes from docs/changelog.d
+	$(RUN) towncrier build --draft --version unreleased
+
+clean: ## Remove what the tools left behind
+	rm -rf dist docs/_build .venv-wheels .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
