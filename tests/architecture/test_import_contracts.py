@@ -63,7 +63,7 @@ VIOLATIONS = [
     Violation("core-no-framework", "workflows_core.adapters", "sqlalchemy", "from {} import text"),
     Violation("dishka-at-the-edge", "workflows_litestar", "dishka", "from {} import Provider"),
     Violation("sqlalchemy-in-its-adapter", "workflows_litestar", "sqlalchemy", "from {}.orm import Session"),
-    Violation("sqlalchemy-in-its-adapter", "workflows_testing", "asyncpg"),
+    Violation("sqlalchemy-in-its-adapter", "workflows_testing", "alembic"),
 ]
 
 
