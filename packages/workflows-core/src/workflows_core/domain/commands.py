@@ -1,0 +1,221 @@
+"""What can be asked of the kernel. A command carries all that the decision needs from outside: results, ids, times."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+
+from workflows_core.domain.actor import Actor
+from workflows_core.domain.state import ErrorInfo
+from workflows_core.domain.types import Outcome
+
+__all__ = [
+    "Assignment",
+    "Cancel",
+    "Command",
+    "CompleteStep",
+    "CompleteTask",
+    "EnterStep",
+    "FailStep",
+    "FireTimer",
+    "GatherItems",
+    "Place",
+    "Prepared",
+    "ReassignTask",
+    "ReceiveWebhook",
+    "RouteStep",
+    "Start",
+    "Writes",
+]
+
+
+class Place(msgspec.Struct, frozen=True):
+    """Where a step execution is: the address that a worker's command carries."""
+
+    scope: int
+    token: int
+    execution: int
+
+
+class Writes(msgspec.Struct, frozen=True):
+    """Changes of data, already encoded.
+
+    Attributes:
+        changed: New value by key.
+        deleted: Keys that were removed.
+        added: (key, value) pairs for the declared reducers, in order.
+    """
+
+    changed: dict[str, bytes] = {}
+    deleted: tuple[str, ...] = ()
+    added: tuple[tuple[str, bytes], ...] = ()
+
+
+NO_WRITES = Writes()
+
+
+class _Routing(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker found out about the ways out.
+
+    Attributes:
+        conditions: Truth of the computed edges, by edge index; None when nobody has evaluated them.
+        route: Successors that the result named; None when it named none.
+    """
+
+    conditions: dict[int, bool] | None = None
+    route: tuple[str, ...] | None = None
+
+
+class Start(msgspec.Struct, frozen=True, kw_only=True):
+    """Start a new instance."""
+
+    instance_id: UUID
+    data: dict[str, bytes]
+    actor: Actor
+    now: datetime
+    metadata: bytes | None = None
+
+
+class CompleteStep(_Routing, frozen=True):
+    """The code of a step has returned (or its guard said no)."""
+
+    place: Place
+    now: datetime
+    started_at: datetime | None = None
+    writes: Writes = NO_WRITES
+    result: bytes | None = None
+    outcome: Outcome = Outcome.SUCCESS
+    attempts: int = 1
+
+
+class FailStep(_Routing, frozen=True):
+    """The code of a step has failed for good."""
+
+    place: Place
+    now: datetime
+    error: ErrorInfo
+    started_at: datetime | None = None
+    outcome: Outcome = Outcome.FAILURE
+    attempts: int = 1
+
+
+class EnterStep(msgspec.Struct, frozen=True, kw_only=True):
+    """Enter a step whose entry had to wait for the data of its item."""
+
+    place: Place
+    now: datetime
+
+
+class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+    """What the hooks of a human step said; None leaves it to the definition."""
+
+    title: str | None = None
+    description: str | None = None
+    assignee: str | None = None
+    candidate_users: tuple[str, ...] | None = None
+    candidate_groups: tuple[str, ...] | None = None
+    due_at: datetime | None = None
+    reminder_at: datetime | None = None
+
+
+class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+    """What a step's code said before its entry; one of the last four, as its kind wants.
+
+    Attributes:
+        place: The step execution.
+        now: Time of the decision.
+        assignment: For human steps.
+        delay_s: For timers: seconds from now.
+        until: For timers: the moment.
+        branch: For conditional groups: the branch key.
+        items: For ``ForEach``: the encoded items.
+    """
+
+    place: Place
+    now: datetime
+    assignment: Assignment | None = None
+    delay_s: float | None = None
+    until: datetime | None = None
+    branch: str | None = None
+    items: tuple[bytes, ...] | None = None
+
+
+class RouteStep(_Routing, frozen=True):
+    """A worker has evaluated the ways out of a step that is finished."""
+
+    place: Place
+    now: datetime
+
+
+class FireTimer(_Routing, frozen=True):
+    """The moment of a timer has come."""
+
+    place: Place
+    now: datetime
+
+
+class GatherItems(_Routing, frozen=True):
+    """All items of a ``ForEach`` have finished; here are their results, in order."""
+
+    place: Place
+    now: datetime
+    results: tuple[bytes, ...]
+
+
+class CompleteTask(_Routing, frozen=True):
+    """A person has completed a task; permission and form were checked."""
+
+    place: Place
+    now: datetime
+    task_id: UUID
+    actor: Actor
+    form: dict[str, bytes]
+    form_document: bytes
+    comment: str | None = None
+
+
+class ReassignTask(msgspec.Struct, frozen=True, kw_only=True):
+    """Give a task to somebody else; permission was checked."""
+
+    place: Place
+    task_id: UUID
+    actor: Actor
+    assignee_id: str
+    previous_assignee_id: str | None = None
+    reason: str | None = None
+
+
+class ReceiveWebhook(_Routing, frozen=True):
+    """A call arrived at the signed address of (scope, step, visit)."""
+
+    scope: int
+    step: str
+    visit: int
+    payload: bytes
+    now: datetime
+
+
+class Cancel(msgspec.Struct, frozen=True, kw_only=True):
+    """Cancel the whole instance."""
+
+    actor: Actor
+    now: datetime
+    reason: str = ""
+
+
+Command = (
+    Start
+    | CompleteStep
+    | FailStep
+    | EnterStep
+    | Prepared
+    | RouteStep
+    | FireTimer
+    | GatherItems
+    | CompleteTask
+    | ReassignTask
+    | ReceiveWebhook
+    | Cancel
+)

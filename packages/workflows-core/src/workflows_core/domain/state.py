@@ -1,0 +1,201 @@
+"""The state of one instance as the kernel sees it: tokens in scopes.
+
+Values are immutable by convention: the kernel copies what it changes, so a store may keep and share them.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+import msgspec
+
+from workflows_core.domain.types import Outcome, StepStatus, WorkflowStatus
+
+__all__ = ["ROOT", "TOMBSTONE", "ErrorInfo", "InstanceState", "Items", "LastExecution", "Scope", "Token"]
+
+ROOT: Final = 0
+"""Id of the outermost scope."""
+
+TOMBSTONE: Final = b""
+"""Stands in an inner scope's data for a key of an outer scope that was deleted inside."""
+
+
+class ErrorInfo(msgspec.Struct, frozen=True, array_like=True):
+    """Why a step or an instance failed.
+
+    Attributes:
+        type: Name of the exception's class.
+        message: Its text.
+        step: Step that failed; empty when the instance failed as a whole.
+        traceback: Formatted traceback, shortened from its start; None when there was none.
+        notes: Further errors on the way, for instance of ``on_failure``.
+    """
+
+    type: str
+    message: str
+    step: str = ""
+    traceback: str | None = None
+    notes: tuple[str, ...] = ()
+
+
+class Items(msgspec.Struct, frozen=True, array_like=True):
+    """Counters of a running ``ForEach``; its items live in scopes ``first`` … ``first + total - 1``.
+
+    Attributes:
+        first: Scope id of item 0.
+        total: Number of items.
+        started: Items that were activated, in order.
+        done: Items that have finished.
+        busy: Active items that do not merely wait.
+    """
+
+    first: int
+    total: int
+    started: int = 0
+    done: int = 0
+    busy: int = 0
+
+
+class Token(msgspec.Struct, frozen=True, array_like=True):
+    """One active place in the graph.
+
+    Attributes:
+        id: Unique in the instance; also the number of the token's work item.
+        node: Step at which it is.
+        status: ``PENDING`` waits at a join, ``SCHEDULED`` has a work item for a worker, ``WAITING`` waits for something else.
+        execution: Number of the step execution; 0 while it waits at a join.
+        via: Index of the edge over which it came; -1 for none.
+        since: When the step was entered.
+        child: Scope that the step opened; 0 for none.
+        items: Counters, if the step is a ``ForEach`` whose items are known.
+        outcome: Set while a worker is still to choose the way out.
+        visit: How many times this scope has entered the step, this time included.
+        actor: Who completed the step's task, while a worker is still to run the step's handler.
+    """
+
+    id: int
+    node: str
+    status: StepStatus
+    execution: int = 0
+    via: int = -1
+    since: datetime | None = None
+    child: int = 0
+    items: Items | None = None
+    outcome: Outcome | None = None
+    visit: int = 0
+    actor: str | None = None
+
+
+class Scope(msgspec.Struct, frozen=True, array_like=True):
+    """The inside of a group, of one ``ForEach`` item, or (id 0) of the instance.
+
+    Attributes:
+        id: Unique in the instance.
+        node: Name of the group; empty for the instance.
+        parent: Id of the enclosing scope.
+        token: Id of the group's token in the enclosing scope.
+        tokens: Active tokens by id.
+        data: Encoded values by key that this scope holds itself; None for an item whose data were not read.
+        visits: How often each step was entered.
+        results: Encoded results of inner steps, kept while the group runs.
+        index: Place of the item, -1 outside ``ForEach``.
+        home: Id of the item scope, or 0, with which this scope is stored.
+    """
+
+    id: int
+    node: str = ""
+    parent: int = ROOT
+    token: int = 0
+    tokens: dict[int, Token] = {}
+    data: dict[str, bytes] | None = {}
+    visits: dict[str, int] = {}
+    results: dict[str, bytes] = {}
+    index: int = -1
+    home: int = ROOT
+
+
+class LastExecution(msgspec.Struct, frozen=True, array_like=True):
+    """How the last finished execution of a step ended.
+
+    Attributes:
+        number: Number of the execution.
+        status: Its final status.
+        visit: How many times its scope had entered the step by then.
+        started_at: When the step was entered.
+        completed_at: When the decision was made that ended it.
+    """
+
+    number: int
+    status: StepStatus
+    visit: int
+    started_at: datetime | None
+    completed_at: datetime | None
+
+
+class InstanceState(msgspec.Struct, frozen=True):
+    """Everything that a decision about an instance may depend on.
+
+    Attributes:
+        id: Identity of the instance.
+        tenant: Its tenant; the empty string is "no tenant".
+        workflow: Name of the workflow.
+        version: Its version.
+        graph_hash: Identity of the graph that runs.
+        revision: Number of the last transition; the first is 1.
+        status: Derived by the kernel.
+        counter: Last number given to a token, an execution or a scope.
+        scopes: Scopes by id. Scope 0 is always there; scopes of ``ForEach`` items may be missing, see `ItemsNotLoadedError`.
+        created_by: Actor who started it.
+        started_at: When it was started.
+        metadata: Encoded immutable metadata.
+        error: Why it failed.
+        buffered: Payloads of webhook calls that came before their step, by ``scope/step/visit``.
+        last: The last finished execution by step; bounded by the graph, unlike the history.
+    """
+
+    id: UUID
+    tenant: str
+    workflow: str
+    version: str
+    graph_hash: str
+    revision: int = 0
+    status: WorkflowStatus = WorkflowStatus.PENDING
+    counter: int = 0
+    scopes: dict[int, Scope] = msgspec.field(default_factory=lambda: {ROOT: Scope(ROOT)})
+    created_by: str | None = None
+    started_at: datetime | None = None
+    metadata: bytes | None = None
+    error: ErrorInfo | None = None
+    buffered: dict[str, bytes] = {}
+    last: dict[str, LastExecution] = {}
+
+    @property
+    def data(self) -> dict[str, bytes]:
+        """Encoded values of the instance by key."""
+        return self.scopes[ROOT].data or {}
+
+    def view(self, scope_id: int) -> dict[str, bytes]:
+        """Encoded values as seen from a scope: its own before those of the scopes around it."""
+        if scope_id == ROOT:
+            return self.data
+        chain: list[dict[str, bytes]] = []
+        current = scope_id
+        while True:
+            scope = self.scopes[current]
+            if scope.data:
+                chain.append(scope.data)
+            if current == ROOT:
+                break
+            current = scope.parent
+        merged: dict[str, bytes] = {}
+        for layer in reversed(chain):
+            merged.update(layer)
+        return {key: raw for key, raw in merged.items() if raw != TOMBSTONE}
+
+    def find(self, scope_id: int, token_id: int, execution: int) -> Token | None:
+        """The token of a step execution, if that execution is still active."""
+        scope = self.scopes.get(scope_id)
+        token = scope.tokens.get(token_id) if scope is not None else None
+        return token if token is not None and token.execution == execution else None

@@ -1,0 +1,128 @@
+"""Errors raised by workflows.
+
+    WorkflowsError
+    ├── DefinitionError                     the program is wrong
+    │   ├── InvalidDefinitionError              a definition has problems; lists all of them
+    │   ├── ExpressionError                     a condition does not parse or uses what is not allowed
+    │   ├── DefinitionNotFoundError             no workflow of that name or version (alias WorkflowNotFoundError)
+    │   └── DefinitionConflictError             the same name and version registered twice with different content
+    ├── ValidationError                     the request is wrong
+    │   ├── InputValidationError                initial data do not satisfy the schema of the workflow
+    │   ├── FormValidationError                 form data do not satisfy the form of the task
+    │   └── InvalidCursorError                  a page cursor was not made by this query
+    ├── PayloadError                        a value cannot be stored
+    │   └── PayloadTooLargeError                the data of an instance grew past the limit
+    ├── NotFoundError                       there is no such thing (for this tenant)
+    │   ├── InstanceNotFoundError
+    │   ├── TaskNotFoundError
+    │   └── WebhookNotFoundError                the address was not signed by us, or its instance is gone
+    ├── StateError                          the request does not fit the state of the thing
+    │   ├── InstanceFinishedError
+    │   ├── TaskAlreadyCompletedError
+    │   ├── TaskNotOpenError
+    │   ├── AmbiguousTaskError
+    │   ├── WebhookAlreadyUsedError
+    │   ├── IdempotencyConflictError            the key was used before with other input
+    │   ├── StaleExecutionError                 the step execution is no longer active
+    │   └── ItemsNotLoadedError                 the decision needs item scopes that were not read
+    ├── PermissionDeniedError               the actor may not do this
+    ├── StepExecutionError                  a step failed
+    │   ├── ConditionError                      a condition could not be evaluated
+    │   ├── ReducerError                        a reducer could not take a value
+    │   └── InvalidTransitionError              a step ended and none of its edges could be taken
+    ├── ConcurrencyError                    somebody else was first
+    │   ├── RevisionConflictError
+    │   └── LeaseLostError
+    └── InfrastructureError                 try again later
+        └── StoreUnavailableError
+
+Every error keeps its arguments in ``args``, so it survives pickling; its message is made when it is shown.
+"""
+
+from __future__ import annotations
+
+from workflows_core.errors.definitions import (
+    DefinitionConflictError,
+    DefinitionError,
+    DefinitionNotFoundError,
+    ExpressionError,
+    InvalidDefinitionError,
+    WorkflowNotFoundError,
+)
+from workflows_core.errors.execution import (
+    ConditionError,
+    InfrastructureError,
+    InvalidTransitionError,
+    PayloadError,
+    PayloadTooLargeError,
+    ReducerError,
+    StepExecutionError,
+    StoreUnavailableError,
+)
+from workflows_core.errors.requests import (
+    FormValidationError,
+    InputValidationError,
+    InstanceNotFoundError,
+    InvalidCursorError,
+    NotFoundError,
+    PermissionDeniedError,
+    TaskNotFoundError,
+    ValidationError,
+    WebhookNotFoundError,
+)
+from workflows_core.errors.root import (
+    WorkflowsError,
+)
+from workflows_core.errors.states import (
+    AmbiguousTaskError,
+    ConcurrencyError,
+    IdempotencyConflictError,
+    InstanceFinishedError,
+    ItemsNotLoadedError,
+    LeaseLostError,
+    RevisionConflictError,
+    StaleExecutionError,
+    StateError,
+    TaskAlreadyCompletedError,
+    TaskNotOpenError,
+    WebhookAlreadyUsedError,
+)
+
+__all__ = [
+    "AmbiguousTaskError",
+    "ConcurrencyError",
+    "ConditionError",
+    "DefinitionConflictError",
+    "DefinitionError",
+    "DefinitionNotFoundError",
+    "ExpressionError",
+    "FormValidationError",
+    "IdempotencyConflictError",
+    "InfrastructureError",
+    "InputValidationError",
+    "InstanceFinishedError",
+    "InstanceNotFoundError",
+    "InvalidCursorError",
+    "InvalidDefinitionError",
+    "InvalidTransitionError",
+    "ItemsNotLoadedError",
+    "LeaseLostError",
+    "NotFoundError",
+    "PayloadError",
+    "PayloadTooLargeError",
+    "PermissionDeniedError",
+    "ReducerError",
+    "RevisionConflictError",
+    "StaleExecutionError",
+    "StateError",
+    "StepExecutionError",
+    "StoreUnavailableError",
+    "TaskAlreadyCompletedError",
+    "TaskNotFoundError",
+    "TaskNotOpenError",
+    "ValidationError",
+    "WebhookAlreadyUsedError",
+    "WebhookNotFoundError",
+    "WorkflowNotFoundError",
+    "WorkflowsError",
+]

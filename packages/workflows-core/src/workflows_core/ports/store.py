@@ -1,0 +1,289 @@
+"""Port: where instances live. The write side; lists and look-ups for people are in `workflows_core.ports.queries`."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from typing import Protocol
+from uuid import UUID
+
+import msgspec
+
+from workflows_core.domain.graph import WorkflowGraph
+from workflows_core.domain.state import InstanceState
+from workflows_core.domain.transition import Transition, WorkItem
+from workflows_core.ports.executor import WorkRef
+
+__all__ = [
+    "Claim",
+    "ClaimRequest",
+    "Committed",
+    "Conflict",
+    "DuplicateKey",
+    "Held",
+    "LeaseLost",
+    "Loaded",
+    "StartKey",
+    "WorkflowStore",
+    "Write",
+    "WriteResult",
+    "code_key",
+]
+
+
+def code_key(workflow: str, version: str) -> str:
+    """The name under which a worker says that it has the code of a workflow."""
+    return f"{workflow}@{version}"
+
+
+class Held(msgspec.Struct, frozen=True):
+    """Proof that a worker holds a work item.
+
+    Attributes:
+        number: Number of the work item.
+        fence: The fence that its claim was given.
+        worker: Boot-unique id of the worker.
+    """
+
+    number: int
+    fence: int
+    worker: str
+
+
+class StartKey(msgspec.Struct, frozen=True):
+    """Makes a start idempotent.
+
+    Attributes:
+        key: Unique for tenant and workflow.
+        digest: Digest of the request; another digest under the same key is another request.
+    """
+
+    key: str
+    digest: str
+
+
+class Write(msgspec.Struct, frozen=True, kw_only=True):
+    """One transition to be committed, with the conditions under which it may be.
+
+    Attributes:
+        id: Identity of the transition, stored with its revision.
+        transition: What changes. It is written only if the instance is still at ``transition.base_revision`` (0: does not exist).
+        held: The work item under which it was decided; it is written only if that fence is still the newest.
+        take: Numbers of work items of this transition that the same worker goes on with: written as claimed, with
+            fence + 1 if the row exists, else fence 1.
+        lease_s: Seconds for which ``take`` is leased.
+        start_key: Only for the first transition of an instance.
+    """
+
+    id: UUID
+    transition: Transition
+    held: Held | None = None
+    take: tuple[int, ...] = ()
+    worker: str = ""
+    lease_s: float = 0.0
+    start_key: StartKey | None = None
+
+
+class Committed(msgspec.Struct, frozen=True):
+    """The transition is durable.
+
+    Attributes:
+        at: Time of the commit, by the store's clock.
+        fences: Fence by number, of the work items that were taken.
+    """
+
+    at: datetime
+    fences: dict[int, int] = {}
+
+
+class Conflict(msgspec.Struct, frozen=True):
+    """The instance is at another revision; nothing was written. Load it and decide again."""
+
+
+class LeaseLost(msgspec.Struct, frozen=True):
+    """The work item is held by another fence, or gone; nothing was written and nothing ever will be under this fence."""
+
+
+class DuplicateKey(msgspec.Struct, frozen=True):
+    """The start key was used before; nothing was written.
+
+    Attributes:
+        instance_id: What it started.
+        digest: Digest of that request.
+    """
+
+    instance_id: UUID
+    digest: str
+
+
+WriteResult = Committed | Conflict | LeaseLost | DuplicateKey
+
+
+class Loaded(msgspec.Struct, frozen=True):
+    """An instance as it stands.
+
+    Attributes:
+        state: Its state; which item scopes it holds depends on the question.
+        at: When it was read, by the store's clock.
+    """
+
+    state: InstanceState
+    at: datetime
+
+
+class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True):
+    """What a worker is ready to take.
+
+    Attributes:
+        worker: Boot-unique id, written into the lease.
+        limit: Most work items; 0 claims none.
+        lease_s: Seconds of the lease.
+        queues: Queues that it serves; None serves all.
+        codes: `code_key` of each workflow whose code it has; None has all.
+        items: Only these work items; None takes any.
+    """
+
+    worker: str
+    limit: int
+    lease_s: float
+    queues: frozenset[str] | None = None
+    codes: frozenset[str] | None = None
+    items: tuple[WorkRef, ...] | None = None
+
+
+class Claim(msgspec.Struct, frozen=True):
+    """A work item in the hands of one worker, with its inputs.
+
+    Attributes:
+        item: The work item.
+        state: The instance, with the scopes around the item's scope.
+        fence: Higher than that of every earlier claim of the work item.
+        attempt: How often this work was claimed and not finished, this claim included.
+        at: When it was claimed, by the store's clock.
+    """
+
+    item: WorkItem
+    state: InstanceState
+    fence: int
+    attempt: int
+    at: datetime
+
+    @property
+    def ref(self) -> WorkRef:
+        """Identity of the work item."""
+        return WorkRef(self.state.id, self.item.number)
+
+
+class WorkflowStore(Protocol):
+    """Keeps definitions, instances and work items; every call is one transaction of its own.
+
+    Values that go in and come out are immutable and shared by nobody who could change them. All times are the store's own.
+    Every method raises `StoreUnavailableError` when the store cannot be reached; then nothing was done, except for `commit`, see
+    there.
+    """
+
+    @abstractmethod
+    async def check(self) -> None:
+        """Find out whether the store can be used: reachable, and its schema is the one this version wants.
+
+        Raises:
+            StoreUnavailableError: It cannot; says why and how to mend it.
+        """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Give back connections; the store is not used afterwards. A second call does nothing."""
+
+    @abstractmethod
+    async def now(self) -> datetime:
+        """The present moment by the store's clock, aware, in UTC."""
+
+    @abstractmethod
+    async def publish(self, graphs: Sequence[WorkflowGraph]) -> None:
+        """Keep graphs by their hash, all or none. What is kept already stays as it is."""
+
+    @abstractmethod
+    async def graph(self, graph_hash: str) -> WorkflowGraph | None:
+        """The graph with this hash, or None."""
+
+    @abstractmethod
+    async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        """Commit transitions, each of its own instance, each atomically; one refused transition harms no other.
+
+        A transition is written if and only if its revision is the next one of its instance, its fence is the newest of its work
+        item, and its start key is new. With it are written, atomically: the instance (data only if changed), item scopes, finished
+        step executions, work items (made, changed, deleted), tasks and events. Delays count from the commit, by the store's clock.
+
+        Args:
+            writes: Transitions; no two of the same instance.
+
+        Returns:
+            A result for each, in the order of ``writes``.
+
+        Raises:
+            StoreUnavailableError: The outcome is unknown: ask `committed` by the id of the transition.
+        """
+
+    @abstractmethod
+    async def committed(self, instance_id: UUID, transition_id: UUID) -> bool:
+        """Whether the *last* transition of an instance is the one with this id."""
+
+    @abstractmethod
+    async def load(
+        self,
+        instance_id: UUID,
+        *,
+        tenant: str | None = None,
+        scopes: Collection[int] = (),
+        all_items: bool = False,
+    ) -> Loaded | None:
+        """Read one instance, consistently.
+
+        Args:
+            instance_id: Which one.
+            tenant: Only if it belongs to this tenant; None does not ask.
+            scopes: Scopes that are needed; those of items are read with every item scope around them.
+            all_items: Read the scopes of all active items.
+
+        Returns:
+            The instance, or None if there is none (for that tenant).
+        """
+
+    @abstractmethod
+    async def item_results(self, instance_id: UUID, first: int, total: int) -> list[bytes]:
+        """Encoded results of the finished items ``first`` … ``first + total - 1``, in that order."""
+
+    @abstractmethod
+    async def claim(self, request: ClaimRequest) -> list[Claim]:
+        """Give due work items to one worker.
+
+        A work item is eligible if its moment has come, it is in a wanted queue and of a known workflow, its instance is neither
+        paused nor over, and nobody holds it or the holder's lease has ended. Two workers never get the same claim: it is atomic, and
+        does not wait for other claimers where the database can skip their rows. Each claim raises the fence.
+
+        Returns:
+            Claims, highest priority first, then earliest due, ties by instance and number. May be fewer than ``limit`` although
+            more are due.
+        """
+
+    @abstractmethod
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        """Extend all leases of a worker that have not ended to ``lease_s`` seconds from now.
+
+        Returns:
+            The work items that it still holds.
+        """
+
+    @abstractmethod
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+        """Give work items back unfinished; they may be claimed again after the delay. Those it no longer holds are left alone."""
+
+    @abstractmethod
+    async def next_due(
+        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+    ) -> float | None:
+        """Seconds until a work item of these queues and workflows can be claimed; 0 or less if one can now; None without any.
+
+        A held item counts with the end of its lease.
+        """
