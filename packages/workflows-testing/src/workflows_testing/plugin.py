@@ -22,6 +22,8 @@ if TYPE_CHECKING:
 
     Prepare: TypeAlias = Callable[[PostgresDatabase], None]
 
+pytest.register_assert_rewrite("workflows_testing.conformance")
+
 ServerT = TypeVar("ServerT", "PostgresServer", "RedisServer")
 
 

@@ -122,14 +122,14 @@ class WorkRecord(msgspec.Struct, frozen=True):
 
     Attributes:
         item: The work item; its delay is spent.
-        due_at: When it may be claimed.
+        due_at: When it may be claimed; None for never.
         worker: Who holds it; None when nobody does.
         lease_until: Until when.
         attempt: How often it was claimed and not finished.
     """
 
     item: WorkItem
-    due_at: datetime
+    due_at: datetime | None
     worker: str | None
     lease_until: datetime | None
     attempt: int

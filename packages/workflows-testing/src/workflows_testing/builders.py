@@ -1,0 +1,349 @@
+"""Graphs and instances for tests: small real graphs, and instances that the real kernel moves.
+
+    run = an_instance(a_graph("pick", "pack"))
+    await store.commit([run.start(take="pick", worker="w1", lease_s=30)])
+    await store.commit([run.complete("pick", result=7, held=Held(number, fence, "w1"))])
+
+Every method of a `Run` that asks the kernel gives the `Write` for the store and goes on to the state after it, as a worker does
+that knows nothing else. Where a store refused the write, or somebody else moved the instance, set `Run.state` to what the store has.
+"""
+
+from __future__ import annotations
+
+import dataclasses
+import itertools
+from collections.abc import Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Any, Final
+from uuid import UUID
+
+from workflows_core.adapters.uuid7 import Uuid7Generator
+from workflows_core.domain.actor import Actor
+from workflows_core.domain.commands import (
+    Cancel,
+    Command,
+    CompleteStep,
+    CompleteTask,
+    FailStep,
+    FireTimer,
+    Place,
+    ReassignTask,
+    Start,
+    Writes,
+)
+from workflows_core.domain.expressions import compile_expression
+from workflows_core.domain.graph import (
+    Edge,
+    ForEachNode,
+    GatewayNode,
+    GroupNode,
+    HumanNode,
+    MachineNode,
+    Node,
+    NodeKind,
+    TimerNode,
+    WebhookNode,
+    WorkflowGraph,
+)
+from workflows_core.domain.identity import task_id
+from workflows_core.domain.kernel import decide
+from workflows_core.domain.kernel.decide import initial_state
+from workflows_core.domain.payload import decode_value, encode_payload
+from workflows_core.domain.program import Program
+from workflows_core.domain.state import ErrorInfo, InstanceState, Token
+from workflows_core.domain.structure import entries_of, find_back_edges
+from workflows_core.domain.transition import Transition, WorkItem
+from workflows_core.ports.store import Held, StartKey, Write
+
+__all__ = [
+    "Run",
+    "a_for_each_graph",
+    "a_graph",
+    "a_parallel_graph",
+    "a_program",
+    "a_task_graph",
+    "a_timer_graph",
+    "a_webhook_graph",
+    "an_instance",
+    "build_graph",
+]
+
+START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+
+_ids = Uuid7Generator()
+
+
+def build_graph(
+    nodes: Mapping[str, NodeKind | Node],
+    edges: Sequence[tuple[str, str] | Edge] = (),
+    *,
+    name: str = "order",
+    version: str = "1.0.0",
+    reducers: Mapping[str, str] | None = None,
+) -> WorkflowGraph:
+    """A graph of these steps; the first one is initial, and back edges are found as the compiler of definitions finds them."""
+    steps = {
+        step: kind if isinstance(kind, Node) else Node(step, kind) for step, kind in nodes.items()
+    }  # fmt: skip
+    moves = tuple(edge if isinstance(edge, Edge) else Edge(*edge) for edge in edges)
+    graph = WorkflowGraph(name, version, steps, moves, next(iter(steps)), reducers=dict(reducers or {}))
+    scopes = ["", *(step for step, node in steps.items() if isinstance(node.kind, GroupNode | ForEachNode))]
+    back = find_back_edges(steps, moves, [entries_of(graph, scope) for scope in scopes])
+    return WorkflowGraph(name, version, steps, moves, graph.initial, back_edges=back, reducers=graph.reducers)
+
+
+def a_graph(*steps: str, name: str = "order", version: str = "1.0.0", queue: str = "default") -> WorkflowGraph:
+    """Machine steps in a row: ``first``, ``second``, ``third`` unless named."""
+    names = steps or ("first", "second", "third")
+    nodes = {step: Node(step, MachineNode(), queue=queue) for step in names}
+    return build_graph(nodes, list(itertools.pairwise(names)), name=name, version=version)
+
+
+def a_task_graph(kind: HumanNode | None = None, *, name: str = "approval", version: str = "1.0.0") -> WorkflowGraph:
+    """A human task ``review``, then a machine step ``publish``."""
+    nodes: dict[str, NodeKind] = {"review": kind or HumanNode(title="Review it"), "publish": MachineNode()}
+    return build_graph(nodes, [("review", "publish")], name=name, version=version)
+
+
+def a_parallel_graph(*branches: str, kind: NodeKind | None = None, name: str = "parallel") -> WorkflowGraph:
+    """A gateway ``split`` into branches (``left`` and ``right`` unless named), joined by a machine step ``join``."""
+    names = branches or ("left", "right")
+    nodes: dict[str, NodeKind] = {"split": GatewayNode("parallel")}
+    nodes |= {branch: kind or MachineNode() for branch in names}
+    nodes["join"] = MachineNode()
+    edges = [("split", branch) for branch in names] + [(branch, "join") for branch in names]
+    return build_graph(nodes, edges, name=name)
+
+
+def a_timer_graph(delay_s: float = 60.0, *, until: str | None = None, name: str = "reminder") -> WorkflowGraph:
+    """A timer ``wait``, then a machine step ``remind``."""
+    return build_graph({"wait": TimerNode(delay_s, until), "remind": MachineNode()}, [("wait", "remind")], name=name)
+
+
+def a_webhook_graph(*, name: str = "payment") -> WorkflowGraph:
+    """A webhook ``paid``, then a machine step ``ship``."""
+    return build_graph({"paid": WebhookNode(), "ship": MachineNode()}, [("paid", "ship")], name=name)
+
+
+def a_for_each_graph(*, concurrency: int = 2, grouped: bool = False, name: str = "shipping") -> WorkflowGraph:
+    """A ``ForEach`` ``each`` over the data key ``orders``, then a machine step ``report``.
+
+    The body is a machine step ``ship``; if ``grouped``, a group ``parcel`` of ``pack`` and ``ship``.
+    """
+    body = "parcel" if grouped else "ship"
+    nodes: dict[str, NodeKind | Node] = {
+        "each": ForEachNode(body, "orders", item="order", concurrency=concurrency, into="shipped"),
+        "report": MachineNode(),
+    }
+    edges = [("each", "report")]
+    if grouped:
+        nodes["parcel"] = Node("parcel", GroupNode("sequential", ("pack",)), scope="each")
+        nodes["pack"] = Node("pack", MachineNode(), scope="parcel")
+        nodes["ship"] = Node("ship", MachineNode(), scope="parcel")
+        edges.append(("pack", "ship"))
+    else:
+        nodes["ship"] = Node("ship", MachineNode(), scope="each")
+    return build_graph(nodes, edges, name=name)
+
+
+def a_program(graph: WorkflowGraph) -> Program:
+    """A graph made ready for the kernel, with the condition language and the payload encoding of the product."""
+    return Program(graph, compile_condition=compile_expression, encode=encode_payload, decode=decode_value)
+
+
+def an_instance(
+    graph: WorkflowGraph | None = None,
+    *,
+    data: Mapping[str, Any] | None = None,
+    metadata: Any = None,
+    actor: Actor | None = None,
+    tenant: str = "",
+    id: UUID | None = None,
+    now: datetime = START,
+) -> Run:
+    """An instance that is not started yet; of `a_graph` unless a graph is given.
+
+    Args:
+        graph: What runs.
+        data: Initial data, encoded as the product does.
+        metadata: Immutable metadata, likewise.
+        actor: Who starts it; by default ``ann`` of the tenant.
+        tenant: Tenant of that actor.
+        id: Identity; a new one unless given.
+        now: Time of the decisions, until `Run.now` is set.
+    """
+    starter = actor or Actor("ann", tenant=tenant)
+    encoded = {key: encode_payload(value) for key, value in (data or {}).items()}
+    start = Start(
+        instance_id=id or _ids.new(),
+        data=encoded,
+        actor=starter,
+        now=now,
+        metadata=None if metadata is None else encode_payload(metadata),
+    )
+    program = a_program(graph or a_graph())
+    return Run(program, start, initial_state(program, start), now)
+
+
+@dataclasses.dataclass
+class Run:
+    """One instance, moved by the real kernel.
+
+    Attributes:
+        program: The graph that runs.
+        first: The command that starts it.
+        state: The state on which the next decision is made.
+        now: Time of the next decision.
+        transition: The last decision; None before the first.
+    """
+
+    program: Program
+    first: Start
+    state: InstanceState
+    now: datetime
+    transition: Transition | None = None
+
+    @property
+    def id(self) -> UUID:
+        """Identity of the instance."""
+        return self.state.id
+
+    @property
+    def graph(self) -> WorkflowGraph:
+        """The graph that runs."""
+        return self.program.graph
+
+    def find(self, step: str, *, scope: int | None = None) -> tuple[int, Token]:
+        """The active token at a step with the scope that it is in; the one entered first, if several.
+
+        Raises:
+            LookupError: No token is there.
+        """
+        found = [
+            (scope_id, token)
+            for scope_id, inner in self.state.scopes.items()
+            for token in inner.tokens.values()
+            if token.node == step and scope in (None, scope_id)
+        ]
+        if not found:
+            msg = f"step {step!r} is not active in revision {self.state.revision}"
+            raise LookupError(msg)
+        return min(found, key=lambda place: place[1].execution)
+
+    def place(self, step: str, *, scope: int | None = None) -> Place:
+        """The address of the step execution that is active at a step."""
+        scope_id, token = self.find(step, scope=scope)
+        return Place(scope_id, token.id, token.execution)
+
+    def number(self, step: str, *, scope: int | None = None) -> int:
+        """Number of the token at a step, which is that of its work item."""
+        return self.find(step, scope=scope)[1].id
+
+    def item(self, step: str) -> WorkItem:
+        """The work item for a step that the last decision wrote.
+
+        Raises:
+            LookupError: It wrote none.
+        """
+        for work in self.transition.work.values() if self.transition else ():
+            if work is not None and work.step == step:
+                return work
+        msg = f"the last transition wrote no work item for step {step!r}"
+        raise LookupError(msg)
+
+    def task(self, step: str) -> UUID:
+        """Identity of the task that is open at a step."""
+        return task_id(self.id, self.find(step)[1].execution)
+
+    def decide(
+        self,
+        command: Command,
+        *,
+        actor: str = "system",
+        held: Held | None = None,
+        take: str | None = None,
+        worker: str | None = None,
+        lease_s: float = 30.0,
+        start_key: StartKey | None = None,
+    ) -> Write:
+        """Ask the kernel, go on to the state that it gives, and make the write for the store.
+
+        Args:
+            command: What is asked.
+            actor: Who asks.
+            held: The work item under which it is decided.
+            take: Step whose new work item the worker goes on with.
+            worker: The worker that takes; that of ``held`` unless given.
+            lease_s: Seconds of the lease on what is taken.
+            start_key: For the first transition.
+        """
+        self.transition = decide(self.program, self.state, command, actor)
+        self.state = self.transition.state
+        return Write(
+            id=_ids.new(),
+            transition=self.transition,
+            held=held,
+            take=() if take is None else (self.item(take).number,),
+            worker=worker or (held.worker if held is not None else ""),
+            lease_s=lease_s,
+            start_key=start_key,
+        )
+
+    def start(self, **options: Any) -> Write:
+        """Start the instance."""
+        return self.decide(self.first, actor=self.first.actor.id, **options)
+
+    def complete(
+        self,
+        step: str,
+        *,
+        result: Any = None,
+        changes: Mapping[str, Any] | None = None,
+        scope: int | None = None,
+        **options: Any,
+    ) -> Write:
+        """Complete a machine step with a result and changes of the data."""
+        encoded = {key: encode_payload(value) for key, value in (changes or {}).items()}
+        command = CompleteStep(
+            place=self.place(step, scope=scope),
+            now=self.now,
+            started_at=self.now,
+            writes=Writes(encoded),
+            result=None if result is None else encode_payload(result),
+        )
+        return self.decide(command, **options)
+
+    def fail(self, step: str, message: str = "it broke", **options: Any) -> Write:
+        """Fail a step for good."""
+        error = ErrorInfo("RuntimeError", message, step)
+        return self.decide(FailStep(place=self.place(step), now=self.now, error=error), **options)
+
+    def fire(self, step: str, **options: Any) -> Write:
+        """Let the moment of a timer come."""
+        return self.decide(FireTimer(place=self.place(step), now=self.now), **options)
+
+    def complete_task(
+        self, step: str, form: Mapping[str, Any] | None = None, *, actor: str = "bob", comment: str | None = None
+    ) -> Write:
+        """Complete the task that is open at a step."""
+        command = CompleteTask(
+            place=self.place(step),
+            now=self.now,
+            task_id=self.task(step),
+            actor=Actor(actor, tenant=self.state.tenant),
+            form={key: encode_payload(value) for key, value in (form or {}).items()},
+            form_document=encode_payload(dict(form or {})),
+            comment=comment,
+        )
+        return self.decide(command, actor=actor)
+
+    def reassign(self, step: str, assignee_id: str, *, actor: str = "bob") -> Write:
+        """Give the task that is open at a step to somebody else."""
+        command = ReassignTask(
+            place=self.place(step), task_id=self.task(step), actor=Actor(actor), assignee_id=assignee_id
+        )
+        return self.decide(command, actor=actor)
+
+    def cancel(self, *, actor: str = "ann", **options: Any) -> Write:
+        """Cancel the instance."""
+        return self.decide(Cancel(actor=Actor(actor), now=self.now), actor=actor, **options)

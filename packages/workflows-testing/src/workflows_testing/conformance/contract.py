@@ -1,0 +1,103 @@
+"""What the suites of the store and of the queries ask of an adapter's test class."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Iterable
+from datetime import datetime, timedelta
+from typing import ClassVar, Protocol
+
+import pytest
+
+from workflows_core.ports.clock import Clock
+from workflows_core.ports.queries import WorkflowQueries
+from workflows_core.ports.store import Claim, ClaimRequest, Committed, Loaded, WorkflowStore, Write
+from workflows_testing.builders import Run
+from workflows_testing.clock import ManualClock
+
+__all__ = ["MovableClock", "StoreContract", "claim", "commit", "commit_all", "load", "seconds", "start"]
+
+
+class MovableClock(Clock, Protocol):
+    """A clock that the test moves."""
+
+    @abstractmethod
+    def advance(self, delta: timedelta) -> datetime:
+        """Move forward; gives the new time."""
+
+
+class StoreContract:
+    """The fixtures that the rules ask for.
+
+    Attributes:
+        adapter: The class under test.
+    """
+
+    adapter: ClassVar[type]
+
+    @pytest.fixture
+    def clock(self) -> MovableClock:
+        """The time of the store."""
+        return ManualClock()
+
+    @pytest.fixture
+    def store(self, clock: MovableClock) -> WorkflowStore:
+        """The store under test, empty and bound to the clock."""
+        msg = f"{type(self).__name__} must override the fixture `store`; see workflows_testing.conformance"
+        raise TypeError(msg)
+
+    @pytest.fixture
+    def peer(self, store: WorkflowStore) -> WorkflowStore:
+        """Another store object over the same data, as another process would have."""
+        return store
+
+    @pytest.fixture
+    def queries(self, store: WorkflowStore) -> WorkflowQueries:
+        """The read side of the same data."""
+        msg = f"{type(self).__name__} must override the fixture `queries`; see workflows_testing.conformance"
+        raise TypeError(msg)
+
+
+def seconds(number: float) -> timedelta:
+    """A span of time."""
+    return timedelta(seconds=number)
+
+
+async def commit(store: WorkflowStore, write: Write) -> Committed:
+    """Commit one write that must be accepted."""
+    (result,) = await store.commit([write])
+    assert isinstance(result, Committed), f"a valid write was refused: {result}"
+    return result
+
+
+async def commit_all(store: WorkflowStore, writes: Iterable[Write]) -> None:
+    """Commit writes of one or several instances one after the other; all must be accepted."""
+    for write in writes:
+        await commit(store, write)
+
+
+async def start(store: WorkflowStore, run: Run) -> Run:
+    """Publish the graph of an instance and start it."""
+    await store.publish([run.graph])
+    await commit(store, run.start())
+    return run
+
+
+async def load(store: WorkflowStore, run: Run, *, scopes: tuple[int, ...] = (), all_items: bool = False) -> Loaded:
+    """Read an instance that must be there."""
+    loaded = await store.load(run.id, scopes=scopes, all_items=all_items)
+    assert loaded is not None, "an instance that was committed cannot be read"
+    return loaded
+
+
+async def claim(
+    store: WorkflowStore,
+    worker: str = "worker-1",
+    *,
+    limit: int = 10,
+    lease_s: float = 30.0,
+    queues: frozenset[str] | None = None,
+    codes: frozenset[str] | None = None,
+) -> list[Claim]:
+    """Claim whatever is due."""
+    return await store.claim(ClaimRequest(worker=worker, limit=limit, lease_s=lease_s, queues=queues, codes=codes))
