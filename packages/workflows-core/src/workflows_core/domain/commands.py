@@ -25,6 +25,7 @@ __all__ = [
     "Prepared",
     "ReassignTask",
     "ReceiveWebhook",
+    "Reschedule",
     "RouteStep",
     "Start",
     "Writes",
@@ -205,6 +206,13 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
+class Reschedule(msgspec.Struct, frozen=True, kw_only=True):
+    """Move the moment of every timer that waits at a step."""
+
+    step: str
+    delay_s: float
+
+
 Command = (
     Start
     | CompleteStep
@@ -218,4 +226,5 @@ Command = (
     | ReassignTask
     | ReceiveWebhook
     | Cancel
+    | Reschedule
 )

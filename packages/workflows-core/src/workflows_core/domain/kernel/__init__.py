@@ -6,6 +6,6 @@ one), `closing` (a scope ends), `draft` (the copy that all of them work on).
 
 from __future__ import annotations
 
-from workflows_core.domain.kernel.decide import decide
+from workflows_core.domain.kernel.decide import decide, initial_state
 
-__all__ = ["decide"]
+__all__ = ["decide", "initial_state"]

@@ -18,6 +18,7 @@ from workflows_core.domain.commands import (
     Prepared,
     ReassignTask,
     ReceiveWebhook,
+    Reschedule,
     RouteStep,
     Start,
 )
@@ -347,6 +348,20 @@ def _cancel(draft: Draft, command: Cancel) -> None:
     draft.emit(WorkflowCanceled, reason=command.reason)
 
 
+def _reschedule(draft: Draft, command: Reschedule) -> None:
+    step = draft.program.steps.get(command.step)
+    waiting = [
+        (scope.id, token)
+        for scope in draft.state.scopes.values()
+        for token in scope.tokens.values()
+        if token.node == command.step and token.status is StepStatus.WAITING
+    ]
+    if step is None or not isinstance(step.kind, TimerNode) or not waiting:
+        raise StaleExecutionError(draft.state.id, command.step, 0)
+    for scope_id, token in waiting:
+        start_timer(draft, scope_id, token, command.delay_s, None)
+
+
 _HANDLERS: Final[dict[type, Callable[[Draft, Any], None]]] = {
     Start: _start,
     CompleteStep: _complete_step,
@@ -360,4 +375,5 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Any], None]]] = {
     ReassignTask: _reassign_task,
     ReceiveWebhook: _receive_webhook,
     Cancel: _cancel,
+    Reschedule: _reschedule,
 }

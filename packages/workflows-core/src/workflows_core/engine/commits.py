@@ -1,0 +1,134 @@
+"""The one way to the store: commit a transition, settle an unknown outcome, then tell those who want to know."""
+
+from __future__ import annotations
+
+import logging
+from collections.abc import Callable
+from uuid import UUID
+
+from workflows_core.domain.events import RecordedEvent
+from workflows_core.domain.transition import Transition, WorkItem
+from workflows_core.errors import StoreUnavailableError
+from workflows_core.ports.events import EventPublisher
+from workflows_core.ports.executor import StepExecutor, WorkRef
+from workflows_core.ports.ids import IdGenerator
+from workflows_core.ports.store import Committed, Held, StartKey, WorkflowStore, Write, WriteResult
+
+__all__ = ["Commits"]
+
+logger = logging.getLogger(__name__)
+
+
+class Commits:
+    """Commits transitions and passes on what follows from them."""
+
+    def __init__(
+        self,
+        store: WorkflowStore,
+        ids: IdGenerator,
+        executor: StepExecutor,
+        events: EventPublisher,
+        *,
+        soon_s: float,
+    ) -> None:
+        """Wire it.
+
+        Args:
+            store: Where transitions are committed.
+            ids: Gives transitions their identity.
+            executor: Is told of ready work.
+            events: Is told what happened.
+            soon_s: Work that is due within so many seconds is made known too; later work is found by polling.
+        """
+        self._store = store
+        self._ids = ids
+        self._executor = executor
+        self._events = events
+        self._soon_s = soon_s
+        self._watchers: dict[UUID, set[Callable[[], None]]] = {}
+
+    def watch(self, instance_id: UUID, notify: Callable[[], None]) -> Callable[[], None]:
+        """Call ``notify`` after each transition of an instance that this process commits.
+
+        Returns:
+            A function that ends it.
+        """
+        self._watchers.setdefault(instance_id, set()).add(notify)
+
+        def stop() -> None:
+            watchers = self._watchers.get(instance_id, set())
+            watchers.discard(notify)
+            if not watchers:
+                self._watchers.pop(instance_id, None)
+
+        return stop
+
+    async def commit(
+        self,
+        transition: Transition,
+        *,
+        held: Held | None = None,
+        take: tuple[int, ...] = (),
+        lease_s: float = 0.0,
+        start_key: StartKey | None = None,
+    ) -> WriteResult:
+        """Commit one transition and pass on its events and its ready work.
+
+        Raises:
+            StoreUnavailableError: The store does not answer; whether the transition was committed will show when it does.
+        """
+        write = Write(
+            id=self._ids.new(),
+            transition=transition,
+            held=held,
+            take=take,
+            worker=held.worker if held is not None else "",
+            lease_s=lease_s,
+            start_key=start_key,
+        )
+        result = await self._write(write)
+        if isinstance(result, Committed):
+            await self._pass_on(transition, result, take)
+        return result
+
+    async def _write(self, write: Write) -> WriteResult:
+        try:
+            return (await self._store.commit((write,)))[0]
+        except StoreUnavailableError:
+            state = write.transition.state
+            if await self._store.committed(state.id, write.id):
+                return Committed(await self._store.now(), {})
+            raise
+
+    async def _pass_on(self, transition: Transition, result: Committed, taken: tuple[int, ...]) -> None:
+        state = transition.state
+        if transition.events:
+            await self._events.publish(
+                [
+                    RecordedEvent(state.revision, position, result.at, transition.actor, event)
+                    for position, event in enumerate(transition.events)
+                ]
+            )
+        work = transition.work
+        if len(work) > len(taken):
+            ready = [
+                item
+                for item in work.values()
+                if item is not None and item.number not in taken and item.delay_s <= self._soon_s
+            ]
+            if ready:
+                await self._hint(state.id, ready)
+        watchers = self._watchers.get(state.id)
+        if watchers:
+            for notify in tuple(watchers):
+                notify()
+
+    async def _hint(self, instance_id: UUID, items: list[WorkItem]) -> None:
+        queues: dict[tuple[str, int], list[WorkRef]] = {}
+        for item in items:
+            queues.setdefault((item.queue, item.priority), []).append(WorkRef(instance_id, item.number))
+        for (queue, priority), refs in queues.items():
+            try:
+                await self._executor.publish(refs, queue=queue, priority=priority)
+            except Exception:
+                logger.warning("hint for %d work items lost; they will be found by polling", len(refs), exc_info=True)

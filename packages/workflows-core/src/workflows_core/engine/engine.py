@@ -1,0 +1,404 @@
+"""The engine: one object that an application talks to. Each method is a use case; the work is done in the modules beside this."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Callable, Collection, Mapping, Sequence
+from datetime import timedelta
+from typing import Any, Self
+from uuid import UUID
+
+from workflows_core.authoring.context import WorkflowContext
+from workflows_core.authoring.definition import WorkflowDefinition
+from workflows_core.authoring.registry import WorkflowRegistry
+from workflows_core.domain.actor import SYSTEM, Actor
+from workflows_core.domain.commands import Cancel, Reschedule
+from workflows_core.domain.graph import WorkflowGraph
+from workflows_core.domain.transition import WorkItem
+from workflows_core.domain.types import TaskStatus, WorkflowStatus
+from workflows_core.engine.commits import Commits
+from workflows_core.engine.contexts import Contexts
+from workflows_core.engine.instances import WorkflowInstance, to_instance
+from workflows_core.engine.programs import Programs
+from workflows_core.engine.requests import Requests
+from workflows_core.engine.runner import Holding, StepRunner
+from workflows_core.engine.settings import EngineSettings
+from workflows_core.engine.signatures import WebhookAddress, sign_webhook
+from workflows_core.engine.standalone import run_step
+from workflows_core.engine.starting import Starting
+from workflows_core.engine.tasks import Tasks
+from workflows_core.engine.webhooks import Webhooks
+from workflows_core.errors import InstanceNotFoundError
+from workflows_core.ports.clock import Clock
+from workflows_core.ports.codec import PayloadCodec
+from workflows_core.ports.conditions import ConditionEvaluator
+from workflows_core.ports.events import EventPublisher
+from workflows_core.ports.executor import StepExecutor, WorkRef
+from workflows_core.ports.ids import IdGenerator
+from workflows_core.ports.queries import PageRequest, TaskFilter, TaskRecord, WorkflowQueries
+from workflows_core.ports.store import Claim, ClaimRequest, WorkflowStore
+
+__all__ = ["WorkflowEngine"]
+
+
+class WorkflowEngine:
+    """Starts instances, runs their steps, and takes what people and programs have to say to them.
+
+    It holds no state of instances itself: any number of engines, in any number of processes, may share one store.
+
+    Attributes:
+        registry: Definitions whose code this process has.
+        store: Where instances live.
+        queries: Lists and look-ups.
+        settings: Limits, times and secrets.
+    """
+
+    def __init__(
+        self,
+        registry: WorkflowRegistry,
+        *,
+        store: WorkflowStore,
+        queries: WorkflowQueries,
+        executor: StepExecutor,
+        events: EventPublisher,
+        clock: Clock,
+        ids: IdGenerator,
+        codec: PayloadCodec,
+        conditions: ConditionEvaluator,
+        settings: EngineSettings | None = None,
+    ) -> None:
+        """Wire an engine over its ports; `LocalExecutionEngine` and its siblings do this for you."""
+        self.registry = registry
+        self.store = store
+        self.queries = queries
+        self.executor = executor
+        self.settings = settings if settings is not None else EngineSettings()
+        self._codec = codec
+        self._commits = Commits(store, ids, executor, events, soon_s=self.settings.poll_s)
+        self._programs = Programs(registry, store, queries, codec, conditions)
+        self._contexts = Contexts(codec, queries, self.settings)
+        self._requests = Requests(store, self._commits, self._programs, self.settings)
+        self._webhooks = Webhooks(requests=self._requests, codec=codec, settings=self.settings)
+        self._starting = Starting(
+            store=store,
+            commits=self._commits,
+            programs=self._programs,
+            codec=codec,
+            ids=ids,
+            clock=clock,
+            settings=self.settings,
+        )
+        self._tasks = Tasks(
+            store=store,
+            queries=queries,
+            requests=self._requests,
+            programs=self._programs,
+            contexts=self._contexts,
+            codec=codec,
+            settings=self.settings,
+        )
+        self._runner = StepRunner(
+            store=store,
+            commits=self._commits,
+            programs=self._programs,
+            contexts=self._contexts,
+            codec=codec,
+            settings=self.settings,
+            engine=self,
+        )
+
+    # Life
+
+    async def open(self) -> None:
+        """Check that the store can be used and keep the registered definitions in it.
+
+        Raises:
+            StoreUnavailableError: The store cannot be used; says why and how to mend it. Nothing was written.
+        """
+        await self.store.check()
+        await self.publish_definitions()
+
+    async def aclose(self) -> None:
+        """Give back what the store holds; the engine is not used afterwards."""
+        await self.store.close()
+
+    async def __aenter__(self) -> Self:
+        await self.open()
+        return self
+
+    async def __aexit__(self, *_exc: object) -> None:
+        await self.aclose()
+
+    async def publish_definitions(self) -> None:
+        """Keep all registered definitions in the store, so that processes without the code can show and start them."""
+        for definition in self.registry.list_definitions(active_only=False):
+            await self._programs.publish(definition.graph)
+
+    # Instances
+
+    async def start_workflow(
+        self,
+        workflow: type[Any] | str | WorkflowDefinition,
+        initial_data: Mapping[str, Any] | None = None,
+        *,
+        version: str | None = None,
+        idempotency_key: str | None = None,
+        actor: Actor | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> WorkflowInstance:
+        """Start an instance. When this returns, the instance is durable; its steps run in workers.
+
+        Args:
+            workflow: The workflow's class, definition or name. A class or definition is registered if it is not yet.
+            initial_data: Data of the instance; must satisfy the workflow's input schema if it has one.
+            version: Version to start; None takes the newest that is registered.
+            idempotency_key: A second start of the same workflow and tenant with this key returns the first instance.
+            actor: Who starts it; its tenant becomes the instance's.
+            metadata: Facts about the start, which no step can change.
+
+        Raises:
+            DefinitionNotFoundError: No such workflow or version; names those that are near.
+            InputValidationError: The data do not satisfy the schema; names every place.
+            PayloadError: A value cannot be stored; names its key.
+            PayloadTooLargeError: The data exceed ``max_data_bytes``.
+            IdempotencyConflictError: The key was used with other data.
+        """
+        name, version = self._resolve(workflow, version)
+        return await self._starting.start(
+            name,
+            initial_data if initial_data is not None else {},
+            version=version,
+            key=idempotency_key,
+            actor=actor if actor is not None else SYSTEM,
+            metadata=metadata,
+        )
+
+    async def get_instance(self, instance_id: UUID, *, tenant: str | None = None) -> WorkflowInstance:
+        """An instance as it stands.
+
+        Raises:
+            InstanceNotFoundError: There is none (for that tenant).
+        """
+        record = await self.queries.get_instance(instance_id, tenant=tenant)
+        found = await self.store.load(instance_id, tenant=tenant, all_items=True)
+        if record is None or found is None:
+            raise InstanceNotFoundError(instance_id)
+        return to_instance(found.state, self._codec, updated_at=record.updated_at, completed_at=record.completed_at)
+
+    async def cancel_workflow(
+        self, instance_id: UUID, reason: str = "", *, actor: Actor | None = None
+    ) -> WorkflowInstance:
+        """Cancel an instance: its open steps, timers and tasks. Code under way is asked to stop; its result is dropped.
+
+        Raises:
+            InstanceNotFoundError: There is none (for the actor's tenant).
+            InstanceFinishedError: It is over.
+        """
+        who = actor if actor is not None else SYSTEM
+        state, at = await self._requests.apply(
+            instance_id,
+            lambda found, _loaded: Cancel(actor=who, now=found.at, reason=reason),
+            actor=who.id,
+            tenant=None if actor is None else actor.tenant,
+            all_items=True,
+        )
+        return to_instance(state, self._codec, updated_at=at)
+
+    async def wait(self, instance_id: UUID, *, timeout: float | None = None) -> WorkflowInstance:
+        """Wait until an instance is over, or every active step waits for something outside.
+
+        Args:
+            instance_id: The instance.
+            timeout: Seconds to wait at most; None waits as long as it takes.
+
+        Raises:
+            TimeoutError: It is still running.
+            InstanceNotFoundError: There is none.
+        """
+        changed = asyncio.Event()
+        stop = self._commits.watch(instance_id, changed.set)
+        try:
+            async with asyncio.timeout(timeout):
+                while True:
+                    changed.clear()
+                    instance = await self.get_instance(instance_id)
+                    if instance.status.is_final or instance.status is WorkflowStatus.WAITING:
+                        return instance
+                    await _at_most(changed.wait(), self.settings.poll_s)
+        finally:
+            stop()
+
+    async def graph_of(self, instance: WorkflowInstance) -> WorkflowGraph:
+        """The graph that an instance runs."""
+        return await self._programs.graph(instance.graph_hash, instance.workflow_name, instance.workflow_version)
+
+    # Human tasks
+
+    async def complete_task(
+        self, task_id: UUID, data: Mapping[str, Any], *, actor: Actor, comment: str | None = None
+    ) -> WorkflowInstance:
+        """Complete a human task. The form and the move that follows from it are committed together, once.
+
+        Raises:
+            TaskNotFoundError: There is none for the actor's tenant.
+            TaskAlreadyCompletedError: Somebody else was first; says who and when.
+            TaskNotOpenError: It was cancelled.
+            PermissionDeniedError: It is for somebody else.
+            FormValidationError: The data do not satisfy the form; names every field.
+            PayloadTooLargeError: The instance's data would exceed ``max_data_bytes``.
+        """
+        task = await self._tasks.get(task_id, tenant=actor.tenant)
+        return await self._tasks.complete(task, data, actor=actor, comment=comment, trusted=False)
+
+    async def complete_human_task(
+        self, instance_id: UUID, step_name: str, user_id: str, data: Mapping[str, Any]
+    ) -> WorkflowInstance:
+        """Complete the open task of a step in the name of a user.
+
+        The caller vouches for the user: groups are not checked, an assignment to somebody else is refused.
+
+        Raises:
+            AmbiguousTaskError: Several tasks of the step are open; lists their ids.
+            TaskNotFoundError: The step has had no task.
+        """
+        task = await self._tasks.find_open(instance_id, step_name, tenant=None)
+        actor = Actor(user_id, tenant=task.tenant_id)
+        return await self._tasks.complete(task, data, actor=actor, comment=None, trusted=True)
+
+    async def reassign_task(
+        self, task_id: UUID, assignee_id: str, *, actor: Actor, reason: str | None = None
+    ) -> TaskRecord:
+        """Give an open task to somebody else.
+
+        Raises:
+            TaskNotFoundError: There is none for the actor's tenant.
+            PermissionDeniedError: The actor could not complete it either.
+        """
+        task = await self._tasks.get(task_id, tenant=actor.tenant)
+        return await self._tasks.reassign(task, assignee_id, actor=actor, reason=reason)
+
+    async def get_task(self, task_id: UUID, *, actor: Actor | None = None) -> TaskRecord:
+        """One task.
+
+        Raises:
+            TaskNotFoundError: There is none (for the actor's tenant).
+        """
+        return await self._tasks.get(task_id, tenant=None if actor is None else actor.tenant)
+
+    async def get_pending_tasks(
+        self,
+        user_id: str | None = None,
+        *,
+        groups: Collection[str] = (),
+        tenant: str | None = None,
+        workflow_name: str | None = None,
+        instance_id: UUID | None = None,
+    ) -> Sequence[TaskRecord]:
+        """Open tasks, oldest first, at most 1000: all of them, or those that a user may do."""
+        where = TaskFilter(
+            tenant=tenant,
+            statuses=(TaskStatus.PENDING,),
+            user_id=user_id,
+            groups=frozenset(groups),
+            workflow_name=workflow_name,
+            instance_id=instance_id,
+        )
+        return (await self.queries.list_tasks(where, PageRequest(limit=1000))).items
+
+    # Webhooks
+
+    async def receive_webhook(self, token: str, payload: Any) -> WorkflowInstance:
+        """Take a call to a webhook address; one that comes before its step waits for it.
+
+        Raises:
+            WebhookNotFoundError: The address was not made by this application, or its instance is gone.
+            WebhookAlreadyUsedError: It was used before, or its step is over.
+            InputValidationError: The payload does not satisfy the step's schema.
+        """
+        return await self._webhooks.receive(token, payload)
+
+    def webhook_token(self, instance_id: UUID, step: str, *, visit: int = 1, scope: int = 0) -> str:
+        """The token of a webhook step's address; it can be given away before the step is reached.
+
+        Raises:
+            SecretMissingError: The settings have no secret.
+        """
+        return sign_webhook(self.settings.secret, WebhookAddress(instance_id, scope, visit, step))
+
+    def webhook_url(self, instance_id: UUID, step: str, *, visit: int = 1, scope: int = 0) -> str:
+        """The address of a webhook step, below ``settings.public_url``."""
+        return f"{self.settings.public_url}/webhooks/{self.webhook_token(instance_id, step, visit=visit, scope=scope)}"
+
+    # Running steps
+
+    def codes(self) -> frozenset[str]:
+        """Names of the workflows whose code this process has; claims are restricted to them."""
+        return self._programs.codes()
+
+    async def run(self, ref: WorkRef, *, worker: str, queues: frozenset[str] | None = None) -> bool:
+        """Claim one work item and run it, with the steps that follow in place.
+
+        Args:
+            ref: The work item.
+            worker: Boot-unique id of the worker.
+            queues: Queues that it serves; None serves all.
+
+        Returns:
+            Whether there was something to run.
+        """
+        request = ClaimRequest(
+            worker=worker, limit=1, lease_s=self.settings.lease_s, queues=queues, codes=self.codes(), items=(ref,)
+        )
+        claims = await self.store.claim(request)
+        for claim in claims:
+            await self.run_claim(claim, worker=worker)
+        return bool(claims)
+
+    async def run_claim(
+        self,
+        claim: Claim,
+        *,
+        worker: str,
+        holding: Holding | None = None,
+        admits: Callable[[WorkItem], bool] | None = None,
+    ) -> None:
+        """Run work that was claimed from the store; see `StepRunner.run`."""
+        await self._runner.run(claim, worker=worker, holding=holding, admits=admits)
+
+    def ask_to_stop(self, holding: Holding) -> None:
+        """Tell the code of a step under way, by ``context.cancelled``, that its result is no longer wanted."""
+        self._contexts.ask_to_stop(holding.ref.instance_id, holding.execution)
+
+    async def execute_step(self, step: Any, context: WorkflowContext, previous_result: Any = None) -> Any:
+        """Run one step or group by itself, here and now, without an instance; its guard and hooks run too."""
+        return await run_step(self, step, context, previous_result)
+
+    async def schedule_step(self, instance_id: UUID, step_name: str, delay: timedelta | None = None) -> None:
+        """Move the moment of a timer that an instance waits for to ``delay`` from now; None is now.
+
+        Raises:
+            InstanceNotFoundError: There is no such instance.
+            StaleExecutionError: The step is no timer, or does not wait.
+        """
+        delay_s = delay.total_seconds() if delay is not None else 0.0
+        await self._requests.apply(
+            instance_id,
+            lambda _found, _loaded: Reschedule(step=step_name, delay_s=delay_s),
+            actor=SYSTEM.id,
+            all_items=True,
+        )
+
+    def _resolve(self, workflow: type[Any] | str | WorkflowDefinition, version: str | None) -> tuple[str, str | None]:
+        if isinstance(workflow, str):
+            return workflow, version
+        definition = workflow if isinstance(workflow, WorkflowDefinition) else workflow.get_definition()
+        self.registry.register(workflow)
+        return definition.name, version or definition.version
+
+
+async def _at_most(awaitable: Any, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await awaitable
+    except TimeoutError:
+        return

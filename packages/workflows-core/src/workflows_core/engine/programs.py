@@ -1,0 +1,149 @@
+"""Graphs that run and the code that belongs to them, each looked up once."""
+
+from __future__ import annotations
+
+from collections import Counter
+from collections.abc import Callable, Mapping
+from typing import Any
+
+from workflows_core.authoring.definition import WorkflowDefinition
+from workflows_core.authoring.registry import WorkflowRegistry
+from workflows_core.domain.graph import WorkflowGraph
+from workflows_core.domain.program import Program
+from workflows_core.domain.state import InstanceState
+from workflows_core.errors import DefinitionNotFoundError
+from workflows_core.ports.codec import PayloadCodec
+from workflows_core.ports.conditions import ConditionEvaluator
+from workflows_core.ports.queries import WorkflowQueries
+from workflows_core.ports.store import WorkflowStore, code_key
+
+__all__ = ["LoadedProgram", "Programs"]
+
+
+class LoadedProgram:
+    """A graph made ready to run, with the code that this process has for it.
+
+    Attributes:
+        program: What the kernel runs.
+        definition: The registered definition of the same name and version; None in a process that lacks the code.
+        conditions: Computed conditions by index of the edge in *this* graph, whatever index they have in the definition's.
+    """
+
+    __slots__ = ("conditions", "definition", "program")
+
+    def __init__(self, program: Program, definition: WorkflowDefinition | None) -> None:
+        self.program = program
+        self.definition = definition
+        self.conditions: Mapping[int, Callable[[Any], Any]] = {}
+        if definition is not None:
+            self.conditions = _by_place(definition, program.graph)
+
+
+def _places(graph: WorkflowGraph) -> dict[int, tuple[str, str, int]]:
+    """The place of each edge: source, target, and its number among the edges between these two."""
+    seen: Counter[tuple[str, str]] = Counter()
+    places: dict[int, tuple[str, str, int]] = {}
+    for index, edge in enumerate(graph.edges):
+        ends = (edge.source, edge.target)
+        places[index] = (*ends, seen[ends])
+        seen[ends] += 1
+    return places
+
+
+def _by_place(definition: WorkflowDefinition, graph: WorkflowGraph) -> Mapping[int, Callable[[Any], Any]]:
+    if definition.graph.hash == graph.hash:
+        return definition.conditions
+    own = _places(definition.graph)
+    known = {own[index]: condition for index, condition in definition.conditions.items()}
+    return {index: known[place] for index, place in _places(graph).items() if place in known}
+
+
+class Programs:
+    """Finds the program of an instance and the definition for a start."""
+
+    def __init__(
+        self,
+        registry: WorkflowRegistry,
+        store: WorkflowStore,
+        queries: WorkflowQueries,
+        codec: PayloadCodec,
+        conditions: ConditionEvaluator,
+    ) -> None:
+        self._registry = registry
+        self._store = store
+        self._queries = queries
+        self._codec = codec
+        self._conditions = conditions
+        self._loaded: dict[str, LoadedProgram] = {}
+        self._published: set[str] = set()
+
+    def codes(self) -> frozenset[str]:
+        """Names of the workflows whose code this process has."""
+        return frozenset(
+            code_key(definition.name, definition.version)
+            for definition in self._registry.list_definitions(active_only=False)
+        )
+
+    async def of(self, state: InstanceState) -> LoadedProgram:
+        """The program that an instance runs."""
+        loaded = self._loaded.get(state.graph_hash)
+        if loaded is None or (
+            loaded.definition is None and self._registry.has_definition(state.workflow, state.version)
+        ):
+            loaded = self._loaded[state.graph_hash] = await self._load(state)
+        return loaded
+
+    async def graph(self, graph_hash: str, name: str, version: str) -> WorkflowGraph:
+        """The graph with a hash.
+
+        Raises:
+            DefinitionNotFoundError: It is not stored.
+        """
+        if graph_hash in self._loaded:
+            return self._loaded[graph_hash].program.graph
+        graph = await self._store.graph(graph_hash)
+        if graph is None:
+            raise DefinitionNotFoundError(name, version)
+        return graph
+
+    async def for_start(self, name: str, version: str | None) -> LoadedProgram:
+        """The program for a new instance: of the registered definition, else of the newest stored one of that name.
+
+        Raises:
+            DefinitionNotFoundError: Neither is known.
+        """
+        try:
+            graph = self._registry.get_definition(name, version).graph
+        except DefinitionNotFoundError:
+            stored = await self._queries.list_definitions(name=name)
+            matching = [record.graph for record in stored if version is None or record.graph.version == version]
+            if not matching:
+                raise
+            graph = matching[-1]
+        return await self.publish(graph)
+
+    async def publish(self, graph: WorkflowGraph) -> LoadedProgram:
+        """Keep a graph in the store, once per process, and make it ready to run."""
+        graph_hash = graph.hash
+        if graph_hash not in self._published:
+            await self._store.publish([graph])
+            self._published.add(graph_hash)
+        loaded = self._loaded.get(graph_hash)
+        if loaded is None:
+            loaded = self._loaded[graph_hash] = self._compile(graph)
+        return loaded
+
+    async def _load(self, state: InstanceState) -> LoadedProgram:
+        return self._compile(await self.graph(state.graph_hash, state.workflow, state.version))
+
+    def _compile(self, graph: WorkflowGraph) -> LoadedProgram:
+        program = Program(
+            graph,
+            compile_condition=self._conditions.compile,
+            encode=self._codec.encode,
+            decode=self._codec.decode,
+        )
+        definition: WorkflowDefinition | None = None
+        if self._registry.has_definition(graph.name, graph.version):
+            definition = self._registry.get_definition(graph.name, graph.version)
+        return LoadedProgram(program, definition)

@@ -1,0 +1,362 @@
+"""Runs claimed work: the application's code, then the transition that follows from it, then the next step in place."""
+
+from __future__ import annotations
+
+import logging
+import time
+import traceback
+from collections.abc import Callable, Mapping
+from datetime import datetime, timedelta
+from typing import Any, Final
+
+import msgspec
+
+from workflows_core.authoring.code import StepCode
+from workflows_core.authoring.context import WorkflowContext
+from workflows_core.domain.commands import (
+    Assignment,
+    Command,
+    CompleteStep,
+    EnterStep,
+    FailStep,
+    FireTimer,
+    GatherItems,
+    Place,
+    Prepared,
+    RouteStep,
+)
+from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode
+from workflows_core.domain.kernel import decide
+from workflows_core.domain.payload import check_data_size, encode_value
+from workflows_core.domain.state import ErrorInfo, InstanceState, Token
+from workflows_core.domain.transition import Transition, WorkItem, WorkKind
+from workflows_core.domain.types import Outcome
+from workflows_core.engine.calls import call
+from workflows_core.engine.commits import Commits
+from workflows_core.engine.contexts import Contexts
+from workflows_core.engine.programs import LoadedProgram, Programs
+from workflows_core.engine.settings import EngineSettings
+from workflows_core.errors import (
+    InstanceNotFoundError,
+    InvalidTransitionError,
+    ItemsNotLoadedError,
+    PayloadError,
+    ReducerError,
+    StateError,
+)
+from workflows_core.ports.codec import PayloadCodec
+from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.store import Claim, Committed, Conflict, Held, WorkflowStore
+
+__all__ = ["Holding", "StepRunner"]
+
+logger = logging.getLogger(__name__)
+
+_TRACEBACK_LINES: Final = 30
+_WAITS: Final = frozenset({WorkKind.TIMER, WorkKind.AWAIT})
+
+
+class Holding:
+    """What a worker holds at the moment; changes as the worker goes from step to step.
+
+    Attributes:
+        ref: The work item.
+        execution: The step execution that it runs.
+    """
+
+    __slots__ = ("execution", "ref")
+
+    def __init__(self, claim: Claim) -> None:
+        self.ref = claim.ref
+        self.execution = claim.item.execution
+
+
+class _Turn(msgspec.Struct, frozen=True):
+    """A work item in hand, with the state to decide on."""
+
+    item: WorkItem
+    state: InstanceState
+    fence: int
+    attempt: int
+    at: datetime
+
+    @property
+    def place(self) -> Place:
+        return Place(self.item.scope, self.item.number, self.item.execution)
+
+
+class StepRunner:
+    """Runs work items that were claimed by one worker."""
+
+    def __init__(
+        self,
+        *,
+        store: WorkflowStore,
+        commits: Commits,
+        programs: Programs,
+        contexts: Contexts,
+        codec: PayloadCodec,
+        settings: EngineSettings,
+        engine: Any,
+    ) -> None:
+        self._store = store
+        self._commits = commits
+        self._programs = programs
+        self._contexts = contexts
+        self._codec = codec
+        self._settings = settings
+        self._engine = engine
+
+    async def run(
+        self,
+        claim: Claim,
+        *,
+        worker: str,
+        holding: Holding | None = None,
+        admits: Callable[[WorkItem], bool] | None = None,
+    ) -> None:
+        """Run a claimed work item, and the steps that follow from it in place.
+
+        Args:
+            claim: What was claimed.
+            worker: The worker that claimed it.
+            holding: Kept up to date with what is held.
+            admits: Whether the worker goes on with a following work item; None always does, within the engine's limits.
+        """
+        settings = self._settings
+        turn: _Turn | None = _Turn(claim.item, claim.state, claim.fence, claim.attempt, claim.at)
+        steps, deadline = 1, time.monotonic() + settings.max_seconds_in_a_row
+        while turn is not None:
+            loaded = await self._programs.of(turn.state)
+            if loaded.definition is None:
+                await self._store.release(worker, [WorkRef(turn.state.id, turn.item.number)], delay_s=settings.poll_s)
+                return
+            command = await self._work(loaded, turn)
+            may_go_on = steps < settings.max_steps_in_a_row and time.monotonic() < deadline
+            turn = await self._advance(loaded, turn, command, worker, admits if may_go_on else _admits_nothing)
+            steps += 1
+            if holding is not None and turn is not None:
+                self._contexts.forget(holding.ref.instance_id, holding.execution)
+                holding.ref = WorkRef(turn.state.id, turn.item.number)
+                holding.execution = turn.item.execution
+
+    # The work itself
+
+    async def _work(self, loaded: LoadedProgram, turn: _Turn) -> Command | None:
+        """Do what the work item asks for; None when its execution is no longer active."""
+        item = turn.item
+        token = turn.state.find(item.scope, item.number, item.execution)
+        if token is None:
+            return None
+        match item.kind:
+            case WorkKind.RUN:
+                return await self._run_code(loaded, turn, token)
+            case WorkKind.TIMER:
+                return FireTimer(place=turn.place, now=turn.at)
+            case WorkKind.ENTER:
+                return EnterStep(place=turn.place, now=turn.at)
+            case WorkKind.GATHER if token.items is not None:
+                results = await self._store.item_results(turn.state.id, token.items.first, token.items.total)
+                return GatherItems(place=turn.place, now=turn.at, results=tuple(results))
+            case WorkKind.PREPARE | WorkKind.ROUTE:
+                return await self._ask_code(loaded, turn, token)
+            case _:
+                return None
+
+    async def _run_code(self, loaded: LoadedProgram, turn: _Turn, token: Token) -> Command:
+        code = _code(loaded, token.node)
+        context = self._contexts.make(loaded, turn.state, turn.item.scope, token, turn.attempt)
+        try:
+            if code.can_execute is not None and not await call(code.can_execute, context):
+                outcome, result = Outcome.SKIPPED, None
+            else:
+                outcome, result = Outcome.SUCCESS, await self._execute(code, context)
+                if code.on_success is not None:
+                    await call(code.on_success, context, result)
+            return CompleteStep(
+                place=turn.place,
+                now=turn.at,
+                started_at=turn.at,
+                writes=self._contexts.writes(turn.state, turn.item.scope, context),
+                result=None if result is None else encode_value("result", result, self._codec.encode),
+                outcome=outcome,
+                conditions=await _conditions(loaded, token.node, outcome, context),
+                route=_route(result) if code.routes else (),
+                attempts=turn.attempt,
+            )
+        except Exception as error:  # noqa: BLE001 - any error of the application fails its step
+            return await self._failure(code, context, turn, token, error)
+
+    async def _execute(self, code: StepCode, context: WorkflowContext) -> Any:
+        if code.execute is None:
+            return None
+        if code.runs_engine:
+            return await call(code.execute, context, self._engine)
+        if code.is_async:
+            return await code.execute(context)
+        return await call(code.execute, context)
+
+    async def _failure(
+        self, code: StepCode, context: WorkflowContext, turn: _Turn, token: Token, error: Exception
+    ) -> FailStep:
+        notes: tuple[str, ...] = ()
+        if code.on_failure is not None:
+            try:
+                await call(code.on_failure, context, error)
+            except Exception as second:  # noqa: BLE001 - recorded beside the first
+                notes = (f"on_failure raised {type(second).__name__}: {second}",)
+        return FailStep(
+            place=turn.place,
+            now=turn.at,
+            started_at=turn.at,
+            error=_error_info(error, token.node, notes),
+            attempts=turn.attempt,
+        )
+
+    async def _ask_code(self, loaded: LoadedProgram, turn: _Turn, token: Token) -> Command:
+        """Ask the application for what the kernel needs to enter a step, or to leave it."""
+        code = _code(loaded, token.node)
+        context = self._contexts.make(loaded, turn.state, turn.item.scope, token, turn.attempt)
+        try:
+            if turn.item.kind is WorkKind.ROUTE:
+                outcome = token.outcome or Outcome.SUCCESS
+                conditions = await _conditions(loaded, token.node, outcome, context)
+                return RouteStep(place=turn.place, now=turn.at, conditions=conditions, route=())
+            answer = await call(code.prepare, context) if code.prepare is not None else None
+            return self._prepared(loaded, turn, token, answer)
+        except Exception as error:  # noqa: BLE001 - any error of the application fails its step
+            return await self._failure(code, context, turn, token, error)
+
+    def _prepared(self, loaded: LoadedProgram, turn: _Turn, token: Token, answer: Any) -> Prepared:
+        place, now = turn.place, turn.at
+        match loaded.program.graph.nodes[token.node].kind:
+            case HumanNode() if isinstance(answer, Assignment):
+                return Prepared(place=place, now=now, assignment=answer)
+            case TimerNode() if isinstance(answer, timedelta):
+                return Prepared(place=place, now=now, delay_s=answer.total_seconds())
+            case TimerNode() if isinstance(answer, int | float):
+                return Prepared(place=place, now=now, delay_s=float(answer))
+            case TimerNode() if isinstance(answer, datetime) and answer.tzinfo is not None:
+                return Prepared(place=place, now=now, until=answer)
+            case GroupNode() if answer is None or isinstance(answer, str):
+                return Prepared(place=place, now=now, branch=answer)
+            case ForEachNode() if answer is not None and not isinstance(answer, str | bytes | Mapping):
+                items = [encode_value(f"items[{index}]", item, self._codec.encode) for index, item in enumerate(answer)]
+                return Prepared(place=place, now=now, items=tuple(items))
+            case kind:
+                reason = f"its code gave {answer!r}, which is not what a {type(kind).__name__} needs"
+                raise InvalidTransitionError(token.node, reason)
+
+    # The transition that follows
+
+    async def _advance(
+        self,
+        loaded: LoadedProgram,
+        turn: _Turn,
+        command: Command | None,
+        worker: str,
+        admits: Callable[[WorkItem], bool] | None,
+    ) -> _Turn | None:
+        """Commit what follows from a command; the next turn if the worker goes on in place."""
+        state = turn.state
+        held = Held(turn.item.number, turn.fence, worker)
+        while command is not None:
+            try:
+                transition = self._decide(loaded, turn, state, command)
+            except ItemsNotLoadedError:
+                state = await self._reload(state, turn.item, all_items=True)
+                continue
+            except StateError as error:
+                logger.info("result of %s dropped: %s", turn.item.step, error)
+                return None
+            following = _following(transition, turn.item.number, admits)
+            take = () if following is None else (following.number,)
+            result = await self._commits.commit(transition, held=held, take=take, lease_s=self._settings.lease_s)
+            if isinstance(result, Committed):
+                if following is None or following.number not in result.fences:
+                    return None
+                return _Turn(following, transition.state, result.fences[following.number], 1, result.at)
+            if not isinstance(result, Conflict):
+                logger.info("result of %s dropped: the lease was lost", turn.item.step)
+                return None
+            state = await self._reload(state, turn.item)
+        return None
+
+    async def _reload(self, state: InstanceState, item: WorkItem, *, all_items: bool = False) -> InstanceState:
+        loaded = await self._store.load(state.id, scopes=(item.scope,), all_items=all_items)
+        if loaded is None:
+            raise InstanceNotFoundError(state.id)
+        return loaded.state
+
+    def _decide(self, loaded: LoadedProgram, turn: _Turn, state: InstanceState, command: Command) -> Transition:
+        """Decide; what the rules refuse to take from a step fails the step instead."""
+        try:
+            transition = decide(loaded.program, state, command)
+            if transition.data_changed:
+                check_data_size(transition.state.data, self._settings.max_data_bytes)
+        except (ReducerError, PayloadError) as error:
+            failure = FailStep(
+                place=turn.place,
+                now=turn.at,
+                started_at=turn.at,
+                error=_error_info(error, turn.item.step, ()),
+                attempts=turn.attempt,
+            )
+            return decide(loaded.program, state, failure)
+        return transition
+
+
+def _admits_nothing(_item: WorkItem) -> bool:
+    return False
+
+
+def _following(transition: Transition, number: int, admits: Callable[[WorkItem], bool] | None) -> WorkItem | None:
+    """The work item with which the worker goes on: the same token's, else the first that is ready."""
+    same = transition.work.get(number)
+    candidates = (same, *transition.work.values()) if same is not None else transition.work.values()
+    for item in candidates:
+        if item is None or item.delay_s > 0 or item.kind in _WAITS:
+            continue
+        if admits is None or admits(item):
+            return item
+    return None
+
+
+def _code(loaded: LoadedProgram, step: str) -> StepCode:
+    definition = loaded.definition
+    code = definition.code.get(step) if definition is not None else None
+    return code if code is not None else StepCode.missing(step)
+
+
+async def _conditions(
+    loaded: LoadedProgram, step: str, outcome: Outcome, context: WorkflowContext
+) -> dict[int, bool] | None:
+    """Truth of the computed conditions of a step's edges; None if it has none for this outcome."""
+    wanted = [way.index for way in loaded.program.steps[step].exits[outcome] if way.computed]
+    if not wanted:
+        return None
+    truths: dict[int, bool] = {}
+    for index in wanted:
+        condition = loaded.conditions.get(index)
+        if condition is None:
+            edge = loaded.program.graph.edges[index]
+            raise InvalidTransitionError(step, f"the code of its condition for {edge.target!r} is not registered")
+        truths[index] = bool(await call(condition, context))
+    return truths
+
+
+def _route(result: Any) -> tuple[str, ...]:
+    """Successors that a result names."""
+    if isinstance(result, str):
+        return (result,)
+    if isinstance(result, list | tuple) and all(isinstance(name, str) for name in result):
+        return tuple(result)
+    return ()
+
+
+def _error_info(error: BaseException, step: str, notes: tuple[str, ...]) -> ErrorInfo:
+    if isinstance(error, PayloadError) and not error.step:
+        error.step = step
+    lines = traceback.format_exception(error)
+    text = "".join(lines[-_TRACEBACK_LINES:])
+    return ErrorInfo(type(error).__name__, str(error), step, text, notes)

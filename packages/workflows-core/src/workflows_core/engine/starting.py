@@ -1,0 +1,103 @@
+"""Use case: start an instance."""
+
+from __future__ import annotations
+
+import hashlib
+from collections.abc import Mapping
+from typing import Any
+
+from workflows_core.domain.actor import Actor
+from workflows_core.domain.commands import Start
+from workflows_core.domain.forms import validate_document
+from workflows_core.domain.kernel import decide, initial_state
+from workflows_core.domain.payload import check_data_size, encode_data, encode_value, to_json_value
+from workflows_core.engine.commits import Commits
+from workflows_core.engine.instances import WorkflowInstance, to_instance
+from workflows_core.engine.programs import Programs
+from workflows_core.engine.settings import EngineSettings
+from workflows_core.errors import (
+    IdempotencyConflictError,
+    InputValidationError,
+    InstanceNotFoundError,
+    RevisionConflictError,
+)
+from workflows_core.ports.clock import Clock
+from workflows_core.ports.codec import PayloadCodec
+from workflows_core.ports.ids import IdGenerator
+from workflows_core.ports.store import Committed, DuplicateKey, StartKey, WorkflowStore
+
+__all__ = ["Starting"]
+
+
+class Starting:
+    """Starts instances."""
+
+    def __init__(
+        self,
+        *,
+        store: WorkflowStore,
+        commits: Commits,
+        programs: Programs,
+        codec: PayloadCodec,
+        ids: IdGenerator,
+        clock: Clock,
+        settings: EngineSettings,
+    ) -> None:
+        self._store = store
+        self._commits = commits
+        self._programs = programs
+        self._codec = codec
+        self._ids = ids
+        self._clock = clock
+        self._settings = settings
+
+    async def start(
+        self,
+        name: str,
+        initial_data: Mapping[str, Any],
+        *,
+        version: str | None,
+        key: str | None,
+        actor: Actor,
+        metadata: Mapping[str, Any] | None,
+    ) -> WorkflowInstance:
+        """Start an instance of a workflow; see `WorkflowEngine.start_workflow`."""
+        loaded = await self._programs.for_start(name, version)
+        graph = loaded.program.graph
+        if graph.input_schema is not None:
+            problems = validate_document(graph.input_schema, to_json_value(dict(initial_data)))
+            if problems:
+                raise InputValidationError(f"initial data of workflow {graph.name!r}", problems)
+        data = encode_data(initial_data, self._codec.encode)
+        check_data_size(data, self._settings.max_data_bytes)
+        command = Start(
+            instance_id=self._ids.new(),
+            data=data,
+            actor=actor,
+            now=self._clock.now(),
+            metadata=None if not metadata else encode_value("metadata", dict(metadata), self._codec.encode),
+        )
+        transition = decide(loaded.program, initial_state(loaded.program, command), command, actor.id)
+        start_key = None if key is None else StartKey(key, _digest(graph.name, version, data))
+        result = await self._commits.commit(transition, start_key=start_key)
+        match result:
+            case Committed():
+                return to_instance(transition.state, self._codec, updated_at=result.at)
+            case DuplicateKey() if start_key is not None and result.digest == start_key.digest:
+                found = await self._store.load(result.instance_id)
+                if found is None:
+                    raise InstanceNotFoundError(result.instance_id)
+                return to_instance(found.state, self._codec, updated_at=found.at, is_duplicate=True)
+            case DuplicateKey():
+                raise IdempotencyConflictError(key or "", result.instance_id)
+            case _:
+                raise RevisionConflictError(command.instance_id, 1)
+
+
+def _digest(name: str, version: str | None, data: Mapping[str, bytes]) -> str:
+    """Digest of what was asked, whatever the order of the keys."""
+    digest = hashlib.sha256(f"{name}\0{version or ''}".encode())
+    for key in sorted(data):
+        digest.update(len(key.encode()).to_bytes(8, "big") + key.encode())
+        digest.update(len(data[key]).to_bytes(8, "big") + data[key])
+    return digest.hexdigest()

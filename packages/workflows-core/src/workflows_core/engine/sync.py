@@ -1,0 +1,95 @@
+"""The engine for code without an event loop: scripts, notebooks, threads of a synchronous web application."""
+
+from __future__ import annotations
+
+import asyncio
+import threading
+from collections.abc import Coroutine, Mapping, Sequence
+from typing import Any, Self, TypeVar
+from uuid import UUID
+
+from workflows_core.authoring.definition import WorkflowDefinition
+from workflows_core.domain.actor import Actor
+from workflows_core.engine.engine import WorkflowEngine
+from workflows_core.engine.instances import WorkflowInstance
+from workflows_core.ports.queries import TaskRecord
+
+__all__ = ["SyncWorkflowEngine"]
+
+T = TypeVar("T")
+
+
+class SyncWorkflowEngine:
+    """A synchronous face of an engine, which lives in an event loop of a thread of its own.
+
+    Use it as a context manager; the methods mean what those of `WorkflowEngine` mean. It may be used from several threads.
+    """
+
+    def __init__(self, engine: WorkflowEngine) -> None:
+        self._engine = engine
+        self._loop = asyncio.new_event_loop()
+        self._thread = threading.Thread(target=self._loop.run_forever, name="workflows-engine", daemon=True)
+
+    def __enter__(self) -> Self:
+        self._thread.start()
+        self._call(self._engine.open())
+        return self
+
+    def __exit__(self, *_exc: object) -> None:
+        self._call(self._engine.aclose())
+        self._loop.call_soon_threadsafe(self._loop.stop)
+        self._thread.join()
+        self._loop.close()
+
+    def start_workflow(
+        self,
+        workflow: type[Any] | str | WorkflowDefinition,
+        initial_data: Mapping[str, Any] | None = None,
+        *,
+        version: str | None = None,
+        idempotency_key: str | None = None,
+        actor: Actor | None = None,
+        metadata: Mapping[str, Any] | None = None,
+    ) -> WorkflowInstance:
+        """Start an instance; see `WorkflowEngine.start_workflow`."""
+        return self._call(
+            self._engine.start_workflow(
+                workflow,
+                initial_data,
+                version=version,
+                idempotency_key=idempotency_key,
+                actor=actor,
+                metadata=metadata,
+            )
+        )
+
+    def get_instance(self, instance_id: UUID, *, tenant: str | None = None) -> WorkflowInstance:
+        """An instance as it stands; see `WorkflowEngine.get_instance`."""
+        return self._call(self._engine.get_instance(instance_id, tenant=tenant))
+
+    def cancel_workflow(self, instance_id: UUID, reason: str = "", *, actor: Actor | None = None) -> WorkflowInstance:
+        """Cancel an instance; see `WorkflowEngine.cancel_workflow`."""
+        return self._call(self._engine.cancel_workflow(instance_id, reason, actor=actor))
+
+    def wait(self, instance_id: UUID, *, timeout: float | None = None) -> WorkflowInstance:
+        """Wait until an instance is over or waits; see `WorkflowEngine.wait`."""
+        return self._call(self._engine.wait(instance_id, timeout=timeout))
+
+    def complete_task(
+        self, task_id: UUID, data: Mapping[str, Any], *, actor: Actor, comment: str | None = None
+    ) -> WorkflowInstance:
+        """Complete a task; see `WorkflowEngine.complete_task`."""
+        return self._call(self._engine.complete_task(task_id, data, actor=actor, comment=comment))
+
+    def complete_human_task(
+        self, instance_id: UUID, step_name: str, user_id: str, data: Mapping[str, Any]
+    ) -> WorkflowInstance:
+        """Complete the open task of a step; see `WorkflowEngine.complete_human_task`."""
+        return self._call(self._engine.complete_human_task(instance_id, step_name, user_id, data))
+
+    def get_pending_tasks(self, user_id: str | None = None, *, tenant: str | None = None) -> Sequence[TaskRecord]:
+        """Open tasks; see `WorkflowEngine.get_pending_tasks`."""
+        return self._call(self._engine.get_pending_tasks(user_id, tenant=tenant))
+
+    def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
+        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()

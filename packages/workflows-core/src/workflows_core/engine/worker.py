@@ -1,0 +1,176 @@
+"""A worker: claims due work from the store, runs it, keeps its leases, and stops in good order."""
+
+from __future__ import annotations
+
+import asyncio
+import logging
+import os
+import secrets
+import socket
+from collections.abc import Sequence
+from typing import Final
+
+from workflows_core.domain.transition import WorkItem
+from workflows_core.engine.engine import WorkflowEngine
+from workflows_core.engine.runner import Holding
+from workflows_core.errors import InfrastructureError, WorkflowsError
+from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.store import Claim, ClaimRequest
+
+__all__ = ["Worker"]
+
+logger = logging.getLogger(__name__)
+
+_RENEWALS_PER_LEASE: Final = 3
+
+
+def _new_worker_id() -> str:
+    """Unique for each start of a worker, so that a restarted process is never taken for the one before."""
+    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
+
+
+class Worker:
+    """Runs the work of an engine in this process, until it is stopped.
+
+    Several workers, in one process or in many, share the work of one store.
+    """
+
+    def __init__(self, engine: WorkflowEngine, *, concurrency: int = 32, queues: frozenset[str] | None = None) -> None:
+        """Make a worker; `run` starts it.
+
+        Args:
+            engine: Whose work it does.
+            concurrency: Most steps at once, at least 1.
+            queues: Queues that it serves; None serves all.
+        """
+        self.id = _new_worker_id()
+        self._engine = engine
+        self._concurrency = max(concurrency, 1)
+        self._queues = queues
+        self._running: dict[asyncio.Task[None], Holding] = {}
+        self._awake = asyncio.Event()
+        self._stopping = False
+
+    def wake(self) -> None:
+        """Look for work now. Must be called in the worker's event loop."""
+        self._awake.set()
+
+    async def run(self) -> None:
+        """Claim and run work until `stop` is called; errors of the store are logged and outlasted."""
+        heartbeat = asyncio.create_task(self._keep_leases())
+        try:
+            while not self._stopping:
+                await self._rest(await self._look())
+            if self._running:
+                await asyncio.wait(self._running)
+        finally:
+            heartbeat.cancel()
+            await self._abandon()
+
+    async def stop(self, *, drain_s: float | None = None) -> None:
+        """Stop claiming; `run` returns when the steps under way have finished.
+
+        Args:
+            drain_s: Seconds after which steps still under way are cancelled and given back; None waits for all.
+        """
+        self._stopping = True
+        self._awake.set()
+        if drain_s is not None and self._running:
+            await asyncio.wait(self._running, timeout=drain_s)
+            for task in self._running:
+                task.cancel()
+
+    async def _look(self) -> float:
+        """Claim what fits; the seconds until it is worth to look again."""
+        self._awake.clear()
+        free = self._concurrency - len(self._running)
+        poll_s = self._engine.settings.poll_s
+        if free <= 0:
+            return poll_s
+        codes = self._engine.codes()
+        try:
+            claims = await self._engine.store.claim(
+                ClaimRequest(
+                    worker=self.id,
+                    limit=free,
+                    lease_s=self._engine.settings.lease_s,
+                    queues=self._queues,
+                    codes=codes,
+                )
+            )
+            for claim in claims:
+                self._begin(claim)
+            if claims:
+                return 0.0 if len(claims) < free else poll_s
+            due = await self._engine.store.next_due(queues=self._queues, codes=codes)
+        except InfrastructureError as error:
+            logger.warning("worker %s cannot look for work: %s", self.id, error)
+            return poll_s
+        return poll_s if due is None else max(min(due, poll_s), 0.001)
+
+    async def _rest(self, seconds: float) -> None:
+        """Sleep until woken, until a step has finished, or until the time is over."""
+        if seconds <= 0:
+            await asyncio.sleep(0)
+            return
+        try:
+            async with asyncio.timeout(seconds):
+                await self._awake.wait()
+        except TimeoutError:
+            return
+
+    def _begin(self, claim: Claim) -> None:
+        holding = Holding(claim)
+        task = asyncio.create_task(self._run_claim(claim, holding))
+        self._running[task] = holding
+        task.add_done_callback(self._finished)
+
+    def _finished(self, task: asyncio.Task[None]) -> None:
+        self._running.pop(task, None)
+        self._awake.set()
+
+    async def _run_claim(self, claim: Claim, holding: Holding) -> None:
+        try:
+            await self._engine.run_claim(claim, worker=self.id, holding=holding, admits=self._admits)
+        except WorkflowsError as error:
+            logger.warning("work item %s was not finished and will be claimed again: %s", holding.ref, error)
+        except Exception:
+            logger.exception("work item %s was not finished and will be claimed again", holding.ref)
+
+    def _admits(self, item: WorkItem) -> bool:
+        return not self._stopping and (self._queues is None or item.queue in self._queues)
+
+    async def _keep_leases(self) -> None:
+        """Renew all leases, and stop the steps whose lease was lost."""
+        lease_s = self._engine.settings.lease_s
+        while True:
+            await asyncio.sleep(lease_s / _RENEWALS_PER_LEASE)
+            if not self._running:
+                continue
+            before = {task: holding.ref for task, holding in self._running.items()}
+            try:
+                held = await self._engine.store.renew(self.id, lease_s)
+            except InfrastructureError as error:
+                logger.warning("worker %s cannot renew its leases: %s", self.id, error)
+                continue
+            for task, ref in before.items():
+                holding = self._running.get(task)
+                if holding is not None and holding.ref == ref and ref not in held:
+                    self._engine.ask_to_stop(holding)
+                    task.cancel()
+
+    async def _abandon(self) -> None:
+        """Cancel what still runs and give it back."""
+        tasks = dict(self._running)
+        for task, holding in tasks.items():
+            self._engine.ask_to_stop(holding)
+            task.cancel()
+        if tasks:
+            await asyncio.gather(*tasks, return_exceptions=True)
+            await self._release([holding.ref for holding in tasks.values()])
+
+    async def _release(self, refs: Sequence[WorkRef]) -> None:
+        try:
+            await self._engine.store.release(self.id, refs)
+        except InfrastructureError as error:
+            logger.warning("worker %s cannot give back its work; its leases will end: %s", self.id, error)
