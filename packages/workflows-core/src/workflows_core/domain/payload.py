@@ -12,6 +12,7 @@ import msgspec
 
 from workflows_core.domain.payload_decoding import PayloadDecodeError, decode_value
 from workflows_core.domain.payload_encoding import encode_payload
+from workflows_core.domain.payload_refusals import is_valid_text
 from workflows_core.errors import PayloadError, PayloadTooLargeError
 
 __all__ = [
@@ -129,8 +130,8 @@ def to_json_value(value: Any) -> Any:
 
 
 def _data_key(key: Any) -> str:
-    if type(key) is str and (key.isascii() or key.isprintable() or _is_text(key)):
+    if type(key) is str and key.isascii():
         return key
-    if isinstance(key, str) and _is_text(key):
+    if isinstance(key, str) and is_valid_text(key):
         return str.__str__(key)
-    raise PayloadError(str(key), "", type(key).__name__, "keys of the data are valid text; store str(key)")
+    raise PayloadError(ascii(key), "", type(key).__name__, "keys of the data are valid text; store str(key)")

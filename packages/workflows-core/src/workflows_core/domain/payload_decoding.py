@@ -9,7 +9,7 @@ from datetime import date, datetime, time, timedelta
 from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
-from zoneinfo import ZoneInfo
+from zoneinfo import ZoneInfo, ZoneInfoNotFoundError
 
 import msgspec
 
@@ -20,6 +20,15 @@ __all__ = ["PayloadDecodeError", "decode_value"]
 
 _MARK: Final = b'"$type"'
 _from_json: Final = msgspec.json.Decoder().decode
+_DAMAGE: Final = (
+    ArithmeticError,
+    AttributeError,
+    KeyError,
+    RecursionError,
+    TypeError,
+    ValueError,
+    msgspec.DecodeError,
+)
 
 
 class PayloadDecodeError(PayloadError):
@@ -46,7 +55,7 @@ def decode_value(raw: bytes) -> Any:
     try:
         value = _from_json(raw)
         return _restored(value) if _MARK in raw else value
-    except (msgspec.DecodeError, ValueError, TypeError, KeyError, ArithmeticError, RecursionError) as error:
+    except _DAMAGE as error:
         raise PayloadDecodeError("", str(error) or type(error).__name__) from error
 
 
@@ -98,7 +107,10 @@ def _without_zone(text: str) -> tuple[str, ZoneInfo | None]:
     match = re.fullmatch(r"([^\[]+)(?:\[(.+)\])?", text)
     if match is None:
         raise ValueError(f"{text!r} is not a time")
-    return match[1], ZoneInfo(match[2]) if match[2] else None
+    try:
+        return match[1], ZoneInfo(match[2]) if match[2] else None
+    except ZoneInfoNotFoundError as error:
+        raise ValueError(f"time zone {match[2]!r} is not known here; install tzdata") from error
 
 
 def _timedelta(parts: list[int]) -> timedelta:

@@ -6,6 +6,7 @@ value of the same type:
 =================  ===========================================================================================
 ``int``            hexadecimal text, for integers of more than 64 bits
 ``datetime``       ISO 8601, with ``[Europe/Berlin]`` after it if it has a named zone; ``date`` and ``time`` likewise
+                   (`fold` counts in a named zone only)
 ``timedelta``      days, seconds, microseconds
 ``decimal``        as text, with its exponent; ``uuid`` likewise
 ``bytes``          base64
@@ -20,18 +21,17 @@ refused, because what came back would be another thing than what was stored.
 from __future__ import annotations
 
 import base64
-import dataclasses
 import math
-from collections.abc import Awaitable, Callable, Iterable, Mapping, Sequence, Set as AbstractSet
+from collections.abc import Callable, Mapping, Set as AbstractSet
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
-from enum import Enum
-from typing import Any, Final, NoReturn, TypeAlias
+from typing import Any, Final, TypeAlias
 from uuid import UUID
 from zoneinfo import ZoneInfo
 
 import msgspec
 
+from workflows_core.domain.payload_refusals import UnstorableError, base_value, path_of_surrogate
 from workflows_core.errors import PayloadError
 
 __all__ = ["MAX_DEPTH", "TAG", "VALUE", "encode_payload"]
@@ -48,7 +48,6 @@ _LARGEST: Final = 2**64 - 1
 _FINITE: Final = "NaN and Infinity have no encoding; store None or text"
 _SURROGATE: Final = "it contains a lone surrogate, which is not valid text; decode it with errors='replace'"
 _TOO_DEEP: Final = f"it is nested deeper than {MAX_DEPTH} levels, or contains itself; store a flatter value"
-_TYPED: Final = "declare it in a typed state or store msgspec.to_builtins(value)"
 
 _to_json: Final = msgspec.json.Encoder().encode
 _Plain: TypeAlias = Callable[[Any, int], Any]
@@ -64,29 +63,14 @@ def encode_payload(value: Any) -> bytes:
     try:
         if kind is str or kind is bool or value is None:
             return _to_json(value)
-        return _to_json(_PLAIN.get(kind, _other)(value, 0))
-    except _UnstorableError as refused:
+        return _to_json(_PLAIN.get(kind, _subclass)(value, 0))
+    except UnstorableError as refused:
         raise PayloadError("", refused.pointer, refused.type_name, refused.hint) from None
     except UnicodeEncodeError as error:
-        path = _path_of_surrogate(value) or []
-        raise PayloadError("", _UnstorableError(value, "", path).pointer, "str", _SURROGATE) from error
+        path = path_of_surrogate(value) or []
+        raise PayloadError("", UnstorableError(value, "", path).pointer, "str", _SURROGATE) from error
     except RecursionError as error:
         raise PayloadError("", "", kind.__name__, _TOO_DEEP) from error
-
-
-class _UnstorableError(Exception):
-    """A value that cannot be stored; its path is filled from the inside out while it travels."""
-
-    def __init__(self, value: Any, hint: str, path: Iterable[object] = ()) -> None:
-        super().__init__(value, hint)
-        self.type_name = type(value).__name__
-        self.hint = hint
-        self.path = list(path)
-
-    @property
-    def pointer(self) -> str:
-        """The path as a JSON pointer."""
-        return "".join(f"/{str(part).replace('~', '~0').replace('/', '~1')}" for part in reversed(self.path))
 
 
 def _tagged(kind: str, value: Any) -> dict[str, Any]:
@@ -103,13 +87,13 @@ def _int(value: int, _depth: int) -> Any:
 
 def _float(value: float, _depth: int) -> Any:
     if not math.isfinite(value):
-        raise _UnstorableError(value, _FINITE)
+        raise UnstorableError(value, _FINITE)
     return value
 
 
 def _decimal(value: Decimal, _depth: int) -> Any:
     if not value.is_finite():
-        raise _UnstorableError(value, _FINITE)
+        raise UnstorableError(value, _FINITE)
     return _tagged("decimal", str(value))
 
 
@@ -145,7 +129,7 @@ def _zone(value: datetime | time) -> str:
 def _list(value: list[Any], depth: int) -> Any:
     """The same list if all its items are plain, else a copy with tagged items."""
     if depth >= MAX_DEPTH:
-        raise _UnstorableError(value, _TOO_DEEP)
+        raise UnstorableError(value, _TOO_DEEP)
     plain = value
     index = 0
     try:
@@ -153,12 +137,12 @@ def _list(value: list[Any], depth: int) -> Any:
             kind = type(item)
             if kind is str or kind is bool or item is None:
                 continue
-            said = _PLAIN.get(kind, _other)(item, depth + 1)
+            said = _PLAIN.get(kind, _subclass)(item, depth + 1)
             if said is not item:
                 if plain is value:
                     plain = value.copy()
                 plain[index] = said
-    except _UnstorableError as refused:
+    except UnstorableError as refused:
         refused.path.append(index)
         raise
     return plain
@@ -167,31 +151,33 @@ def _list(value: list[Any], depth: int) -> Any:
 def _dict(value: dict[Any, Any], depth: int) -> Any:
     """The same mapping if everything in it is plain, else a copy with tagged values."""
     if depth >= MAX_DEPTH:
-        raise _UnstorableError(value, _TOO_DEEP)
+        raise UnstorableError(value, _TOO_DEEP)
     plain = value
     key: Any = ""
     try:
         for key, item in value.items():
             if type(key) is not str:
-                return _dict({_key(key): item for key, item in value.items()}, depth)
+                break
             kind = type(item)
             if kind is str or kind is bool or item is None:
                 continue
-            said = _PLAIN.get(kind, _other)(item, depth + 1)
+            said = _PLAIN.get(kind, _subclass)(item, depth + 1)
             if said is not item:
                 if plain is value:
                     plain = value.copy()
                 plain[key] = said
-    except _UnstorableError as refused:
+        else:
+            return _tagged("dict", plain) if TAG in plain else plain
+    except UnstorableError as refused:
         refused.path.append(key)
         raise
-    return _tagged("dict", plain) if TAG in plain else plain
+    return _dict({_key(key): item for key, item in value.items()}, depth)
 
 
 def _key(key: Any) -> str:
     if isinstance(key, str):
         return str.__str__(key)
-    raise _UnstorableError(key, "keys of mappings are text; store str(key)")
+    raise UnstorableError(key, "keys of mappings are text; store str(key)", [key])
 
 
 def _tuple(value: tuple[Any, ...], depth: int) -> Any:
@@ -200,9 +186,14 @@ def _tuple(value: tuple[Any, ...], depth: int) -> Any:
 
 def _set(value: AbstractSet[Any], depth: int) -> Any:
     if depth >= MAX_DEPTH:
-        raise _UnstorableError(value, _TOO_DEEP)
-    items = [_PLAIN.get(type(item), _other)(item, depth + 1) for item in value]
+        raise UnstorableError(value, _TOO_DEEP)
+    items = [_PLAIN.get(type(item), _subclass)(item, depth + 1) for item in value]
     return _tagged(type(value).__name__, sorted(items, key=_to_json))
+
+
+def _subclass(value: Any, depth: int) -> Any:
+    base = base_value(value)
+    return _PLAIN[type(base)](base, depth)
 
 
 _PLAIN: Final[Mapping[type, _Plain]] = {
@@ -224,84 +215,3 @@ _PLAIN: Final[Mapping[type, _Plain]] = {
     UUID: _uuid,
     bytes: _bytes,
 }
-
-
-def _base_datetime(value: datetime) -> datetime:
-    parts = (value.year, value.month, value.day, value.hour, value.minute, value.second, value.microsecond)
-    return datetime(*parts, tzinfo=value.tzinfo, fold=value.fold)
-
-
-def _base_time(value: time) -> time:
-    return time(value.hour, value.minute, value.second, value.microsecond, tzinfo=value.tzinfo, fold=value.fold)
-
-
-_BASE_VALUES: Final[Mapping[type, Callable[[Any], Any]]] = {
-    str: str.__str__,
-    int: int.__int__,
-    float: float.__float__,
-    datetime: _base_datetime,  # before date, of which it is a subclass
-    date: lambda value: date(value.year, value.month, value.day),
-    time: _base_time,
-    timedelta: lambda value: timedelta(value.days, value.seconds, value.microseconds),
-    Decimal: Decimal,
-    UUID: lambda value: UUID(int=value.int),
-    bytes: lambda value: bytes(memoryview(value)),
-}
-
-
-def _other(value: Any, depth: int) -> Any:
-    """Store an instance of a subclass as its base value, if it is worth no more than that; refuse all else."""
-    for base, reduce_to in _BASE_VALUES.items():
-        if isinstance(value, base):
-            reduced = reduce_to(value)
-            if base is not str and reduced != value:
-                raise _UnstorableError(value, f"it is more than the {base.__name__} {reduced}; store that or its parts")
-            return _PLAIN[base](reduced, depth)
-    _refuse(value)
-
-
-def _refuse(value: Any) -> NoReturn:
-    raise _UnstorableError(value, next((hint for test, hint in _HINTS if test(value)), f"store what it holds, or {_TYPED}"))
-
-
-def _is_instance_of(*types: type) -> Callable[[Any], bool]:
-    return lambda value: isinstance(value, types)
-
-
-_HINTS: Final[Sequence[tuple[Callable[[Any], bool], str]]] = (
-    (lambda value: isinstance(value, msgspec.Struct) or dataclasses.is_dataclass(value), _TYPED),
-    (_is_instance_of(type), "store its name"),
-    (_is_instance_of(Enum), "store its .value"),
-    (_is_instance_of(Awaitable), "await it first"),
-    (_is_instance_of(bytearray, memoryview), "store bytes(value)"),
-    (_is_instance_of(tuple), "store tuple(value)"),
-    (_is_instance_of(Mapping), "store dict(value)"),
-    (_is_instance_of(AbstractSet), "store set(value)"),
-    (_is_instance_of(Iterable), "store list(value)"),
-)
-
-
-def _path_of_surrogate(value: Any) -> list[object] | None:
-    """Where the first text is that cannot be encoded, from the inside out."""
-    if isinstance(value, str):
-        return None if _is_text(value) else []
-    if isinstance(value, dict):
-        items: Iterable[tuple[Any, Any]] = value.items()
-    elif isinstance(value, (list, tuple)):
-        items = enumerate(value)
-    else:
-        return None
-    for key, item in items:
-        if isinstance(key, str) and not _is_text(key):
-            return []
-        if (path := _path_of_surrogate(item)) is not None:
-            return [*path, key]
-    return None
-
-
-def _is_text(value: str) -> bool:
-    try:
-        value.encode()
-    except UnicodeEncodeError:
-        return False
-    return True
