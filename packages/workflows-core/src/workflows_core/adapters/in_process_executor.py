@@ -17,7 +17,7 @@ __all__ = ["InProcessExecutor", "NullExecutor"]
 class NullExecutor(StepExecutor):
     """Gives no hints: the workers of other processes look into the store themselves."""
 
-    async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:
+    async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:  # noqa: ARG002
         """Do nothing."""
 
 
@@ -37,7 +37,7 @@ class InProcessExecutor(StepExecutor):
         """Say how the worker is made; called once, by the wiring."""
         self._make = make_worker
 
-    async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:
+    async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:  # noqa: ARG002
         """Wake the worker."""
         self.ensure_running().wake()
 

@@ -232,6 +232,20 @@ class WorkflowEngine:
         """The graph that an instance runs."""
         return await self._programs.graph(instance.graph_hash, instance.workflow_name, instance.workflow_version)
 
+    # Definitions
+
+    async def list_graphs(self, *, name: str | None = None) -> list[WorkflowGraph]:
+        """Graphs that can be started, by name, then oldest version first: the registered ones and those kept in the store."""
+        return await self._programs.known(name)
+
+    async def find_graph(self, name: str, version: str | None = None) -> WorkflowGraph:
+        """The graph that a start of this name and version would run; None is the newest version.
+
+        Raises:
+            DefinitionNotFoundError: It is not known; names those that are near.
+        """
+        return (await self._programs.for_start(name, version)).program.graph
+
     # Human tasks
 
     async def complete_task(

@@ -7,7 +7,7 @@ from collections.abc import Callable, Mapping
 from typing import Any
 
 from workflows_core.authoring.definition import WorkflowDefinition
-from workflows_core.authoring.registry import WorkflowRegistry
+from workflows_core.authoring.registry import WorkflowRegistry, version_key
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.program import Program
 from workflows_core.domain.state import InstanceState
@@ -105,6 +105,17 @@ class Programs:
         if graph is None:
             raise DefinitionNotFoundError(name, version)
         return graph
+
+    async def known(self, name: str | None) -> list[WorkflowGraph]:
+        """Registered and stored graphs; of one name and version the registered one, else the newest stored."""
+        found: dict[tuple[str, str], WorkflowGraph] = {
+            (record.graph.name, record.graph.version): record.graph
+            for record in await self._queries.list_definitions(name=name)
+        }
+        for definition in self._registry.list_definitions(active_only=False):
+            if name is None or definition.name == name:
+                found[definition.name, definition.version] = definition.graph
+        return sorted(found.values(), key=lambda graph: (graph.name, version_key(graph.version)))
 
     async def for_start(self, name: str, version: str | None) -> LoadedProgram:
         """The program for a new instance: of the registered definition, else of the newest stored one of that name.

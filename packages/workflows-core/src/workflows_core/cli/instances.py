@@ -1,0 +1,162 @@
+"""Commands about instances."""
+
+from __future__ import annotations
+
+from typing import Any
+from uuid import UUID
+
+import click
+
+from workflows_core.cli.engines import run_with_engine
+from workflows_core.cli.options import as_actor, as_json, engine_factory, json_document, tenant_option, user_option
+from workflows_core.cli.output import print_json, print_table
+from workflows_core.domain.types import WorkflowStatus
+from workflows_core.engine.engine import WorkflowEngine
+from workflows_core.engine.instances import WorkflowInstance
+from workflows_core.ports.queries import ExecutionRecord, InstanceFilter, InstanceRecord, Page, PageRequest
+
+__all__ = ["cancel", "list_instances", "show", "start"]
+
+
+@click.command()
+@click.argument("name")
+@click.option("--data", callback=json_document, metavar="JSON|@FILE", help="Initial data.")
+@click.option("--version", help="Version; the newest by default.")
+@click.option("--key", help="Idempotency key: a second start with it finds the first.")
+@user_option
+@tenant_option
+@as_json
+@click.pass_context
+def start(
+    context: click.Context,
+    *,
+    name: str,
+    data: dict[str, Any],
+    version: str | None,
+    key: str | None,
+    user: str,
+    tenant: str,
+    json_output: bool,
+) -> None:
+    """Start an instance of workflow NAME."""
+
+    async def begin(engine: WorkflowEngine) -> WorkflowInstance:
+        return await engine.start_workflow(
+            name, data, version=version, idempotency_key=key, actor=as_actor(user, tenant)
+        )
+
+    _print_instance(run_with_engine(engine_factory(context), begin), json_output=json_output)
+
+
+@click.command("list")
+@click.option("--workflow", help="Only of this workflow.")
+@click.option("--status", "statuses", multiple=True, type=click.Choice([status.value for status in WorkflowStatus]))
+@click.option("--tenant", help="Only of this tenant; all by default.")
+@click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
+@click.option("--cursor", help="Goes on after an earlier page.")
+@as_json
+@click.pass_context
+def list_instances(
+    context: click.Context,
+    *,
+    workflow: str | None,
+    statuses: tuple[str, ...],
+    tenant: str | None,
+    limit: int,
+    cursor: str | None,
+    json_output: bool,
+) -> None:
+    """List instances, newest first."""
+
+    async def find(engine: WorkflowEngine) -> Page[InstanceRecord]:
+        where = InstanceFilter(
+            tenant=tenant,
+            workflow_name=workflow,
+            statuses=tuple(map(WorkflowStatus, statuses)) or None,
+        )
+        return await engine.queries.list_instances(where, PageRequest(limit=limit, cursor=cursor))
+
+    page = run_with_engine(engine_factory(context), find)
+    if json_output:
+        print_json({"items": page.items, "next_cursor": page.next_cursor})
+        return
+    print_table(
+        ("ID", "WORKFLOW", "VERSION", "STATUS", "STEP", "STARTED"),
+        [
+            (item.id, item.workflow_name, item.workflow_version, item.status, item.current_step, item.started_at)
+            for item in page.items
+        ],
+    )
+    if page.next_cursor is not None:
+        click.echo(f"more: --cursor {page.next_cursor}")
+
+
+@click.command()
+@click.argument("instance_id", type=click.UUID)
+@as_json
+@click.pass_context
+def show(context: click.Context, *, instance_id: UUID, json_output: bool) -> None:
+    """Show instance INSTANCE_ID with its data and history."""
+
+    async def find(engine: WorkflowEngine) -> tuple[WorkflowInstance, list[ExecutionRecord]]:
+        instance = await engine.get_instance(instance_id)
+        return instance, list(await engine.queries.list_executions(instance_id))
+
+    instance, history = run_with_engine(engine_factory(context), find)
+    if json_output:
+        print_json({"instance": instance, "history": history})
+        return
+    _print_instance(instance, json_output=False)
+    click.echo()
+    print_table(
+        ("#", "STEP", "STATUS", "BY", "COMPLETED", "ERROR"),
+        [
+            (
+                record.execution.number,
+                record.execution.step_name,
+                record.execution.status,
+                record.execution.completed_by,
+                record.completed_at,
+                record.execution.error.message if record.execution.error is not None else None,
+            )
+            for record in history
+        ],
+    )
+
+
+@click.command()
+@click.argument("instance_id", type=click.UUID)
+@click.option("--reason", default="", help="Why, for the audit trail.")
+@user_option
+@tenant_option
+@as_json
+@click.pass_context
+def cancel(
+    context: click.Context, *, instance_id: UUID, reason: str, user: str, tenant: str, json_output: bool
+) -> None:
+    """Cancel instance INSTANCE_ID."""
+
+    async def stop(engine: WorkflowEngine) -> WorkflowInstance:
+        return await engine.cancel_workflow(instance_id, reason, actor=as_actor(user, tenant))
+
+    _print_instance(run_with_engine(engine_factory(context), stop), json_output=json_output)
+
+
+def _print_instance(instance: WorkflowInstance, *, json_output: bool) -> None:
+    if json_output:
+        print_json(instance)
+        return
+    print_table(
+        ("ID", "WORKFLOW", "VERSION", "STATUS", "ACTIVE STEPS"),
+        [
+            (
+                instance.id,
+                instance.workflow_name,
+                instance.workflow_version,
+                instance.status,
+                ", ".join(step.step_name for step in instance.active_steps) or None,
+            )
+        ],
+    )
+    if instance.error is not None:
+        click.echo(f"error: {instance.error.type}: {instance.error.message}")

@@ -1,0 +1,69 @@
+"""Options and arguments that several commands share."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, TypeVar, cast
+
+import click
+import msgspec
+
+from workflows_core.cli.engines import EngineFactory
+from workflows_core.domain.actor import Actor
+
+__all__ = ["as_actor", "as_json", "engine_factory", "json_document", "tenant_option", "user_option"]
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def engine_factory(context: click.Context) -> EngineFactory:
+    """The engine of the command.
+
+    Raises:
+        click.UsageError: Nobody said which.
+    """
+    if context.obj is None:
+        msg = "which engine? give --engine MODULE:NAME before the command, or set WORKFLOWS_ENGINE"
+        raise click.UsageError(msg)
+    return cast("EngineFactory", context.obj)
+
+
+def as_json(command: F) -> F:
+    """Option ``--json``."""
+    return click.option("--json", "json_output", is_flag=True, help="Print JSON instead of a table.")(command)
+
+
+def tenant_option(command: F) -> F:
+    """Option ``--tenant``."""
+    return click.option("--tenant", default="", help="Tenant to act for; empty is “no tenant”.")(command)
+
+
+def user_option(command: F) -> F:
+    """Option ``--user``."""
+    return click.option("--user", required=True, help="User in whose name it is done, for the audit trail.")(command)
+
+
+def as_actor(user: str, tenant: str, groups: tuple[str, ...] = ()) -> Actor:
+    """The actor of a command."""
+    return Actor(user, frozenset(groups), tenant=tenant)
+
+
+def json_document(_context: click.Context, _parameter: click.Parameter, value: str | None) -> dict[str, Any]:
+    """Read a JSON object from an option: the text itself, or ``@file``.
+
+    Raises:
+        click.BadParameter: It is no JSON object, or the file cannot be read.
+    """
+    if value is None:
+        return {}
+    try:
+        text = Path(value[1:]).read_text(encoding="utf-8") if value.startswith("@") else value
+        document = msgspec.json.decode(text)
+    except (OSError, msgspec.DecodeError) as error:
+        msg = f"not a JSON document: {error}"
+        raise click.BadParameter(msg) from error
+    if not isinstance(document, dict):
+        msg = f"must be a JSON object, not {type(document).__name__}"
+        raise click.BadParameter(msg)
+    return document
