@@ -9,21 +9,23 @@ from __future__ import annotations
 
 import dataclasses
 import inspect
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from datetime import date, datetime, time, timedelta
 from decimal import Decimal
+from enum import Enum
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
 import msgspec
 
-from workflows_core.errors import DefinitionError, WorkflowsError
+from workflows_core.domain.payload_encoding import encode_payload
+from workflows_core.errors import DefinitionError, PayloadError, WorkflowsError
 
 __all__ = ["StateTypeError", "TypedStateError", "check_state_type", "decode_state", "encode_state", "state_fields"]
 
 StateT = TypeVar("StateT")
 
-_NATIVE: Final = (bytes, datetime, date, time, timedelta, Decimal, UUID)
+_PLAIN: Final = frozenset({str, int, float, bool, bytes, datetime, date, time, timedelta, Decimal, UUID})
 _EXAMPLE: Final = "declare `class State(msgspec.Struct)` or a dataclass, with a type for each field"
 
 
@@ -92,7 +94,7 @@ def decode_state(type: type[StateT], data: Mapping[str, Any]) -> StateT:
 def encode_state(state: Any) -> dict[str, Any]:
     """Take a state apart into data: its fields, with dates, decimals, UUIDs and bytes as they are.
 
-    Inside a field of type `Any`, a set becomes a list and an object its fields, because nothing tells what they were.
+    Inside a field of type `Any` an object becomes its fields, because nothing tells what it was.
 
     Raises:
         TypedStateError: It is not a state, or a field holds a value that its type does not have; says which.
@@ -102,7 +104,7 @@ def encode_state(state: Any) -> dict[str, Any]:
         raise TypedStateError(_name_of(type), "it is neither a msgspec Struct nor a dataclass")
     try:
         data: dict[str, Any] = _taken_apart(state)
-    except (TypeError, ValueError, RecursionError) as error:
+    except (TypeError, ValueError, RecursionError, PayloadError) as error:
         raise TypedStateError(_name_of(type), str(error)) from error
     _converted(data, type)
     return data
@@ -115,23 +117,51 @@ def _converted(data: dict[str, Any], type: type[StateT]) -> StateT:
         raise TypedStateError(_name_of(type), str(error)) from error
 
 
-def _taken_apart(state: Any) -> Any:
+def _taken_apart(value: Any) -> Any:
+    """Turn objects into mappings and leave the rest as it is; sets stay sets, so that their encoding has one order."""
+    kind = type(value)
+    if kind in _PLAIN or value is None:
+        return value
+    if kind is dict:
+        return {_text_key(key): _taken_apart(item) for key, item in value.items()}
+    if kind is list or kind is tuple:
+        return kind(map(_taken_apart, value))
+    if kind is set or kind is frozenset:
+        return _set_taken_apart(value)
+    if isinstance(value, msgspec.Struct):
+        return _struct_taken_apart(value)
+    if isinstance(value, Enum):
+        return _taken_apart(value.value)
+    if dataclasses.is_dataclass(value):
+        return _entries((field.name, getattr(value, field.name)) for field in dataclasses.fields(value))
+    return msgspec.to_builtins(value)
+
+
+def _set_taken_apart(value: set[Any] | frozenset[Any]) -> Any:
+    items = [_taken_apart(item) for item in value]
     try:
-        return msgspec.to_builtins(state, builtin_types=_NATIVE, str_keys=True)
-    except TypeError:  # keys of a mapping are dates or the like; anything else is refused again
-        return _with_text_keys(msgspec.to_builtins(state, builtin_types=_NATIVE))
+        return type(value)(items)
+    except TypeError:  # an item became a mapping, so the set becomes a list
+        return sorted(items, key=encode_payload)
 
 
-def _with_text_keys(value: Any) -> Any:
-    if isinstance(value, dict):
-        return {_text_key(key): _with_text_keys(item) for key, item in value.items()}
-    if isinstance(value, (list, tuple)):
-        return [_with_text_keys(item) for item in value]
-    return value
+def _struct_taken_apart(value: msgspec.Struct) -> Any:
+    config = value.__struct_config__
+    entries = [
+        (name, getattr(value, field))
+        for field, name in zip(value.__struct_fields__, value.__struct_encode_fields__, strict=True)
+    ]
+    if config.tag_field is not None:
+        entries.insert(0, (config.tag_field, config.tag))
+    return tuple(_taken_apart(item) for _, item in entries) if config.array_like else _entries(entries)
+
+
+def _entries(entries: Iterable[tuple[str, Any]]) -> dict[str, Any]:
+    return {name: _taken_apart(item) for name, item in entries if item is not msgspec.UNSET}
 
 
 def _text_key(key: Any) -> Any:
-    return next(iter(msgspec.to_builtins({key: None}, str_keys=True)))
+    return key if type(key) is str else next(iter(msgspec.to_builtins({key: None}, str_keys=True)))
 
 
 def _is_state_type(type: Any) -> bool:
