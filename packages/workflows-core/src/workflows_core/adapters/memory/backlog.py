@@ -1,0 +1,168 @@
+"""Which work items are due, and who holds which: found without looking at all of them.
+
+What nobody holds is in the lane of its queue and workflow version; what is held is with its worker; work of a paused instance, and work
+that is never due, is in neither place.
+"""
+
+from __future__ import annotations
+
+import heapq
+import itertools
+from collections.abc import Iterable, Iterator
+from datetime import datetime
+
+from workflows_core.adapters.memory.lanes import Entry, Lane
+from workflows_core.adapters.memory.rows import NOT_QUEUED, WorkRow
+from workflows_core.adapters.memory.times import LAST_MOMENT, moment_after
+from workflows_core.domain.types import WorkflowStatus
+
+__all__ = ["Backlog", "Selection"]
+
+
+class Selection:
+    """Which lanes are wanted: those of these queues and codes; None for all."""
+
+    __slots__ = ("codes", "queues")
+
+    def __init__(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> None:
+        self.queues = queues
+        self.codes = codes
+
+    def has(self, queue: str, code: str) -> bool:
+        """Whether a lane is wanted."""
+        return (self.queues is None or queue in self.queues) and (self.codes is None or code in self.codes)
+
+
+class _Holder:
+    """What one worker holds; no lease of it ends before ``earliest``."""
+
+    __slots__ = ("earliest", "rows")
+
+    def __init__(self) -> None:
+        self.earliest = LAST_MOMENT
+        self.rows: set[WorkRow] = set()
+
+
+class Backlog:
+    """All work items of a store."""
+
+    __slots__ = ("_holders", "_lanes", "_tickets")
+
+    def __init__(self) -> None:
+        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._holders: dict[str, _Holder] = {}
+        self._tickets = itertools.count(NOT_QUEUED + 1)
+
+    def enqueue(self, row: WorkRow, now: datetime) -> None:
+        """Let a work item wait for a worker, from its due moment on."""
+        if row.due is None or row.instance.state.status is WorkflowStatus.PAUSED:
+            return
+        key = (row.item.queue, row.instance.code)
+        lane = self._lanes.get(key)
+        if lane is None:
+            lane = self._lanes[key] = Lane()
+        lane.add(row, row.due, now, next(self._tickets))
+
+    def hold(self, row: WorkRow, worker: str, now: datetime, lease_s: float) -> None:
+        """Give a work item that is not in a lane to a worker, with the next fence."""
+        until = moment_after(now, lease_s)
+        holder = self._holders.get(worker)
+        if holder is None:
+            holder = self._holders[worker] = _Holder()
+        holder.rows.add(row)
+        row.worker = worker
+        row.fence += 1
+        row.attempt += 1
+        row.lease_until = until
+        holder.earliest = min(holder.earliest, until)
+
+    def hold_on(self, row: WorkRow, now: datetime, lease_s: float) -> None:
+        """Let a worker go on with a work item that it holds, written anew, with the next fence."""
+        until = moment_after(now, lease_s)
+        if row.worker is not None and row.lease_until is not None and until < row.lease_until:
+            self._holders[row.worker].earliest = min(self._holders[row.worker].earliest, until)
+        row.fence += 1
+        row.attempt = 1
+        row.lease_until = until
+
+    def withdraw(self, row: WorkRow) -> None:
+        """Take a work item from its lane and from its worker."""
+        if row.ticket != NOT_QUEUED:
+            self._lanes[row.item.queue, row.instance.code].remove(row)
+        if row.worker is not None:
+            holder = self._holders.get(row.worker)
+            if holder is not None:
+                holder.rows.discard(row)
+
+    def take_due(self, selection: Selection, now: datetime, limit: int) -> Iterator[WorkRow]:
+        """Take due work items out of their lanes, in the order of claims."""
+        self._expire(now)
+        heads: list[tuple[Entry, Lane]] = []
+        empty: list[tuple[str, str]] = []
+        for key, lane in self._lanes.items():
+            if selection.has(*key):
+                first = lane.first(now)
+                if first is not None:
+                    heads.append((first, lane))
+                elif lane.is_empty:
+                    empty.append(key)
+        for key in empty:
+            del self._lanes[key]
+        heapq.heapify(heads)
+        for _ in range(limit):
+            if not heads:
+                return
+            lane = heads[0][1]
+            yield lane.take_first()
+            following = lane.first(now)
+            if following is None:
+                heapq.heappop(heads)
+            else:
+                heapq.heapreplace(heads, (following, lane))
+
+    def renew(self, worker: str, now: datetime, lease_s: float) -> list[WorkRow]:
+        """Extend what a worker holds; gives it."""
+        self._expire(now)
+        holder = self._holders.get(worker)
+        if holder is None:
+            return []
+        until = moment_after(now, lease_s)
+        for row in holder.rows:
+            row.lease_until = until
+        holder.earliest = until
+        return list(holder.rows)
+
+    def next_due(self, selection: Selection, now: datetime) -> datetime | None:
+        """When a work item can be claimed next; None without any."""
+        self._expire(now)
+        return min(self._moments(selection, now), default=None)
+
+    def _moments(self, selection: Selection, now: datetime) -> Iterable[datetime]:
+        for (queue, code), lane in self._lanes.items():
+            due = lane.next_due(now) if selection.has(queue, code) else None
+            if due is not None:
+                yield due
+        for holder in self._holders.values():
+            for row in holder.rows:
+                instance = row.instance
+                if (
+                    row.lease_until is not None
+                    and instance.state.status is not WorkflowStatus.PAUSED
+                    and selection.has(row.item.queue, instance.code)
+                ):
+                    yield row.lease_until
+
+    def _expire(self, now: datetime) -> None:
+        """Let wait again what is held by leases that have ended. Their fence stays the newest until the next claim."""
+        over = [worker for worker, holder in self._holders.items() if holder.earliest <= now]
+        for worker in over:
+            holder = self._holders[worker]
+            ended = [row for row in holder.rows if row.lease_until is None or row.lease_until <= now]
+            holder.rows.difference_update(ended)
+            for row in ended:
+                row.lease_until = None
+                self.enqueue(row, now)
+            if holder.rows:
+                holder.earliest = min(row.lease_until or now for row in holder.rows)
+            else:
+                del self._holders[worker]

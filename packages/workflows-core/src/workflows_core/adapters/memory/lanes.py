@@ -1,0 +1,95 @@
+"""A lane: the work items of one queue and one workflow version that nobody holds.
+
+It has two heaps: what will be due, by time, and what is due, in the order of claims. An entry is left where it is when its work item is
+taken out, and skipped later; a lane that is mostly such entries is swept.
+"""
+
+from __future__ import annotations
+
+import heapq
+from datetime import datetime
+from typing import Final, TypeAlias
+
+from workflows_core.adapters.memory.rows import NOT_QUEUED, WorkRow
+
+__all__ = ["Entry", "Lane"]
+
+Entry: TypeAlias = tuple[int, datetime, int, int, int, WorkRow]
+"""Order of claims: urgency (lower first), due time, instance, number; then the ticket, which is unique, and the work item."""
+
+_Later: TypeAlias = tuple[datetime, int, WorkRow]
+
+_FEW: Final = 64
+
+
+class Lane:
+    """Work items waiting for a worker."""
+
+    __slots__ = ("_later", "_ready", "_stale")
+
+    def __init__(self) -> None:
+        self._ready: list[Entry] = []
+        self._later: list[_Later] = []
+        self._stale = 0
+
+    def add(self, row: WorkRow, due: datetime, now: datetime, ticket: int) -> None:
+        """Put in a work item under a ticket that was never given before."""
+        row.ticket = ticket
+        if due <= now:
+            self._make_ready(row, due, ticket)
+        else:
+            heapq.heappush(self._later, (due, ticket, row))
+
+    def remove(self, row: WorkRow) -> None:
+        """Take out a work item."""
+        row.ticket = NOT_QUEUED
+        self._stale += 1
+        if self._stale > _FEW and self._stale > (len(self._ready) + len(self._later)) // 2:
+            self._sweep()
+
+    def first(self, now: datetime) -> Entry | None:
+        """The work item to be claimed first; None if none is due."""
+        later, ready = self._later, self._ready
+        while later and later[0][0] <= now:
+            due, ticket, row = heapq.heappop(later)
+            if row.ticket == ticket:
+                self._make_ready(row, due, ticket)
+            else:
+                self._stale -= 1
+        while ready and ready[0][-1].ticket != ready[0][-2]:
+            heapq.heappop(ready)
+            self._stale -= 1
+        return ready[0] if ready else None
+
+    def take_first(self) -> WorkRow:
+        """Take out the work item that `first` gave."""
+        row = heapq.heappop(self._ready)[-1]
+        row.ticket = NOT_QUEUED
+        return row
+
+    def next_due(self, now: datetime) -> datetime | None:
+        """When the next work item is due; None without any."""
+        first = self.first(now)
+        if first is not None:
+            return first[1]
+        later = self._later
+        while later and later[0][-1].ticket != later[0][-2]:
+            heapq.heappop(later)
+            self._stale -= 1
+        return later[0][0] if later else None
+
+    @property
+    def is_empty(self) -> bool:
+        """Whether nothing is in it, not even what was taken out."""
+        return not self._ready and not self._later
+
+    def _make_ready(self, row: WorkRow, due: datetime, ticket: int) -> None:
+        item = row.item
+        heapq.heappush(self._ready, (-item.priority, due, row.instance.state.id.int, item.number, ticket, row))
+
+    def _sweep(self) -> None:
+        self._ready = [entry for entry in self._ready if entry[-1].ticket == entry[-2]]
+        self._later = [entry for entry in self._later if entry[-1].ticket == entry[-2]]
+        heapq.heapify(self._ready)
+        heapq.heapify(self._later)
+        self._stale = 0

@@ -1,0 +1,102 @@
+"""What the memory store keeps of an instance and of a work item."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+from uuid import UUID
+
+from workflows_core.adapters.memory.items import ItemScopes
+from workflows_core.domain.events import Event
+from workflows_core.domain.state import InstanceState
+from workflows_core.domain.transition import StepExecution, WorkItem
+from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.store import code_key
+
+__all__ = ["NOT_QUEUED", "InstanceRow", "WorkRow"]
+
+NOT_QUEUED: Final = 0
+
+
+class WorkRow:
+    """A work item with what the store knows of it.
+
+    Attributes:
+        item: The work item.
+        instance: Its instance.
+        due: When it may be claimed; None for never.
+        attempt: Claims since a transition wrote it.
+        fence: Number of its last claim; 0 if it was never claimed.
+        worker: Who has the last claim; None when it was given back, or written anew.
+        lease_until: When the last claim ends; None when it was seen to have ended. Set as long as the worker's list has it.
+        ticket: Number of its entry in a lane; `NOT_QUEUED` if it has none.
+    """
+
+    __slots__ = ("attempt", "due", "fence", "instance", "item", "lease_until", "ticket", "worker")
+
+    def __init__(self, item: WorkItem, instance: InstanceRow, due: datetime | None) -> None:
+        self.item = item
+        self.instance = instance
+        self.due = due
+        self.attempt = 0
+        self.fence = 0
+        self.worker: str | None = None
+        self.lease_until: datetime | None = None
+        self.ticket = NOT_QUEUED
+
+    @property
+    def ref(self) -> WorkRef:
+        """Identity of the work item."""
+        return WorkRef(self.instance.state.id, self.item.number)
+
+    def is_held(self, now: datetime) -> bool:
+        """Whether a claim has not ended."""
+        return self.worker is not None and self.lease_until is not None and self.lease_until > now
+
+
+class InstanceRow:
+    """An instance with its history.
+
+    Attributes:
+        state: Its state, without the scopes of items.
+        code: Name of its code, as workers say it.
+        place: Its number in the order of starts.
+        write: Identity of its last transition.
+        started_at: When it was started.
+        updated_at: Time of its last transition.
+        completed_at: When it was over; None before.
+        work: Its work items by number.
+        items: Scopes of ``ForEach`` items; None if it never had any.
+        open_tasks: How many of its tasks are open.
+        executions: Finished step executions by transition, each with the time of its end.
+        events: Revision, time, actor and events by transition; those without events are left out.
+    """
+
+    __slots__ = (
+        "code",
+        "completed_at",
+        "events",
+        "executions",
+        "items",
+        "open_tasks",
+        "place",
+        "started_at",
+        "state",
+        "updated_at",
+        "work",
+        "write",
+    )
+
+    def __init__(self, state: InstanceState, write: UUID, place: int, now: datetime) -> None:
+        self.state = state
+        self.code = code_key(state.workflow, state.version)
+        self.place = place
+        self.write = write
+        self.started_at = state.started_at or now
+        self.updated_at = now
+        self.completed_at: datetime | None = None
+        self.work: dict[int, WorkRow] = {}
+        self.items: ItemScopes | None = None
+        self.open_tasks = 0
+        self.executions: list[tuple[datetime, tuple[StepExecution, ...]]] = []
+        self.events: list[tuple[int, datetime, str, tuple[Event, ...]]] = []

@@ -1,0 +1,166 @@
+"""The write side of the memory store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+from workflows_core.adapters.memory.backlog import Selection
+from workflows_core.adapters.memory.rows import InstanceRow, WorkRow
+from workflows_core.adapters.memory.state import MemoryState
+from workflows_core.adapters.memory.times import moment_of
+from workflows_core.adapters.memory.writing import apply
+from workflows_core.domain.graph import WorkflowGraph
+from workflows_core.domain.state import ROOT, InstanceState
+from workflows_core.domain.types import WorkflowStatus
+from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
+
+__all__ = ["InMemoryWorkflowStore"]
+
+
+class InMemoryWorkflowStore(WorkflowStore):
+    """Keeps everything in memory, as durable as its process.
+
+    No call waits for anything, so each is over before the event loop does something else; a lock keeps the threads of other
+    event loops out meanwhile.
+
+    Args:
+        memory: What it keeps; share it with an `InMemoryWorkflowQueries`. A new one with the computer's clock unless given.
+    """
+
+    __slots__ = ("memory",)
+
+    def __init__(self, memory: MemoryState | None = None) -> None:
+        self.memory = memory if memory is not None else MemoryState()
+
+    async def check(self) -> None:
+        return
+
+    async def close(self) -> None:
+        return
+
+    async def now(self) -> datetime:
+        return self.memory.clock.now()
+
+    async def publish(self, graphs: Sequence[WorkflowGraph]) -> None:
+        memory = self.memory
+        with memory.lock:
+            now = memory.clock.now()
+            for graph in graphs:
+                memory.graphs.setdefault(graph.hash, (graph, now))
+
+    async def graph(self, graph_hash: str) -> WorkflowGraph | None:
+        with self.memory.lock:
+            found = self.memory.graphs.get(graph_hash)
+        return None if found is None else found[0]
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        memory = self.memory
+        with memory.lock:
+            now = memory.clock.now()
+            return [apply(memory, write, now) for write in writes]
+
+    async def committed(self, instance_id: UUID, transition_id: UUID) -> bool:
+        with self.memory.lock:
+            row = self.memory.instances.get(instance_id.int)
+            return row is not None and row.write == transition_id
+
+    async def load(
+        self,
+        instance_id: UUID,
+        *,
+        tenant: str | None = None,
+        scopes: Collection[int] = (),
+        all_items: bool = False,
+    ) -> Loaded | None:
+        memory = self.memory
+        with memory.lock:
+            row = memory.instances.get(instance_id.int)
+            if row is None or tenant not in (None, row.state.tenant):
+                return None
+            if all_items and row.items is not None:
+                return Loaded(row.items.all_active(row.state), memory.clock.now())
+            return Loaded(_around(row, scopes), memory.clock.now())
+
+    async def item_results(self, instance_id: UUID, first: int, total: int) -> list[bytes]:
+        with self.memory.lock:
+            row = self.memory.instances.get(instance_id.int)
+            return row.items.results(first, total) if row is not None and row.items is not None else []
+
+    async def claim(self, request: ClaimRequest) -> list[Claim]:
+        memory = self.memory
+        selection = Selection(request.queues, request.codes)
+        with memory.lock:
+            now = memory.clock.now()
+            if request.items is None:
+                found = list(memory.backlog.take_due(selection, now, request.limit))
+            else:
+                found = self._take_those(request.items, selection, now, request.limit)
+            return [self._claim(work, request, now) for work in found]
+
+    def _claim(self, work: WorkRow, request: ClaimRequest, now: datetime) -> Claim:
+        self.memory.backlog.hold(work, request.worker, now, request.lease_s)
+        state = _around(work.instance, (work.item.scope,))
+        return Claim(work.item, state, work.fence, work.attempt, now)
+
+    def _take_those(self, refs: Sequence[WorkRef], selection: Selection, now: datetime, limit: int) -> list[WorkRow]:
+        """Take the due ones of these work items out of their lanes, in the order of claims."""
+        instances, due = self.memory.instances, dict[WorkRef, WorkRow]()
+        for ref in refs:
+            row = instances.get(ref.instance_id.int)
+            work = row.work.get(ref.number) if row is not None else None
+            if work is not None and _is_claimable(work, selection, now):
+                due[ref] = work
+        taken = sorted(due.values(), key=_order)[: max(limit, 0)]
+        for work in taken:
+            self.memory.backlog.withdraw(work)
+        return taken
+
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        memory = self.memory
+        with memory.lock:
+            return {work.ref for work in memory.backlog.renew(worker, memory.clock.now(), lease_s)}
+
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+        memory = self.memory
+        with memory.lock:
+            now = memory.clock.now()
+            for ref in items:
+                row = memory.instances.get(ref.instance_id.int)
+                work = row.work.get(ref.number) if row is not None else None
+                if work is not None and work.worker == worker and work.is_held(now):
+                    memory.backlog.withdraw(work)
+                    work.worker, work.lease_until = None, None
+                    work.due = moment_of(now, delay_s, None)
+                    memory.backlog.enqueue(work, now)
+
+    async def next_due(
+        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+    ) -> float | None:
+        memory = self.memory
+        with memory.lock:
+            now = memory.clock.now()
+            due = memory.backlog.next_due(Selection(queues, codes), now)
+        return None if due is None else (due - now).total_seconds()
+
+
+def _around(row: InstanceRow, scopes: Collection[int]) -> InstanceState:
+    """The state with what is around these scopes."""
+    if row.items is None or all(scope == ROOT for scope in scopes):
+        return row.state
+    return row.items.around(row.state, scopes)
+
+
+def _is_claimable(work: WorkRow, selection: Selection, now: datetime) -> bool:
+    if work.due is None or work.due > now or work.is_held(now):
+        return False
+    instance = work.instance
+    return instance.state.status is not WorkflowStatus.PAUSED and selection.has(work.item.queue, instance.code)
+
+
+def _order(work: WorkRow) -> tuple[int, datetime, int, int]:
+    """The order of claims."""
+    item, instance = work.item, work.instance
+    return (-item.priority, work.due or work.instance.updated_at, instance.state.id.int, item.number)

@@ -1,0 +1,185 @@
+"""One transition: its conditions, then everything that it changes."""
+
+from __future__ import annotations
+
+from datetime import datetime
+from typing import Final
+
+from msgspec.structs import replace
+
+from workflows_core.adapters.memory.backlog import Backlog
+from workflows_core.adapters.memory.items import ItemScopes, without_items
+from workflows_core.adapters.memory.rows import InstanceRow, WorkRow
+from workflows_core.adapters.memory.state import MemoryState
+from workflows_core.adapters.memory.times import moment_of
+from workflows_core.domain.state import ROOT, InstanceState
+from workflows_core.domain.transition import TaskChange, TaskOpening, Transition, WorkItem
+from workflows_core.domain.types import TaskStatus, WorkflowStatus
+from workflows_core.ports.queries import TaskRecord
+from workflows_core.ports.store import Committed, Conflict, DuplicateKey, Held, LeaseLost, Write, WriteResult
+
+__all__ = ["apply"]
+
+_CONFLICT: Final = Conflict()
+_LEASE_LOST: Final = LeaseLost()
+
+
+def apply(memory: MemoryState, write: Write, now: datetime) -> WriteResult:
+    """Write one transition if its conditions hold; nothing is changed before all of them were looked at."""
+    after = write.transition.state
+    row = memory.instances.get(after.id.int)
+    if write.start_key is not None:
+        known = memory.start_keys.get((after.tenant, after.workflow, write.start_key.key))
+        if known is not None:
+            return DuplicateKey(*known)
+    if row is None:
+        if after.revision != 1:
+            return _CONFLICT
+        row = _create(memory, write, now)
+    else:
+        if write.held is not None and not _holds(row, write.held):
+            return _LEASE_LOST
+        if row.state.revision != after.revision - 1:
+            return _CONFLICT
+    return _change(memory, row, write, now)
+
+
+def _holds(row: InstanceRow, held: Held) -> bool:
+    """Whether a claim is the newest one of its work item. Numbers of fences begin anew with the work item, hence the worker."""
+    work = row.work.get(held.number)
+    return work is not None and work.fence == held.fence and work.worker == held.worker
+
+
+def _create(memory: MemoryState, write: Write, now: datetime) -> InstanceRow:
+    state = write.transition.state
+    row = InstanceRow(state, write.id, len(memory.instances), now)
+    memory.instances[state.id.int] = row
+    if write.start_key is not None:
+        memory.start_keys[state.tenant, state.workflow, write.start_key.key] = (state.id, write.start_key.digest)
+    return row
+
+
+def _change(memory: MemoryState, row: InstanceRow, write: Write, now: datetime) -> Committed:
+    transition = write.transition
+    before = row.state
+    row.state = _state_to_keep(row, transition)
+    row.write = write.id
+    row.updated_at = now
+    if transition.executions:
+        row.executions.append((now, transition.executions))
+    if transition.events:
+        row.events.append((transition.state.revision, now, transition.actor, transition.events))
+    if transition.opened or transition.tasks:
+        _change_tasks(memory, row, transition, now)
+    fences = _change_work(memory, row, write, now) if transition.work else {}
+    if row.state.status is not before.status or row.state.revision == 1:
+        _follow_status(memory, row, before, now)
+    return Committed(now, fences)
+
+
+def _state_to_keep(row: InstanceRow, transition: Transition) -> InstanceState:
+    """The state after the transition, without the items' scopes; its data are the stored ones unless they changed."""
+    state = transition.state
+    if len(state.scopes) > 1 or transition.items or transition.dropped_items:
+        if row.items is None:
+            row.items = ItemScopes()
+        row.items.write(transition)
+        state = without_items(state)
+    if not transition.data_changed:
+        root, stored = state.scopes[ROOT], row.state.scopes[ROOT].data
+        if root.data is not stored:
+            state = replace(state, scopes={**state.scopes, ROOT: replace(root, data=stored)})
+    return state
+
+
+def _change_work(memory: MemoryState, row: InstanceRow, write: Write, now: datetime) -> dict[int, int]:
+    backlog, rows, take = memory.backlog, row.work, write.take
+    fences: dict[int, int] = {}
+    for number, item in write.transition.work.items():
+        work = rows.get(number)
+        if item is None:
+            if work is not None:
+                backlog.withdraw(work)
+                del rows[number]
+            continue
+        if number not in take:
+            _put(backlog, row, item, now)
+            continue
+        if work is not None and work.lease_until is not None and work.worker == write.worker:
+            work.item, work.due = item, now
+            backlog.hold_on(work, now, write.lease_s)
+        else:
+            work = _renewed(backlog, row, item, now)
+            backlog.hold(work, write.worker, now, write.lease_s)
+        fences[number] = work.fence
+    return fences
+
+
+def _put(backlog: Backlog, row: InstanceRow, item: WorkItem, now: datetime) -> None:
+    """Write a work item that nobody holds."""
+    backlog.enqueue(_renewed(backlog, row, item, moment_of(now, item.delay_s, item.due_at)), now)
+
+
+def _renewed(backlog: Backlog, row: InstanceRow, item: WorkItem, due: datetime | None) -> WorkRow:
+    """The row of a work item, made or written anew, out of every lane and every hand."""
+    work = row.work.get(item.number)
+    if work is None:
+        work = row.work[item.number] = WorkRow(item, row, due)
+    else:
+        backlog.withdraw(work)
+        work.item, work.due, work.attempt = item, due, 0
+        work.worker = work.lease_until = None
+    return work
+
+
+def _follow_status(memory: MemoryState, row: InstanceRow, before: InstanceState, now: datetime) -> None:
+    """Take the work out of reach when the instance is over or paused, and back when it goes on."""
+    status, backlog = row.state.status, memory.backlog
+    if status.is_final:
+        row.completed_at = now
+        for work in row.work.values():
+            backlog.withdraw(work)
+        row.work = {}
+    elif WorkflowStatus.PAUSED in (status, before.status):
+        for work in row.work.values():
+            if not work.is_held(now):
+                backlog.withdraw(work)
+                backlog.enqueue(work, now)
+
+
+def _change_tasks(memory: MemoryState, row: InstanceRow, transition: Transition, now: datetime) -> None:
+    for opening in transition.opened:
+        memory.tasks[opening.id] = _open(row.state, opening, now)
+        row.open_tasks += 1
+    for change in transition.tasks:
+        task = memory.tasks.get(change.id)
+        if task is not None:
+            changed = memory.tasks[change.id] = _changed(task, change, now)
+            row.open_tasks += (changed.status is TaskStatus.PENDING) - (task.status is TaskStatus.PENDING)
+
+
+def _open(state: InstanceState, opening: TaskOpening, now: datetime) -> TaskRecord:
+    return TaskRecord(
+        opening=opening,
+        instance_id=state.id,
+        workflow_name=state.workflow,
+        workflow_version=state.version,
+        tenant_id=state.tenant,
+        status=TaskStatus.PENDING,
+        assignee_id=opening.assignee_id,
+        created_at=now,
+        due_at=moment_of(now, opening.due_s, opening.due_at),
+        reminder_at=moment_of(now, opening.reminder_s, opening.reminder_at),
+    )
+
+
+def _changed(task: TaskRecord, change: TaskChange, now: datetime) -> TaskRecord:
+    status = change.status or task.status
+    return replace(
+        task,
+        status=status,
+        assignee_id=task.assignee_id if change.assignee_id is None else change.assignee_id,
+        completed_at=now if status is not TaskStatus.PENDING and task.completed_at is None else task.completed_at,
+        completed_by=task.completed_by if change.completed_by is None else change.completed_by,
+        comment=task.comment if change.comment is None else change.comment,
+    )
