@@ -1,0 +1,97 @@
+"""Which steps of a scope may be active at the same time, as far as forward edges tell.
+
+A pair of steps is concurrent where a token splits, and stays so while one of the two moves on; a join that waits for the other
+ends it. This is the concurrency relation of Petri nets, with the joins of this library.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+
+from workflows_core.domain.graph import Edge, GatewayNode, GroupNode
+from workflows_core.domain.structure import reachable
+from workflows_core.domain.validation.view import GraphView
+
+__all__ = ["Concurrency", "alternatives"]
+
+
+class Concurrency:
+    """The steps of one scope, where they lead going forward, and which of them may be active together."""
+
+    def __init__(self, view: GraphView, scope: str) -> None:
+        names = view.members(scope)
+        self._view = view
+        self._successors = view.successors(names, forward=True)
+        self._reach = {name: reachable(self._successors, self._successors[name]) for name in names}
+        self._together: dict[str, set[str]] = {name: set() for name in names}
+        self._spread(scope, names)
+
+    def leads(self, source: str, target: str) -> bool:
+        """Whether a token at one step can come to another, or is there already."""
+        return source == target or target in self._reach[source]
+
+    def together(self, one: str, other: str) -> bool:
+        """Whether tokens may be at both steps at once."""
+        return other in self._together[one]
+
+    def waits(self, name: str) -> bool:
+        """Whether a step waits for the tokens that can still come to it."""
+        kind = self._view.graph.nodes[name].join.kind
+        return len(self._view.forward_incoming(name)) > 1 and kind in {"auto", "all", "n"}
+
+    def _spread(self, scope: str, names: Sequence[str]) -> None:
+        pending = [*self._entered_together(scope), *(pair for name in names for pair in self._splits(name))]
+        while pending:
+            one, other = pending.pop()
+            if one == other or other in self._together[one]:
+                continue
+            self._together[one].add(other)
+            self._together[other].add(one)
+            pending.extend(self._moves(one, other))
+            pending.extend(self._moves(other, one))
+
+    def _moves(self, name: str, other: str) -> Iterator[tuple[str, str]]:
+        """The pairs after one step of a pair has moved on."""
+        for target in self._successors[name]:
+            if not (self.waits(target) and self.leads(other, target)):
+                yield target, other
+
+    def _entered_together(self, scope: str) -> Iterator[tuple[str, str]]:
+        kind = self._view.graph.nodes[scope].kind if scope else None
+        if isinstance(kind, GroupNode) and kind.kind != "conditional":
+            yield from combinations(self._view.entries(scope), 2)
+
+    def _splits(self, name: str) -> Iterator[tuple[str, str]]:
+        """Pairs of steps that get a token at once when this one is left."""
+        kind = self._view.graph.nodes[name].kind
+        if isinstance(kind, GatewayNode) and kind.kind == "exclusive":
+            return
+        everything = isinstance(kind, GatewayNode) and kind.kind == "parallel"
+        forward = [edge for index, edge in self._view.outgoing[name] if index not in self._view.back]
+        for one, other in combinations(forward, 2):
+            if one.on is other.on and (everything or not _exclude(one, other)):
+                yield one.target, other.target
+
+
+def alternatives(view: GraphView, name: str) -> list[tuple[Edge, Edge]]:
+    """Pairs of forward edges of a step of which one token may take one and leave the other."""
+    kind = view.graph.nodes[name].kind
+    if isinstance(kind, GatewayNode) and kind.kind == "parallel":
+        return []
+    exclusive = isinstance(kind, GatewayNode) and kind.kind == "exclusive"
+    forward = [edge for index, edge in view.outgoing[name] if index not in view.back]
+    return [
+        (one, other)
+        for one, other in combinations(forward, 2)
+        if exclusive or one.on is not other.on or _is_optional(one) or _is_optional(other)
+    ]
+
+
+def _is_optional(edge: Edge) -> bool:
+    return edge.is_conditional or edge.default
+
+
+def _exclude(one: Edge, other: Edge) -> bool:
+    """Whether one of two edges is the default for when the other does not hold."""
+    return (one.default and other.is_conditional) or (other.default and one.is_conditional)
