@@ -1,0 +1,285 @@
+"""Expense approval, written as classes with edges and a typed state.
+
+Three checks in parallel, the manager, finance from a limit on, a way back to the employee, the payment and its receipt.
+"""
+
+from __future__ import annotations
+
+from decimal import Decimal
+from typing import Annotated, Any, Final, Literal
+
+import msgspec
+from msgspec import Meta
+
+from workflows_core import BaseHumanStep, BaseMachineStep, Edge, Workflow, WorkflowContext
+from workflows_reference.accounts.directory import UserDirectory
+from workflows_reference.archive import Archive
+from workflows_reference.records import Records
+from workflows_reference.tables import payments
+
+__all__ = ["FINANCE_LIMIT", "YEARLY_BUDGET", "Expense", "expense_approval"]
+
+FINANCE_LIMIT: Final = Decimal(1000)
+"""Above this amount finance approves too."""
+
+YEARLY_BUDGET: Final = Decimal(10_000)
+"""What one employee may be paid in all."""
+
+CATEGORY_LIMITS: Final = {
+    "travel": Decimal(2000),
+    "meals": Decimal(120),
+    "equipment": Decimal(5000),
+    "training": Decimal(3000),
+}
+
+Category = Literal["travel", "meals", "equipment", "training"]
+Purpose = Annotated[str, Meta(min_length=5, max_length=500)]
+Amount = Annotated[float, Meta(gt=0, le=100_000)]
+
+
+class ExpenseRequest(msgspec.Struct, forbid_unknown_fields=True):
+    """What an employee files; also the form for its revision."""
+
+    purpose: Purpose
+    category: Category
+    amount: Amount
+
+
+class Decision(msgspec.Struct, forbid_unknown_fields=True):
+    """The form of both approvals."""
+
+    decision: Literal["approve", "revise", "reject"]
+    note: Annotated[str, Meta(max_length=2000)] = ""
+
+
+class Expense(msgspec.Struct):
+    """What the steps know; each field is a key of the instance's data.
+
+    Attributes:
+        purpose: What the money was spent on.
+        category: Decides the limit.
+        amount: In euros, to the cent.
+        employee: Who filed it and is paid.
+        round: How often it was filed.
+        findings: What the checks of this round found.
+        blocked: Whether it cannot be approved as it is.
+        outcome: How it ended.
+        receipt: Path of the receipt.
+    """
+
+    purpose: str
+    category: Category
+    amount: Decimal
+    employee: str = ""
+    round: int = 0
+    findings: list[str] = []
+    blocked: bool = False
+    outcome: Literal["", "paid", "rejected"] = ""
+    receipt: str | None = None
+
+
+class Submit(BaseMachineStep):
+    """Begin a round: the employee is who started the instance, whatever the request says."""
+
+    async def execute(self, context: WorkflowContext) -> None:
+        """Write the expense down in the form that the other steps expect."""
+        expense: Expense = context.state
+        expense.employee = expense.employee or context.user_id or ""
+        expense.amount = expense.amount.quantize(Decimal("0.01"))
+        expense.round += 1
+        expense.findings = []
+
+
+class CheckPolicy(BaseMachineStep):
+    """Compare the amount with the limit of its category."""
+
+    async def execute(self, context: WorkflowContext) -> None:
+        """Find out whether the amount is allowed."""
+        expense: Expense = context.state
+        limit = CATEGORY_LIMITS[expense.category]
+        if expense.amount > limit:
+            context.add("findings", f"{expense.category} is limited to {limit:.2f}")
+
+
+class CheckBudget(BaseMachineStep):
+    """Compare what the employee was paid before with the budget of a year."""
+
+    def __init__(self, records: Records) -> None:
+        super().__init__()
+        self._records = records
+
+    async def execute(self, context: WorkflowContext) -> None:
+        """Find out whether the budget suffices."""
+        expense: Expense = context.state
+        paid = Decimal(await self._records.paid_cents(expense.employee, tenant=context.tenant_id or "")) / 100
+        if paid + expense.amount > YEARLY_BUDGET:
+            context.add("findings", f"{expense.employee} has {YEARLY_BUDGET - paid:.2f} left of this year's budget")
+
+
+class CheckDuplicate(BaseMachineStep):
+    """Look for a payment of the same amount for the same purpose."""
+
+    def __init__(self, records: Records) -> None:
+        super().__init__()
+        self._records = records
+
+    async def execute(self, context: WorkflowContext) -> None:
+        """Find out whether it was paid before."""
+        expense: Expense = context.state
+        paid = await self._records.was_paid(
+            expense.employee, cents(expense.amount), expense.purpose, tenant=context.tenant_id or ""
+        )
+        if paid:
+            context.add("findings", "the same amount was paid for the same purpose before")
+
+
+class Assess(BaseMachineStep):
+    """Wait for all checks; any finding sends the expense back to the employee."""
+
+    async def execute(self, context: WorkflowContext) -> None:
+        """Decide whether people are asked at all."""
+        expense: Expense = context.state
+        expense.blocked = bool(expense.findings)
+
+
+class ManagerApproval(BaseHumanStep):
+    """The employee's manager decides; of an employee without one, any manager."""
+
+    title = "Approve {amount} for {employee}: {purpose}"
+    form_schema = Decision
+    candidate_groups = ("managers",)
+    into = "manager"
+
+    def __init__(self, directory: UserDirectory) -> None:
+        super().__init__()
+        self._directory = directory
+
+    async def get_assignee(self, context: WorkflowContext) -> str | None:
+        """The manager of the employee."""
+        return await self._directory.manager_of(context.state.employee)
+
+
+class FinanceApproval(BaseHumanStep):
+    """Somebody of finance decides; about an expense of finance itself, the employee's manager."""
+
+    title = "Release {amount} for {employee}: {purpose}"
+    form_schema = Decision
+    candidate_groups = ("finance",)
+    into = "finance"
+    priority = 80
+
+    def __init__(self, directory: UserDirectory) -> None:
+        super().__init__()
+        self._directory = directory
+
+    async def get_assignee(self, context: WorkflowContext) -> str | None:
+        """Nobody in particular, unless the employee is of finance."""
+        employee = await self._directory.find(context.state.employee)
+        return employee.manager if employee is not None and "finance" in employee.groups else None
+
+
+class Pay(BaseMachineStep):
+    """Record the payment: once, also when this code runs again after a crash."""
+
+    def __init__(self, records: Records) -> None:
+        super().__init__()
+        self._records = records
+
+    async def execute(self, context: WorkflowContext) -> dict[str, Any]:
+        """Write the payment under the key of this step execution."""
+        expense: Expense = context.state
+        payment = {
+            "payee": expense.employee,
+            "amount_cents": cents(expense.amount),
+            "purpose": expense.purpose,
+        }
+        is_new = await self._records.write(payments, context, payment)
+        expense.outcome = "paid"
+        return {"payment": context.idempotency_key, "recorded_before": not is_new}
+
+
+class WriteReceipt(BaseMachineStep):
+    """Write the receipt; writing it again replaces it by the same."""
+
+    def __init__(self, archive: Archive) -> None:
+        super().__init__()
+        self._archive = archive
+
+    async def execute(self, context: WorkflowContext) -> None:
+        """Render the receipt into the archive."""
+        expense: Expense = context.state
+        approvers = [step for step in ("manager", "finance") if (context.get(step) or {}).get("decision") == "approve"]
+        lines = [
+            f"Receipt for expense {context.instance_id}",
+            "",
+            f"Paid to      {expense.employee}",
+            f"Amount       {expense.amount:.2f} EUR",
+            f"Purpose      {expense.purpose} ({expense.category})",
+            f"Approved by  {', '.join(approvers)}",
+            f"Rounds       {expense.round}",
+        ]
+        text = "\n".join(lines) + "\n"
+        expense.receipt = await self._archive.write(context.tenant_id or "", context.instance_id, "receipt.txt", text)
+
+
+class Reject(BaseMachineStep):
+    """Note that it was rejected."""
+
+    async def execute(self, context: WorkflowContext) -> None:
+        """Set the outcome."""
+        context.state.outcome = "rejected"
+
+
+def cents(amount: Decimal) -> int:
+    """An amount in cents."""
+    return int(amount * 100)
+
+
+def expense_approval(*, records: Records, directory: UserDirectory, archive: Archive) -> type[Workflow[Expense]]:
+    """The workflow, with what its steps need."""
+
+    class ExpenseApproval(Workflow[Expense]):
+        """Checks in parallel, the manager, finance above 1000.00, a way back, payment and receipt."""
+
+        __workflow_name__ = "expense_approval"
+        __input_schema__ = ExpenseRequest
+        __reducers__ = {"findings": "append"}
+
+        submit = Submit()
+        check_policy = CheckPolicy()
+        check_budget = CheckBudget(records)
+        check_duplicate = CheckDuplicate(records)
+        assess = Assess()
+        manager_approval = ManagerApproval(directory)
+        finance_approval = FinanceApproval(directory)
+        revise = BaseHumanStep(
+            title="Revise your expense: {purpose}",
+            description="Findings: {findings} Manager: {manager.note} Finance: {finance.note}",
+            form_schema=ExpenseRequest,
+            assignee="{employee}",
+        )
+        pay = Pay(records)
+        write_receipt = WriteReceipt(archive)
+        reject = Reject()
+
+        __edges__ = [
+            (submit, check_policy),
+            (submit, check_budget),
+            (submit, check_duplicate),
+            (check_policy, assess),
+            (check_budget, assess),
+            (check_duplicate, assess),
+            Edge(assess, revise, "blocked"),
+            Edge(assess, manager_approval, default=True),
+            Edge(manager_approval, pay, f"manager.decision == 'approve' and amount <= {FINANCE_LIMIT}"),
+            Edge(manager_approval, finance_approval, f"manager.decision == 'approve' and amount > {FINANCE_LIMIT}"),
+            Edge(manager_approval, revise, "manager.decision == 'revise'"),
+            Edge(manager_approval, reject, "manager.decision == 'reject'"),
+            Edge(finance_approval, pay, "finance.decision == 'approve'"),
+            Edge(finance_approval, revise, "finance.decision == 'revise'"),
+            Edge(finance_approval, reject, "finance.decision == 'reject'"),
+            (revise, submit),
+            (pay, write_receipt),
+        ]
+
+    return ExpenseApproval
