@@ -15,10 +15,12 @@ Exits: TypeAlias = list[tuple[int, Edge]]
 
 
 def check_exits(view: GraphView) -> Findings:
-    """Conditions, defaults and edges of terminal steps."""
-    for index, edge in view.edges:
+    """Conditions, defaults and edges of terminal steps; where an edge leads does not matter here."""
+    leaving: dict[str, Exits] = {name: [] for name in view.graph.nodes}
+    for index, edge in enumerate(view.graph.edges):
         yield from _one_rule(view, index, edge)
-    for name, exits in view.outgoing.items():
+        leaving.get(edge.source, []).append((index, edge))
+    for name, exits in leaving.items():
         node = view.graph.nodes[name]
         if node.terminal and exits:
             message = f"it is terminal, so its edges to {listed(edge.target for _, edge in exits)} are never taken"
@@ -35,7 +37,7 @@ def check_exits(view: GraphView) -> Findings:
                 yield from _never_taken(view, same)
             if gateway.kind == "parallel":
                 yield from _ignored(view, same)
-            elif outcome is Outcome.SUCCESS and name not in view.unsure:
+            elif outcome is Outcome.SUCCESS:
                 yield from _may_be_stuck(view, name, gateway.kind, same)
 
 
