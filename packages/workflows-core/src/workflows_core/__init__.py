@@ -1,3 +1,207 @@
-"""Durable human-and-machine workflows: kernel, authoring API, ports and engine."""
+"""Durable human-and-machine workflows: what applications import.
+
+Write workflows with `Workflow`, the steps and groups, or the decorators `workflow`, `step` and `human_task`; run them with an
+engine: `LocalExecutionEngine` in memory, or one from an adapter package over a database.
+"""
 
 from __future__ import annotations
+
+from workflows_core.adapters.event_bus import EventBus
+from workflows_core.adapters.in_process_executor import InProcessExecutor, NullExecutor
+from workflows_core.adapters.json_codec import JsonCodec
+from workflows_core.adapters.local import InProcessEngine, LocalExecutionEngine
+from workflows_core.adapters.memory import InMemoryWorkflowQueries, InMemoryWorkflowStore, MemoryState
+from workflows_core.adapters.safe_expressions import SafeExpressions
+from workflows_core.adapters.system_clock import SystemClock
+from workflows_core.adapters.uuid7 import Uuid7Generator
+from workflows_core.authoring.catalogue import StepCatalogue
+from workflows_core.authoring.context import WorkflowContext
+from workflows_core.authoring.decorators import human_task, step, workflow
+from workflows_core.authoring.definition import WorkflowDefinition
+from workflows_core.authoring.edge import Edge
+from workflows_core.authoring.gateway import BaseGateway, ExclusiveGateway, InclusiveGateway, ParallelGateway
+from workflows_core.authoring.groups import (
+    ConditionalGroup,
+    ForEach,
+    ParallelGroup,
+    RaceGroup,
+    SequentialGroup,
+    StepGroup,
+)
+from workflows_core.authoring.human import BaseHumanStep
+from workflows_core.authoring.registry import WorkflowRegistry
+from workflows_core.authoring.step import BaseMachineStep, BaseStep, Step
+from workflows_core.authoring.timer import DelayStep, ScheduledStep, TimerStep
+from workflows_core.authoring.webhook import WebhookStep
+from workflows_core.authoring.workflow import Workflow
+from workflows_core.domain.actor import SYSTEM, Actor
+from workflows_core.domain.events import (
+    HumanTaskCanceled,
+    HumanTaskCompleted,
+    HumanTaskCreated,
+    HumanTaskReassigned,
+    StepCanceled,
+    StepCompleted,
+    StepFailed,
+    StepSkipped,
+    WebhookReceived,
+    WorkflowCanceled,
+    WorkflowCompleted,
+    WorkflowEvent,
+    WorkflowFailed,
+    WorkflowStarted,
+)
+from workflows_core.domain.graph import WorkflowGraph
+from workflows_core.domain.problems import Problem
+from workflows_core.domain.types import StepStatus, StepType, TaskStatus, WorkflowStatus
+from workflows_core.engine.engine import WorkflowEngine
+from workflows_core.engine.instances import ActiveStep, WorkflowInstance
+from workflows_core.engine.protocol import ExecutionEngine
+from workflows_core.engine.settings import EngineSettings
+from workflows_core.engine.signatures import SecretMissingError
+from workflows_core.engine.sync import SyncWorkflowEngine
+from workflows_core.engine.worker import Worker
+from workflows_core.errors import (
+    AmbiguousTaskError,
+    ConcurrencyError,
+    ConditionError,
+    DefinitionConflictError,
+    DefinitionError,
+    DefinitionNotFoundError,
+    ExpressionError,
+    FormValidationError,
+    IdempotencyConflictError,
+    InfrastructureError,
+    InputValidationError,
+    InstanceFinishedError,
+    InstanceNotFoundError,
+    InvalidCursorError,
+    InvalidDefinitionError,
+    InvalidTransitionError,
+    LeaseLostError,
+    NotFoundError,
+    PayloadError,
+    PayloadTooLargeError,
+    PermissionDeniedError,
+    ReducerError,
+    RevisionConflictError,
+    StaleExecutionError,
+    StateError,
+    StepExecutionError,
+    StoreUnavailableError,
+    TaskAlreadyCompletedError,
+    TaskNotFoundError,
+    TaskNotOpenError,
+    ValidationError,
+    WebhookAlreadyUsedError,
+    WebhookNotFoundError,
+    WorkflowNotFoundError,
+    WorkflowsError,
+)
+
+__all__ = [
+    "SYSTEM",
+    "ActiveStep",
+    "Actor",
+    "AmbiguousTaskError",
+    "BaseGateway",
+    "BaseHumanStep",
+    "BaseMachineStep",
+    "BaseStep",
+    "ConcurrencyError",
+    "ConditionError",
+    "ConditionalGroup",
+    "DefinitionConflictError",
+    "DefinitionError",
+    "DefinitionNotFoundError",
+    "DelayStep",
+    "Edge",
+    "EngineSettings",
+    "EventBus",
+    "ExclusiveGateway",
+    "ExecutionEngine",
+    "ExpressionError",
+    "ForEach",
+    "FormValidationError",
+    "HumanTaskCanceled",
+    "HumanTaskCompleted",
+    "HumanTaskCreated",
+    "HumanTaskReassigned",
+    "IdempotencyConflictError",
+    "InMemoryWorkflowQueries",
+    "InMemoryWorkflowStore",
+    "InProcessEngine",
+    "InProcessExecutor",
+    "InclusiveGateway",
+    "InfrastructureError",
+    "InputValidationError",
+    "InstanceFinishedError",
+    "InstanceNotFoundError",
+    "InvalidCursorError",
+    "InvalidDefinitionError",
+    "InvalidTransitionError",
+    "JsonCodec",
+    "LeaseLostError",
+    "LocalExecutionEngine",
+    "MemoryState",
+    "NotFoundError",
+    "NullExecutor",
+    "ParallelGateway",
+    "ParallelGroup",
+    "PayloadError",
+    "PayloadTooLargeError",
+    "PermissionDeniedError",
+    "Problem",
+    "RaceGroup",
+    "ReducerError",
+    "RevisionConflictError",
+    "SafeExpressions",
+    "ScheduledStep",
+    "SecretMissingError",
+    "SequentialGroup",
+    "StaleExecutionError",
+    "StateError",
+    "Step",
+    "StepCanceled",
+    "StepCatalogue",
+    "StepCompleted",
+    "StepExecutionError",
+    "StepFailed",
+    "StepGroup",
+    "StepSkipped",
+    "StepStatus",
+    "StepType",
+    "StoreUnavailableError",
+    "SyncWorkflowEngine",
+    "SystemClock",
+    "TaskAlreadyCompletedError",
+    "TaskNotFoundError",
+    "TaskNotOpenError",
+    "TaskStatus",
+    "TimerStep",
+    "Uuid7Generator",
+    "ValidationError",
+    "WebhookAlreadyUsedError",
+    "WebhookNotFoundError",
+    "WebhookReceived",
+    "WebhookStep",
+    "Worker",
+    "Workflow",
+    "WorkflowCanceled",
+    "WorkflowCompleted",
+    "WorkflowContext",
+    "WorkflowDefinition",
+    "WorkflowEngine",
+    "WorkflowEvent",
+    "WorkflowFailed",
+    "WorkflowGraph",
+    "WorkflowInstance",
+    "WorkflowNotFoundError",
+    "WorkflowRegistry",
+    "WorkflowStarted",
+    "WorkflowStatus",
+    "WorkflowsError",
+    "human_task",
+    "step",
+    "workflow",
+]

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
 from typing import Any, Self
@@ -15,11 +14,12 @@ from workflows_core.domain.actor import SYSTEM, Actor
 from workflows_core.domain.commands import Cancel, Reschedule
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.transition import WorkItem
-from workflows_core.domain.types import TaskStatus, WorkflowStatus
+from workflows_core.domain.types import TaskStatus
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.contexts import Contexts
 from workflows_core.engine.instances import WorkflowInstance, to_instance
 from workflows_core.engine.programs import Programs
+from workflows_core.engine.protocol import ExecutionEngine
 from workflows_core.engine.requests import Requests
 from workflows_core.engine.runner import Holding, StepRunner
 from workflows_core.engine.settings import EngineSettings
@@ -27,6 +27,7 @@ from workflows_core.engine.signatures import WebhookAddress, sign_webhook
 from workflows_core.engine.standalone import run_step
 from workflows_core.engine.starting import Starting
 from workflows_core.engine.tasks import Tasks
+from workflows_core.engine.waiting import wait_until_at_rest
 from workflows_core.engine.webhooks import Webhooks
 from workflows_core.errors import InstanceNotFoundError
 from workflows_core.ports.clock import Clock
@@ -41,7 +42,7 @@ from workflows_core.ports.store import Claim, ClaimRequest, WorkflowStore
 __all__ = ["WorkflowEngine"]
 
 
-class WorkflowEngine:
+class WorkflowEngine(ExecutionEngine):
     """Starts instances, runs their steps, and takes what people and programs have to say to them.
 
     It holds no state of instances itself: any number of engines, in any number of processes, may share one store.
@@ -107,8 +108,6 @@ class WorkflowEngine:
             engine=self,
         )
 
-    # Life
-
     async def open(self) -> None:
         """Check that the store can be used and keep the registered definitions in it.
 
@@ -133,8 +132,6 @@ class WorkflowEngine:
         """Keep all registered definitions in the store, so that processes without the code can show and start them."""
         for definition in self.registry.list_definitions(active_only=False):
             await self._programs.publish(definition.graph)
-
-    # Instances
 
     async def start_workflow(
         self,
@@ -215,24 +212,17 @@ class WorkflowEngine:
             TimeoutError: It is still running.
             InstanceNotFoundError: There is none.
         """
-        changed = asyncio.Event()
-        stop = self._commits.watch(instance_id, changed.set)
-        try:
-            async with asyncio.timeout(timeout):
-                while True:
-                    changed.clear()
-                    instance = await self.get_instance(instance_id)
-                    if instance.status.is_final or instance.status is WorkflowStatus.WAITING:
-                        return instance
-                    await _at_most(changed.wait(), self.settings.poll_s)
-        finally:
-            stop()
+        return await wait_until_at_rest(
+            instance_id,
+            commits=self._commits,
+            read=self.get_instance,
+            poll_s=self.settings.poll_s,
+            timeout_s=timeout,
+        )
 
     async def graph_of(self, instance: WorkflowInstance) -> WorkflowGraph:
         """The graph that an instance runs."""
         return await self._programs.graph(instance.graph_hash, instance.workflow_name, instance.workflow_version)
-
-    # Definitions
 
     async def list_graphs(self, *, name: str | None = None) -> list[WorkflowGraph]:
         """Graphs that can be started, by name, then oldest version first: the registered ones and those kept in the store."""
@@ -245,8 +235,6 @@ class WorkflowEngine:
             DefinitionNotFoundError: It is not known; names those that are near.
         """
         return (await self._programs.for_start(name, version)).program.graph
-
-    # Human tasks
 
     async def complete_task(
         self, task_id: UUID, data: Mapping[str, Any], *, actor: Actor, comment: str | None = None
@@ -319,8 +307,6 @@ class WorkflowEngine:
         )
         return (await self.queries.list_tasks(where, PageRequest(limit=1000))).items
 
-    # Webhooks
-
     async def receive_webhook(self, token: str, payload: Any) -> WorkflowInstance:
         """Take a call to a webhook address; one that comes before its step waits for it.
 
@@ -342,8 +328,6 @@ class WorkflowEngine:
     def webhook_url(self, instance_id: UUID, step: str, *, visit: int = 1, scope: int = 0) -> str:
         """The address of a webhook step, below ``settings.public_url``."""
         return f"{self.settings.public_url}/webhooks/{self.webhook_token(instance_id, step, visit=visit, scope=scope)}"
-
-    # Running steps
 
     def codes(self) -> frozenset[str]:
         """Names of the workflows whose code this process has; claims are restricted to them."""
@@ -408,11 +392,3 @@ class WorkflowEngine:
         definition = workflow if isinstance(workflow, WorkflowDefinition) else workflow.get_definition()
         self.registry.register(workflow)
         return definition.name, version or definition.version
-
-
-async def _at_most(awaitable: Any, seconds: float) -> None:
-    try:
-        async with asyncio.timeout(seconds):
-            await awaitable
-    except TimeoutError:
-        return

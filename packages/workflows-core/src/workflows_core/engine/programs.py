@@ -6,8 +6,10 @@ from collections import Counter
 from collections.abc import Callable, Mapping
 from typing import Any
 
+from packaging.version import Version
+
 from workflows_core.authoring.definition import WorkflowDefinition
-from workflows_core.authoring.registry import WorkflowRegistry, version_key
+from workflows_core.authoring.registry import WorkflowRegistry
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.program import Program
 from workflows_core.domain.state import InstanceState
@@ -115,7 +117,7 @@ class Programs:
         for definition in self._registry.list_definitions(active_only=False):
             if name is None or definition.name == name:
                 found[definition.name, definition.version] = definition.graph
-        return sorted(found.values(), key=lambda graph: (graph.name, version_key(graph.version)))
+        return sorted(found.values(), key=lambda graph: (graph.name, Version(graph.version)))
 
     async def for_start(self, name: str, version: str | None) -> LoadedProgram:
         """The program for a new instance: of the registered definition, else of the newest stored one of that name.
@@ -126,8 +128,8 @@ class Programs:
         try:
             graph = self._registry.get_definition(name, version).graph
         except DefinitionNotFoundError:
-            stored = await self._queries.list_definitions(name=name)
-            matching = [record.graph for record in stored if version is None or record.graph.version == version]
+            stored = await self.known(name)
+            matching = [found for found in stored if version is None or found.version == version]
             if not matching:
                 raise
             graph = matching[-1]

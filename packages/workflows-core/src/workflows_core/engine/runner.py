@@ -11,7 +11,7 @@ from typing import Any, Final
 
 import msgspec
 
-from workflows_core.authoring.code import StepCode
+from workflows_core.authoring.code import StepCode, ask
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.domain.commands import (
     Assignment,
@@ -31,7 +31,6 @@ from workflows_core.domain.payload import check_data_size, encode_value
 from workflows_core.domain.state import ErrorInfo, InstanceState, Token
 from workflows_core.domain.transition import Transition, WorkItem, WorkKind
 from workflows_core.domain.types import Outcome
-from workflows_core.engine.calls import call
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.contexts import Contexts
 from workflows_core.engine.programs import LoadedProgram, Programs
@@ -167,12 +166,12 @@ class StepRunner:
         code = _code(loaded, token.node)
         context = self._contexts.make(loaded, turn.state, turn.item.scope, token, turn.attempt)
         try:
-            if code.can_execute is not None and not await call(code.can_execute, context):
+            if code.can_execute is not None and not await ask(code.can_execute, context):
                 outcome, result = Outcome.SKIPPED, None
             else:
                 outcome, result = Outcome.SUCCESS, await self._execute(code, context)
                 if code.on_success is not None:
-                    await call(code.on_success, context, result)
+                    await ask(code.on_success, context, result)
             return CompleteStep(
                 place=turn.place,
                 now=turn.at,
@@ -191,10 +190,10 @@ class StepRunner:
         if code.execute is None:
             return None
         if code.runs_engine:
-            return await call(code.execute, context, self._engine)
+            return await ask(code.execute, context, self._engine)
         if code.is_async:
             return await code.execute(context)
-        return await call(code.execute, context)
+        return await ask(code.execute, context)
 
     async def _failure(
         self, code: StepCode, context: WorkflowContext, turn: _Turn, token: Token, error: Exception
@@ -202,7 +201,7 @@ class StepRunner:
         notes: tuple[str, ...] = ()
         if code.on_failure is not None:
             try:
-                await call(code.on_failure, context, error)
+                await ask(code.on_failure, context, error)
             except Exception as second:  # noqa: BLE001 - recorded beside the first
                 notes = (f"on_failure raised {type(second).__name__}: {second}",)
         return FailStep(
@@ -222,7 +221,9 @@ class StepRunner:
                 outcome = token.outcome or Outcome.SUCCESS
                 conditions = await _conditions(loaded, token.node, outcome, context)
                 return RouteStep(place=turn.place, now=turn.at, conditions=conditions, route=())
-            answer = await call(code.prepare, context) if code.prepare is not None else None
+            answer = await ask(code.prepare, context) if code.prepare is not None else None
+            if answer is Outcome.SKIPPED:
+                return CompleteStep(place=turn.place, now=turn.at, outcome=Outcome.SKIPPED, route=())
             return self._prepared(loaded, turn, token, answer)
         except Exception as error:  # noqa: BLE001 - any error of the application fails its step
             return await self._failure(code, context, turn, token, error)
@@ -341,7 +342,7 @@ async def _conditions(
         if condition is None:
             edge = loaded.program.graph.edges[index]
             raise InvalidTransitionError(step, f"the code of its condition for {edge.target!r} is not registered")
-        truths[index] = bool(await call(condition, context))
+        truths[index] = bool(await ask(condition, context))
     return truths
 
 

@@ -4,9 +4,9 @@ from __future__ import annotations
 
 from typing import Any
 
+from workflows_core.authoring.code import ask
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.groups import StepGroup
-from workflows_core.engine.calls import call
 
 __all__ = ["run_step"]
 
@@ -25,16 +25,16 @@ async def run_step(engine: Any, step: Any, context: WorkflowContext, previous_re
         return await step.execute(context, engine)
     inner = context.with_step(step.name)
     guard = getattr(step, "can_execute", None)
-    if guard is not None and not await call(guard, inner):
+    if guard is not None and not await ask(guard, inner):
         return None
     try:
-        result = await call(step.execute, inner)
+        result = await ask(step.execute, inner)
     except Exception as error:
         on_failure = getattr(step, "on_failure", None)
         if on_failure is not None:
-            await call(on_failure, inner, error)
+            await ask(on_failure, inner, error)
         raise
     on_success = getattr(step, "on_success", None)
     if on_success is not None:
-        await call(on_success, inner, result)
+        await ask(on_success, inner, result)
     return result

@@ -6,13 +6,13 @@ from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
+from workflows_core.authoring.code import ask
 from workflows_core.domain.actor import Actor
 from workflows_core.domain.commands import Command, CompleteTask, Place, ReassignTask
 from workflows_core.domain.forms import FieldProblem, validate_form
 from workflows_core.domain.payload import encode_data, encode_value, to_json_value
 from workflows_core.domain.tasks import may_act
 from workflows_core.domain.types import TaskStatus
-from workflows_core.engine.calls import call
 from workflows_core.engine.contexts import Contexts
 from workflows_core.engine.instances import WorkflowInstance, to_instance
 from workflows_core.engine.programs import LoadedProgram, Programs
@@ -91,7 +91,7 @@ class Tasks:
         self._refuse_closed(task)
         self._permit(task, actor, "complete", trusted=trusted)
         opening = task.opening
-        problems = validate_form(opening.form_schema, to_json_value(dict(data)))
+        problems: Sequence[FieldProblem] = validate_form(opening.form_schema, to_json_value(dict(data)))
         if not problems:
             problems = await self._ask_step(task, data)
         if problems:
@@ -181,7 +181,7 @@ class Tasks:
             return ()
         context = self._contexts.make(loaded, found.state, opening.scope, token)
         try:
-            answer = await call(code.validate_submission, context, dict(data))
+            answer = await ask(code.validate_submission, context, dict(data))
         except ValueError as error:
             answer = [str(error)]
         return _problems(answer)

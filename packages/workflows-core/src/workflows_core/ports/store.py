@@ -214,6 +214,7 @@ class WorkflowStore(Protocol):
         A transition is written if and only if its revision is the next one of its instance, its fence is the newest of its work
         item, and its start key is new. With it are written, atomically: the instance (data only if changed), item scopes, finished
         step executions, work items (made, changed, deleted), tasks and events. Delays count from the commit, by the store's clock.
+        A commit that is under way is not stopped by the cancellation of its caller.
 
         Args:
             writes: Transitions; no two of the same instance.

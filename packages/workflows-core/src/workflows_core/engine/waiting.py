@@ -1,0 +1,48 @@
+"""Wait for an instance: woken by the commits of this process, and looking for itself now and then for those of others."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import Awaitable, Callable
+from uuid import UUID
+
+from workflows_core.domain.types import WorkflowStatus
+from workflows_core.engine.commits import Commits
+from workflows_core.engine.instances import WorkflowInstance
+
+__all__ = ["wait_until_at_rest"]
+
+
+async def wait_until_at_rest(
+    instance_id: UUID,
+    *,
+    commits: Commits,
+    read: Callable[[UUID], Awaitable[WorkflowInstance]],
+    poll_s: float,
+    timeout_s: float | None,
+) -> WorkflowInstance:
+    """Wait until an instance is over, or waits for something outside.
+
+    Raises:
+        TimeoutError: It is still running after ``timeout_s`` seconds.
+    """
+    changed = asyncio.Event()
+    stop_watching = commits.watch(instance_id, changed.set)
+    try:
+        async with asyncio.timeout(timeout_s):
+            while True:
+                changed.clear()
+                instance = await read(instance_id)
+                if instance.status.is_final or instance.status is WorkflowStatus.WAITING:
+                    return instance
+                await _at_most(changed, poll_s)
+    finally:
+        stop_watching()
+
+
+async def _at_most(event: asyncio.Event, seconds: float) -> None:
+    try:
+        async with asyncio.timeout(seconds):
+            await event.wait()
+    except TimeoutError:
+        return
