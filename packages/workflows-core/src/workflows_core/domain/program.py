@@ -2,14 +2,32 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
-from typing import Any, Protocol
+from collections import Counter
+from collections.abc import Callable, Iterable, Mapping
+from graphlib import CycleError
+from typing import Any, Final, Protocol
 
 import msgspec
 
-from workflows_core.domain.graph import Edge, GatewayNode, Node, NodeKind, WorkflowGraph
-from workflows_core.domain.structure import forward_reach
-from workflows_core.domain.types import Outcome, StepType
+from workflows_core.domain.graph import (
+    Edge,
+    ForEachNode,
+    GatewayNode,
+    GroupNode,
+    HumanNode,
+    MachineNode,
+    Node,
+    NodeKind,
+    TimerNode,
+    WebhookNode,
+    WorkflowGraph,
+)
+from workflows_core.domain.problems import Problem
+from workflows_core.domain.state import Token
+from workflows_core.domain.structure import JoinReach, loops_of
+from workflows_core.domain.transition import WorkKind
+from workflows_core.domain.types import Outcome, StepStatus, StepType
+from workflows_core.errors import InvalidDefinitionError
 
 __all__ = ["Condition", "Exit", "Program", "StepProgram"]
 
@@ -67,35 +85,32 @@ class StepProgram:
         step_type: Its classification.
         exits: Ways out by outcome, in order; a missing outcome falls back (skipped to success, timeout to failure).
         sole: The only, unconditional way out on success, if that is all there is.
-        ends: Whether a token ends here whatever the edges say.
+        ends: Whether a token that does not fail ends here whatever the edges say.
         first_only: Whether the first exit that holds is the only one taken.
-        merges: Whether it has several incoming edges or a join that is not `auto`.
-        reach: Steps that a token here can still reach going forward.
-        forward_in: (edge index, source) of its forward incoming edges.
+        merges: Whether tokens that arrive must first be joined.
+        reads_data: Whether the kernel itself reads or writes data when the step is entered.
+        entry_work: What a worker does on entry; `ENTER` only if the data are not at hand.
+        wait_work: The work item of a token that waits here, if there is one.
+        reach: From where tokens can still come, if the step merges.
     """
 
     __slots__ = (
         "ends",
+        "entry_work",
         "exits",
         "first_only",
-        "forward_in",
         "kind",
         "merges",
         "name",
         "node",
         "reach",
+        "reads_data",
         "sole",
         "step_type",
+        "wait_work",
     )
 
-    def __init__(
-        self,
-        node: Node,
-        exits: dict[Outcome, tuple[Exit, ...]],
-        reach: frozenset[str],
-        incoming: int,
-        forward_in: tuple[tuple[int, str], ...],
-    ) -> None:
+    def __init__(self, node: Node, exits: dict[Outcome, tuple[Exit, ...]], reach: JoinReach | None) -> None:
         self.name = node.name
         self.node = node
         self.kind: NodeKind = node.kind
@@ -105,9 +120,48 @@ class StepProgram:
         self.sole = success[0] if len(success) == 1 and not success[0].is_conditional else None
         self.ends = bool(node.terminal)
         self.first_only = isinstance(node.kind, GatewayNode) and node.kind.kind == "exclusive"
-        self.merges = (incoming > 1 or node.join.kind in ("all", "n", "any")) and node.join.kind != "each"
+        self.merges = reach is not None
+        self.reads_data = _reads_data(node.kind)
+        self.entry_work = _entry_work(node.kind)
+        self.wait_work = _WAIT_WORK.get(type(node.kind))
         self.reach = reach
-        self.forward_in = forward_in
+
+    def work_kind(self, token: Token) -> WorkKind | None:
+        """What the work item of a token at this step is for; None if the token has none."""
+        if token.status is not StepStatus.SCHEDULED:
+            return self.wait_work if token.status is StepStatus.WAITING else None
+        if token.outcome is not None:
+            return WorkKind.ROUTE
+        if token.items is not None:
+            return WorkKind.GATHER
+        return self.entry_work if token.actor is None else WorkKind.RUN
+
+
+_WAIT_WORK: Final[dict[type, WorkKind]] = {TimerNode: WorkKind.TIMER, WebhookNode: WorkKind.AWAIT}
+
+
+def _entry_work(kind: NodeKind) -> WorkKind:
+    match kind:
+        case MachineNode() | GatewayNode(computed=True):
+            return WorkKind.RUN
+        case HumanNode(computed=True) | TimerNode(computed=True):
+            return WorkKind.PREPARE
+        case GroupNode(kind="conditional", computed=True) | GroupNode(kind="conditional", selector=None):
+            return WorkKind.PREPARE
+        case ForEachNode(computed=True) | ForEachNode(source=None):
+            return WorkKind.PREPARE
+        case _:
+            return WorkKind.ENTER
+
+
+def _reads_data(kind: NodeKind) -> bool:
+    match kind:
+        case TimerNode() | WebhookNode():
+            return False
+        case GroupNode():
+            return kind.kind == "conditional" or not kind.entry
+        case _:
+            return True
 
 
 class Program:
@@ -141,19 +195,24 @@ class Program:
 
         Raises:
             ExpressionError: An expression does not compile.
+            InvalidDefinitionError: The back edges are not those of this graph.
         """
         self.graph = graph
         self.encode = encode
         self.decode = decode
         self.compile = compile_condition
         self.expressions: dict[str, Condition] = {}
-        reach = forward_reach(graph.nodes, graph.edges, graph.back_edges)
-        back = frozenset(graph.back_edges)
+        outgoing: dict[str, list[tuple[int, Edge]]] = {name: [] for name in graph.nodes}
+        incoming: Counter[str] = Counter()
+        for index, edge in enumerate(graph.edges):
+            outgoing[edge.source].append((index, edge))
+            incoming[edge.target] += 1
+        loops = _loops(graph)
         self.steps: dict[str, StepProgram] = {}
         for name, node in graph.nodes.items():
-            incoming = [(index, edge.source) for index, edge in enumerate(graph.edges) if edge.target == name]
-            forward_in = tuple((index, source) for index, source in incoming if index not in back)
-            self.steps[name] = StepProgram(node, self._exits(name), reach[name], len(incoming), forward_in)
+            merges = node.join.kind != "each" and (incoming[name] > 1 or node.join.kind != "auto")
+            reach = JoinReach(name, graph.edges, loops) if merges else None
+            self.steps[name] = StepProgram(node, self._exits(outgoing[name]), reach)
 
     def expression(self, source: str) -> Condition:
         """Compile an expression of a node, once."""
@@ -162,17 +221,22 @@ class Program:
             condition = self.expressions[source] = self.compile(source)
         return condition
 
-    def _exits(self, name: str) -> dict[Outcome, tuple[Exit, ...]]:
+    def _exits(self, outgoing: Iterable[tuple[int, Edge]]) -> dict[Outcome, tuple[Exit, ...]]:
         exits: dict[Outcome, list[Exit]] = {outcome: [] for outcome in Outcome}
-        for index, edge in enumerate(self.graph.edges):
-            if edge.source == name:
-                exits[edge.on].append(self._exit(index, edge))
+        for index, edge in outgoing:
+            condition = self.expression(edge.condition) if edge.condition is not None else None
+            exits[edge.on].append(Exit(index, edge.target, condition, edge.computed, edge.default, edge.named))
         if not exits[Outcome.SKIPPED]:
             exits[Outcome.SKIPPED] = exits[Outcome.SUCCESS]
         if not exits[Outcome.TIMEOUT]:
             exits[Outcome.TIMEOUT] = exits[Outcome.FAILURE]
         return {outcome: tuple(found) for outcome, found in exits.items()}
 
-    def _exit(self, index: int, edge: Edge) -> Exit:
-        condition = self.expression(edge.condition) if edge.condition is not None else None
-        return Exit(index, edge.target, condition, edge.computed, edge.default, edge.named)
+
+def _loops(graph: WorkflowGraph) -> dict[int, frozenset[str]]:
+    try:
+        return loops_of(graph.nodes, graph.edges, frozenset(graph.back_edges))
+    except CycleError as error:
+        cycle = " → ".join(reversed(error.args[1]))
+        problem = Problem("back-edges", cycle, "none of its edges is a back edge", "find them with `find_back_edges`")
+        raise InvalidDefinitionError(graph.name, [problem]) from error

@@ -1,16 +1,26 @@
-"""Facts about a graph that the kernel needs at every move: back edges and what can still be reached.
+"""Facts about a graph that the kernel needs at every move: back edges, loops, and from where a join can still be reached.
 
-Source of the method: the retreating edges of a depth-first walk leave a forward graph without a cycle, so joins that look
-only forward never wait for each other (design, *Joining*).
+The retreating edges of a depth-first walk (back edges) leave a *forward graph* without a cycle. The *loop* of a back edge into a
+step H is made of the steps on cycles through H that touch nothing before H, in an order in which the forward graph ascends. So
+every cycle of the graph contains the back edge of a loop that holds the whole cycle: take the first of its steps as H.
+
+A token *can still come* to a join J along forward edges, and round any loop that J is no part of: a token in the rework loop of
+one branch is still expected where the branches meet. Two kinds of rounds do not count, they are the next round's business: those
+of a loop that J is part of, and those of a loop that has already sent J a token that waits there.
+
+Joins therefore never wait for each other, however the graph looks: if J1 waited for a token at J2, that for one at J3, and so on
+back to J1, their paths would make a cycle, which contains a back edge whose loop holds all these joins, and such an edge does not
+count for any of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Collection, Iterable, Iterator, Mapping, Sequence
+from graphlib import TopologicalSorter
 
 from workflows_core.domain.graph import Edge, ForEachNode, GroupNode, Node, WorkflowGraph
 
-__all__ = ["entries_of", "find_back_edges", "forward_reach", "reachable"]
+__all__ = ["JoinReach", "entries_of", "find_back_edges", "loops_of", "reachable"]
 
 
 def entries_of(graph: WorkflowGraph, scope: str) -> tuple[str, ...]:
@@ -71,18 +81,6 @@ def _walk(start: str, edges: Sequence[Edge], outgoing: Mapping[str, list[int]], 
             done.add(name)
 
 
-def forward_reach(
-    nodes: Mapping[str, Node], edges: Sequence[Edge], back_edges: Iterable[int]
-) -> dict[str, frozenset[str]]:
-    """For each step, the steps that a token at it can reach over one or more forward edges."""
-    skipped = frozenset(back_edges)
-    forward = [edge for index, edge in enumerate(edges) if index not in skipped]
-    successors: dict[str, list[str]] = {name: [] for name in nodes}
-    for edge in forward:
-        successors[edge.source].append(edge.target)
-    return {name: frozenset(reachable(successors, successors[name])) for name in nodes}
-
-
 def reachable(successors: Mapping[str, Iterable[str]], starts: Iterable[str]) -> set[str]:
     """All steps that can be reached from the given ones, themselves included."""
     found: set[str] = set()
@@ -92,4 +90,70 @@ def reachable(successors: Mapping[str, Iterable[str]], starts: Iterable[str]) ->
         if name not in found:
             found.add(name)
             pending.extend(successors.get(name, ()))
+    return found
+
+
+def loops_of(nodes: Iterable[str], edges: Sequence[Edge], back_edges: Collection[int]) -> dict[int, frozenset[str]]:
+    """The steps of the loop that each back edge closes, by index of the edge.
+
+    Raises:
+        graphlib.CycleError: The other edges have a cycle, so these are not the back edges of this graph.
+    """
+    sorter: TopologicalSorter[str] = TopologicalSorter(dict.fromkeys(nodes, ()))
+    for index, edge in enumerate(edges):
+        if index not in back_edges:
+            sorter.add(edge.target, edge.source)
+    place = {name: number for number, name in enumerate(sorter.static_order())}
+    loops: dict[str, frozenset[str]] = {}
+    for header in {edges[index].target for index in back_edges}:
+        later = [edge for edge in edges if min(place[edge.source], place[edge.target]) >= place[header]]
+        after = reachable(_successors(later), (header,))
+        loops[header] = frozenset(after & reachable(_predecessors(later), (header,)))
+    return {index: loops[edges[index].target] for index in back_edges}
+
+
+class JoinReach:
+    """From where tokens can still come to one join.
+
+    Attributes:
+        forward: Source of each incoming edge that is not a back edge, by index of the edge.
+        expected: By the edge over which a waiting token came (-1: none), the steps at which another token can still come to it.
+        feeding: By forward incoming edge, the steps at which a token can still come over it.
+    """
+
+    __slots__ = ("expected", "feeding", "forward")
+
+    def __init__(self, join: str, edges: Sequence[Edge], loops: Mapping[int, frozenset[str]]) -> None:
+        """Compute it.
+
+        Args:
+            join: The step.
+            edges: All edges of the graph.
+            loops: What `loops_of` found.
+        """
+        usable = [index for index in range(len(edges)) if index not in loops or join not in loops[index]]
+        incoming = {index: edge.source for index, edge in enumerate(edges) if edge.target == join}
+        self.forward = {index: source for index, source in incoming.items() if index not in loops}
+        rounds = {index: loops[index] for index in usable if index in loops}
+        predecessors = _predecessors([edges[index] for index in usable])
+        anywhere = frozenset(reachable(predecessors, self.forward.values()))
+        self.feeding = {index: frozenset(reachable(predecessors, (source,))) for index, source in self.forward.items()}
+        self.expected = dict.fromkeys((-1, *incoming), anywhere)
+        for index, source in incoming.items() if rounds else ():
+            behind = reachable(predecessors, (source,))
+            counted = [edges[way] for way in usable if way not in rounds or rounds[way].isdisjoint(behind)]
+            self.expected[index] = frozenset(reachable(_predecessors(counted), self.forward.values()))
+
+
+def _successors(edges: Iterable[Edge]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for edge in edges:
+        found.setdefault(edge.source, []).append(edge.target)
+    return found
+
+
+def _predecessors(edges: Iterable[Edge]) -> dict[str, list[str]]:
+    found: dict[str, list[str]] = {}
+    for edge in edges:
+        found.setdefault(edge.target, []).append(edge.source)
     return found

@@ -1,7 +1,8 @@
 """The rules of workflows: a pure function from a state and a command to a transition.
 
-Reading order: `decide` (what can be asked), `activation` (a token enters a step), `routing` (it leaves), `joins` (several become
-one), `closing` (a scope ends), `draft` (the copy that all of them work on).
+Reading order: `decide` (what can be asked), `activation` (a token enters a step), `routing` (it leaves, fails, is cancelled), `items`
+(``ForEach``), `settling` (the loop that moves tokens until all rest), `joins` (several become one), `closing` (a scope ends), `draft`,
+`data` and `marking` (the copy that all of them work on).
 """
 
 from __future__ import annotations

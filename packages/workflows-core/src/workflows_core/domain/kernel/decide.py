@@ -1,11 +1,14 @@
-"""Everything that can be asked of an instance, one handler each, and the loop that moves its tokens until all rest."""
+"""Everything that can be asked of an instance, one handler each."""
 
 from __future__ import annotations
 
 from collections.abc import Callable
 from typing import Any, Final
 
+from msgspec.structs import replace
+
 from workflows_core.domain.commands import (
+    Assignment,
     Cancel,
     Command,
     CompleteStep,
@@ -27,36 +30,22 @@ from workflows_core.domain.events import (
     HumanTaskReassigned,
     WebhookReceived,
     WorkflowCanceled,
-    WorkflowCompleted,
     WorkflowStarted,
 )
 from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode, WebhookNode
-from workflows_core.domain.kernel.activation import (
-    accept_payload,
-    activate,
-    enter,
-    enter_branch,
-    expand,
-    finish_for_each,
-    nested,
-    open_task,
-    start_timer,
-    webhook_key,
-)
-from workflows_core.domain.kernel.closing import close_scope
-from workflows_core.domain.kernel.draft import Arrival, Draft
-from workflows_core.domain.kernel.joins import fire_joins, refuse_hopeless_joins
+from workflows_core.domain.kernel.activation import accept_payload, enter, enter_branch, open_task, start_timer
+from workflows_core.domain.kernel.data import apply_writes, put_entry, write
+from workflows_core.domain.kernel.draft import Arrival, Draft, webhook_key
+from workflows_core.domain.kernel.items import expand, finish_for_each
 from workflows_core.domain.kernel.routing import Routing, cancel_all, fail_instance, fail_step, finish_step, leave
+from workflows_core.domain.kernel.settling import settle
 from workflows_core.domain.program import Program
-from workflows_core.domain.state import ROOT, ErrorInfo, InstanceState, Scope, Token
-from workflows_core.domain.transition import ItemRange, TaskChange, Transition, WorkKind
-from workflows_core.domain.types import StepStatus, TaskStatus, WorkflowStatus
+from workflows_core.domain.state import ROOT, InstanceState, Scope, Token
+from workflows_core.domain.transition import TaskChange, Transition, WorkKind
+from workflows_core.domain.types import Outcome, StepStatus, TaskStatus, WorkflowStatus
 from workflows_core.errors import InstanceFinishedError, StaleExecutionError, WebhookAlreadyUsedError
 
 __all__ = ["decide", "initial_state"]
-
-MAX_HOPS: Final = 10_000
-"""Steps entered in one decision; more means a loop that never waits."""
 
 
 def initial_state(program: Program, command: Start) -> InstanceState:
@@ -84,14 +73,14 @@ def decide(program: Program, state: InstanceState, command: Command, actor: str 
         program: The graph that runs.
         state: The state to decide on; for `Start` what `initial_state` made.
         command: What is asked.
-        actor: Who asks, for the audit record, where the command does not say.
+        actor: Who asks, for the audit record.
 
     Returns:
         The transition to revision ``state.revision + 1``.
 
     Raises:
         InstanceFinishedError: The instance is over.
-        StaleExecutionError: The step execution of the command is no longer active.
+        StaleExecutionError: The step execution of the command is no longer active, or no longer at the point that the command is for.
         WebhookAlreadyUsedError: The webhook address was used before.
         ReducerError: A step adds to a key that has no reducer, or a value that its reducer cannot take.
         ItemsNotLoadedError: The state lacks item scopes that the decision needs.
@@ -100,73 +89,8 @@ def decide(program: Program, state: InstanceState, command: Command, actor: str 
         raise InstanceFinishedError(state.id, state.status)
     draft = Draft(program, state, actor, getattr(command, "now", None))
     _HANDLERS[type(command)](draft, command)
-    _settle(draft)
+    settle(draft)
     return draft.transition()
-
-
-def _settle(draft: Draft) -> None:
-    """Move tokens until every one of them waits for something outside."""
-    arrivals, dirty = draft.arrivals, draft.dirty
-    while draft.status is None:
-        if arrivals:
-            _arrive(draft, arrivals.popleft())
-        elif dirty:
-            scope_id = dirty.pop()
-            if _look_at(draft, scope_id):
-                dirty.add(scope_id)
-        else:
-            break
-    if draft.status is None and not draft.scope(ROOT).tokens:
-        draft.status = WorkflowStatus.COMPLETED
-    if draft.status is WorkflowStatus.COMPLETED:
-        draft.emit(WorkflowCompleted)
-
-
-def _arrive(draft: Draft, arrival: Arrival) -> None:
-    scope_id, node, token_id, via = arrival
-    draft.hops += 1
-    if draft.hops > MAX_HOPS:
-        reason = (
-            f"went through {MAX_HOPS} steps without waiting once; a loop must contain a step that waits or runs code"
-        )
-        fail_instance(draft, ErrorInfo("InvalidTransitionError", f"step {node!r}: {reason}", node))
-    elif draft.program.steps[node].merges:
-        draft.put(scope_id, Token(token_id, node, StepStatus.PENDING, via=via, since=draft.now))
-        draft.dirty.add(scope_id)
-    else:
-        activate(draft, scope_id, node, token_id, via)
-
-
-def _look_at(draft: Draft, scope_id: int) -> bool:
-    """Fire what can fire in a scope, or close it; says whether to look again."""
-    scope = draft.scope(scope_id)
-    if any(token.status is StepStatus.PENDING for token in scope.tokens.values()):
-        if fire_joins(draft, scope_id):
-            return True
-        if refuse_hopeless_joins(draft, scope_id):
-            return False
-    if scope_id == ROOT or not _is_over(draft, scope_id):
-        return False
-    close_scope(draft, scope_id)
-    return False
-
-
-def _is_over(draft: Draft, scope_id: int) -> bool:
-    scope = draft.scope(scope_id)
-    token = draft.scope(scope.origin.parent).tokens.get(scope.origin.token)
-    if scope_id in draft.closed or token is None or not _opened(token, scope_id):
-        return False
-    if not scope.tokens:
-        return True
-    kind = draft.program.steps[scope.origin.node].kind
-    return isinstance(kind, GroupNode) and kind.kind == "race" and len(scope.tokens) < len(kind.entry)
-
-
-def _opened(token: Token, scope_id: int) -> bool:
-    """Whether a token is the one whose step opened a scope."""
-    if token.items is None:
-        return token.child == scope_id
-    return token.items.first <= scope_id < token.items.first + token.items.total
 
 
 def _token(draft: Draft, place: Place) -> Token:
@@ -176,11 +100,17 @@ def _token(draft: Draft, place: Place) -> Token:
     return token
 
 
-def _worked(draft: Draft, place: Place) -> Token:
-    """The token that a worker's command moves; its work item is used up unless the decision writes it anew."""
+def _worked(draft: Draft, place: Place, *kinds: WorkKind) -> tuple[Token, WorkKind]:
+    """The token that a worker's command moves; its work item is used up unless the decision writes it anew.
+
+    A command for another kind of work than the token has now is an echo: that work was done before.
+    """
     token = _token(draft, place)
-    draft.drop_work(token)
-    return token
+    kind = draft.program.steps[token.node].work_kind(token)
+    if kind is None or kind not in kinds:
+        raise StaleExecutionError(draft.state.id, token.node, place.execution)
+    draft.work[token.id] = None
+    return token, kind
 
 
 def _start(draft: Draft, _command: Start) -> None:
@@ -191,8 +121,8 @@ def _start(draft: Draft, _command: Start) -> None:
 
 def _complete_step(draft: Draft, command: CompleteStep) -> None:
     place = command.place
-    token = _worked(draft, place)
-    draft.apply(place.scope, command.writes)
+    token, _ = _worked(draft, place, WorkKind.RUN, WorkKind.PREPARE)
+    apply_writes(draft, place.scope, command.writes)
     finish_step(
         draft,
         place.scope,
@@ -207,10 +137,15 @@ def _complete_step(draft: Draft, command: CompleteStep) -> None:
 
 
 def _fail_step(draft: Draft, command: FailStep) -> None:
+    place = command.place
+    token, kind = _worked(draft, place, *WorkKind)
+    if kind is WorkKind.ROUTE:
+        fail_instance(draft, command.error)
+        return
     fail_step(
         draft,
-        command.place.scope,
-        _worked(draft, command.place),
+        place.scope,
+        token,
         command.error,
         outcome=command.outcome,
         routing=Routing(command.conditions, command.route),
@@ -220,43 +155,41 @@ def _fail_step(draft: Draft, command: FailStep) -> None:
 
 
 def _enter_step(draft: Draft, command: EnterStep) -> None:
-    enter(draft, command.place.scope, _worked(draft, command.place))
+    token, _ = _worked(draft, command.place, WorkKind.ENTER)
+    enter(draft, command.place.scope, token)
 
 
 def _prepared(draft: Draft, command: Prepared) -> None:
-    place = command.place
-    token = _worked(draft, place)
+    scope_id = command.place.scope
+    token, _ = _worked(draft, command.place, WorkKind.PREPARE)
     match draft.program.steps[token.node].kind:
-        case HumanNode() as kind if command.assignment is not None:
-            open_task(draft, place.scope, token, kind, command.assignment)
+        case HumanNode() as kind:
+            open_task(draft, scope_id, token, kind, command.assignment or Assignment())
         case TimerNode():
-            start_timer(draft, place.scope, token, command.delay_s or 0.0, command.until)
+            start_timer(draft, scope_id, token, command.delay_s or 0.0, command.until)
         case GroupNode() as kind:
-            enter_branch(draft, place.scope, token, kind, command.branch)
+            enter_branch(draft, scope_id, token, kind, command.branch)
         case ForEachNode() as kind:
-            expand(draft, place.scope, token, kind, command.items or ())
-        case _:
-            raise StaleExecutionError(draft.state.id, token.node, place.execution)
+            expand(draft, scope_id, token, kind, command.items or ())
 
 
 def _route_step(draft: Draft, command: RouteStep) -> None:
-    token = _worked(draft, command.place)
-    if token.outcome is None:
-        raise StaleExecutionError(draft.state.id, token.node, token.execution)
-    leave(draft, command.place.scope, token, token.outcome, Routing(command.conditions, command.route))
+    token, _ = _worked(draft, command.place, WorkKind.ROUTE)
+    routing = Routing(command.conditions or {}, command.route or ())
+    leave(draft, command.place.scope, token, token.outcome or Outcome.SUCCESS, routing)
 
 
 def _fire_timer(draft: Draft, command: FireTimer) -> None:
-    token = _worked(draft, command.place)
+    token, _ = _worked(draft, command.place, WorkKind.TIMER)
     finish_step(draft, command.place.scope, token, routing=Routing(command.conditions, command.route))
 
 
 def _gather_items(draft: Draft, command: GatherItems) -> None:
-    token = _worked(draft, command.place)
+    token, _ = _worked(draft, command.place, WorkKind.GATHER)
     kind = draft.program.steps[token.node].kind
     if token.items is None or not isinstance(kind, ForEachNode):
         raise StaleExecutionError(draft.state.id, token.node, token.execution)
-    draft.dropped_items.append(ItemRange(token.items.first, token.items.total))
+    draft.drop_items(token.items)
     routing = Routing(command.conditions, command.route)
     finish_for_each(draft, command.place.scope, token, kind, command.results, routing)
 
@@ -267,9 +200,8 @@ def _complete_task(draft: Draft, command: CompleteTask) -> None:
     kind = draft.program.steps[token.node].kind
     if token.status is not StepStatus.WAITING or not isinstance(kind, HumanNode):
         raise StaleExecutionError(draft.state.id, token.node, token.execution)
-    forms = nested(draft, place.scope, "forms", token.node, command.form_document)
-    merged = command.form if kind.into is None else {kind.into: command.form_document}
-    draft.write(place.scope, {**merged, "forms": forms})
+    write(draft, place.scope, command.form if kind.into is None else {kind.into: command.form_document})
+    put_entry(draft, place.scope, "forms", token.node, command.form_document)
     draft.tasks.append(
         TaskChange(
             command.task_id,
@@ -286,18 +218,7 @@ def _complete_task(draft: Draft, command: CompleteTask) -> None:
         comment=command.comment,
     )
     if kind.handler:
-        handled = Token(
-            token.id,
-            token.node,
-            StepStatus.SCHEDULED,
-            token.execution,
-            token.via,
-            token.since,
-            visit=token.visit,
-            actor=command.actor.id,
-        )
-        draft.put(place.scope, handled)
-        draft.schedule(place.scope, handled, WorkKind.RUN)
+        draft.put(place.scope, replace(token, status=StepStatus.SCHEDULED, actor=command.actor.id))
         return
     finish_step(
         draft,
@@ -326,16 +247,17 @@ def _reassign_task(draft: Draft, command: ReassignTask) -> None:
 
 def _receive_webhook(draft: Draft, command: ReceiveWebhook) -> None:
     scope = draft.state.scopes.get(command.scope)
-    kind = draft.program.steps[command.step].kind
-    key = webhook_key(command.scope, command.step, command.visit)
-    if scope is None or not isinstance(kind, WebhookNode):
+    step = draft.program.steps.get(command.step)
+    if scope is None or step is None or not isinstance(step.kind, WebhookNode):
         raise WebhookAlreadyUsedError(draft.state.id, command.step)
     for token in scope.tokens.values():
         if token.node == command.step and token.visit == command.visit and token.status is StepStatus.WAITING:
+            draft.work[token.id] = None
             draft.emit(WebhookReceived, step_name=command.step)
             routing = Routing(command.conditions, command.route)
-            accept_payload(draft, command.scope, token, kind, command.payload, routing)
+            accept_payload(draft, command.scope, token, step.kind, command.payload, routing)
             return
+    key = webhook_key(command.scope, command.step, command.visit)
     if command.visit <= scope.visits.get(command.step, 0) or key in draft.buffered:
         raise WebhookAlreadyUsedError(draft.state.id, command.step)
     draft.buffered = {**draft.buffered, key: command.payload}

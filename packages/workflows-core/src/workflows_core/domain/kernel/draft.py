@@ -6,25 +6,21 @@ from collections import deque
 from datetime import datetime
 from typing import Any, NamedTuple
 
-from workflows_core.domain.commands import Writes
-from workflows_core.domain.events import Event, WorkflowEvent
-from workflows_core.domain.kernel.marking import OpenScope, final_scopes, status_of
-from workflows_core.domain.program import Program, StepProgram
-from workflows_core.domain.reducers import MISSING, reduce_value
-from workflows_core.domain.state import ROOT, TOMBSTONE, ErrorInfo, InstanceState, LastExecution, Scope, Token
-from workflows_core.domain.transition import (
-    ItemRange,
-    StepExecution,
-    TaskChange,
-    TaskOpening,
-    Transition,
-    WorkItem,
-    WorkKind,
-)
-from workflows_core.domain.types import StepStatus, WorkflowStatus
-from workflows_core.errors import ItemsNotLoadedError, ReducerError
+from workflows_core.domain.events import Event, HumanTaskCanceled, HumanTaskCreated, WorkflowEvent
+from workflows_core.domain.identity import task_id
+from workflows_core.domain.kernel.marking import OpenScope, final_scopes, holds, status_of, within
+from workflows_core.domain.program import Program
+from workflows_core.domain.state import ROOT, ErrorInfo, InstanceState, Items, LastExecution, Scope, Token
+from workflows_core.domain.transition import ItemRange, StepExecution, TaskChange, TaskOpening, Transition, WorkItem
+from workflows_core.domain.types import StepStatus, TaskStatus, WorkflowStatus
+from workflows_core.errors import ItemsNotLoadedError
 
-__all__ = ["Arrival", "Draft"]
+__all__ = ["Arrival", "Draft", "webhook_key"]
+
+
+def webhook_key(scope_id: int, step: str, visit: int) -> str:
+    """Under which a call is buffered that came before its step."""
+    return f"{scope_id}/{step}/{visit}"
 
 
 class Arrival(NamedTuple):
@@ -47,7 +43,7 @@ class Draft:
         scopes: Scopes by id, those that were opened as `OpenScope`.
         arrivals: Tokens on their way into a step.
         dirty: Scopes whose joins or end must be looked at.
-        closed: Inner scopes that have ended.
+        closed: Inner scopes that have ended or were cancelled.
         pending_items: Items to be stored that are not yet active.
         status: Set when the decision ends the instance.
         error: Why the instance failed.
@@ -55,7 +51,6 @@ class Draft:
 
     __slots__ = (
         "_last",
-        "_scopes",
         "actor",
         "arrivals",
         "buffered",
@@ -66,7 +61,6 @@ class Draft:
         "error",
         "events",
         "executions",
-        "hops",
         "item_results",
         "now",
         "opened",
@@ -86,7 +80,6 @@ class Draft:
         self.now = now
         self.counter = state.counter
         self.opened: dict[int, OpenScope] = {}
-        self._scopes = state.scopes
         self.pending_items: list[Scope] = []
         self.arrivals: deque[Arrival] = deque()
         self.dirty: set[int] = set()
@@ -102,7 +95,6 @@ class Draft:
         self._last: dict[str, LastExecution] | None = None
         self.status: WorkflowStatus | None = None
         self.error: ErrorInfo | None = None
-        self.hops = 0
 
     # Scopes and tokens
 
@@ -114,128 +106,112 @@ class Draft:
         """
         opened = self.opened.get(scope_id)
         if opened is None:
-            origin = self._scopes.get(scope_id)
+            origin = self.state.scopes.get(scope_id)
             if origin is None:
                 raise ItemsNotLoadedError(self.state.id)
             opened = self.opened[scope_id] = OpenScope(origin)
         return opened
 
-    def has_scope(self, scope_id: int) -> bool:
-        """Whether a scope is at hand and active (an item that was not read, or has finished, is not)."""
-        scope = self.opened.get(scope_id) or self._scopes.get(scope_id)
-        if scope is None:
-            return False
-        return bool(scope.tokens) or any(arrival.scope == scope_id for arrival in self.arrivals)
+    def look(self, scope_id: int) -> OpenScope | Scope | None:
+        """A scope as it is now, without opening it; None if it is not in the state."""
+        return self.opened.get(scope_id) or self.state.scopes.get(scope_id)
 
-    def add_scope(self, node: str, parent: int, token: int, data: dict[str, bytes] | None = None) -> int:
+    def container(self, scope_id: int) -> tuple[int, Token]:
+        """The scope around an open inner scope, and the token there whose step opened it."""
+        origin = self.scope(scope_id).origin
+        return origin.parent, self.scope(origin.parent).tokens[origin.token]
+
+    def is_open(self, scope_id: int) -> bool:
+        """Whether an inner scope still belongs to a token: it has neither ended nor been cancelled."""
+        if scope_id in self.closed:
+            return False
+        origin = self.scope(scope_id).origin
+        token = self.scope(origin.parent).tokens.get(origin.token)
+        return token is not None and holds(token, scope_id)
+
+    def active_items(self, items: Items) -> list[int]:
+        """The scopes of the active items of a ``ForEach``.
+
+        Raises:
+            ItemsNotLoadedError: Not all of them are in the state.
+        """
+        known = {*self.state.scopes, *self.opened} - self.closed
+        active = sorted(scope_id for scope_id in known if items.first <= scope_id < items.first + items.total)
+        if len(active) != items.started - items.done:
+            raise ItemsNotLoadedError(self.state.id)
+        return active
+
+    def add_scope(self, node: str, parent: int, token: int) -> int:
         """Open the inner scope of a group."""
         scope_id = self.number()
-        scope = Scope(scope_id, node, parent, token, data=data or {}, home=self.scope(parent).origin.home)
-        self.opened[scope_id] = OpenScope(scope)
+        home = self.scope(parent).origin.home
+        self.opened[scope_id] = OpenScope(Scope(scope_id, node, parent, token, home=home))
         return scope_id
 
-    def add_item(
-        self, node: str, parent: int, token: int, scope_id: int, index: int, data: dict[str, bytes] | None
-    ) -> None:
-        """Open the scope of an item that becomes active; data None leaves those that were stored with it."""
-        scope = Scope(scope_id, node, parent, token, data=data, index=index, home=scope_id)
-        self.opened[scope_id] = OpenScope(scope)
+    def close_scope(self, scope_id: int) -> None:
+        """Forget an inner scope: its tokens, those on their way into it, and calls that came early."""
+        self.scope(scope_id).tokens.clear()
+        self.closed.add(scope_id)
+        self.drop_arrivals(scope_id)
+        if self.buffered:
+            scope = f"{scope_id}/"
+            self.buffered = {key: raw for key, raw in self.buffered.items() if not key.startswith(scope)}
 
-    def drop_scope(self, scope_id: int) -> None:
-        """Forget an inner scope that has ended."""
-        self.scope(scope_id)
-        self.opened[scope_id].tokens.clear()
+    def drop_arrivals(self, scope_id: int) -> None:
+        """Drop the tokens that are on their way into a step of a scope."""
+        if self.arrivals:
+            kept = [arrival for arrival in self.arrivals if arrival.scope != scope_id]
+            self.arrivals.clear()
+            self.arrivals.extend(kept)
+
+    def drop_items(self, items: Items) -> None:
+        """Delete the rows of all items of a ``ForEach``; those of this same decision are not written at all."""
+        run = ItemRange(items.first, items.total)
+        self.pending_items = [item for item in self.pending_items if not within(item.id, run)]
+        self.dropped_items.append(run)
 
     def number(self) -> int:
         """The next number of the instance."""
         self.counter += 1
         return self.counter
 
-    def step_of(self, token: Token) -> StepProgram:
-        """The step at which a token is."""
-        return self.program.steps[token.node]
-
-    def put(self, scope_id: int, token: Token) -> None:
-        """Write a token."""
+    def put(self, scope_id: int, token: Token, *, delay_s: float = 0.0, due_at: datetime | None = None) -> None:
+        """Write a token, and its work item if it has one; the number of the work item is the token's."""
         self.scope(scope_id).tokens[token.id] = token
+        step = self.program.steps[token.node]
+        kind = step.work_kind(token)
+        if kind is not None:
+            self.work[token.id] = WorkItem(
+                token.id, kind, token.node, scope_id, token.execution, step.node.queue, delay_s, due_at
+            )
 
     def remove(self, scope_id: int, token_id: int) -> None:
         """Take a token away; its scope may then be at its end."""
         self.scope(scope_id).tokens.pop(token_id, None)
         self.dirty.add(scope_id)
 
-    def schedule(self, scope_id: int, token: Token, kind: WorkKind, *, delay_s: float = 0.0) -> None:
-        """Give a token a work item; its number is the token's."""
-        node = self.program.steps[token.node].node
-        self.work[token.id] = WorkItem(token.id, kind, token.node, scope_id, token.execution, node.queue, delay_s)
+    # Work and tasks
 
-    def drop_work(self, token: Token) -> None:
-        """Take back a token's work item."""
-        self.work[token.id] = None
+    def drop_work(self, scope_id: int, token_id: int) -> None:
+        """Take back a token's work item, if it has one."""
+        scope = self.state.scopes.get(scope_id)
+        stored = scope.tokens.get(token_id) if scope is not None else None
+        if stored is not None and self.program.steps[stored.node].work_kind(stored) is not None:
+            self.work[token_id] = None
+        else:
+            self.work.pop(token_id, None)
 
-    # Data
-
-    def view(self, scope_id: int) -> dict[str, bytes]:
-        """Encoded values as seen from a scope, changes of this decision included."""
-        layers: list[dict[str, bytes]] = []
-        current = scope_id
-        while True:
-            scope: OpenScope | Scope | None = self.opened.get(current) or self._scopes.get(current)
-            if scope is None or scope.data is None:
-                raise ItemsNotLoadedError(self.state.id)
-            layers.append(scope.data)
-            if current == ROOT:
-                break
-            current = scope.origin.parent if isinstance(scope, OpenScope) else scope.parent
-        if len(layers) == 1:
-            return layers[0]
-        merged: dict[str, bytes] = {}
-        for layer in reversed(layers):
-            merged.update(layer)
-        return {key: raw for key, raw in merged.items() if raw != TOMBSTONE}
-
-    def knows_data(self, scope_id: int) -> bool:
-        """Whether all data that a scope sees are at hand."""
-        current = scope_id
-        while current != ROOT:
-            scope = self.scope(current)
-            if scope.data is None:
-                return False
-            current = scope.origin.parent
-        return True
-
-    def values(self, scope_id: int, names: frozenset[str]) -> dict[str, Any]:
-        """Decoded values of the named keys that are present."""
-        view = self.view(scope_id)
-        decode = self.program.decode
-        return {name: decode(view[name]) for name in sorted(names) if name in view}
-
-    def write(self, scope_id: int, changed: dict[str, bytes]) -> None:
-        """Set encoded values in a scope."""
-        if changed:
-            self.scope(scope_id).writable_data().update(changed)
-
-    def apply(self, scope_id: int, writes: Writes) -> None:
-        """Apply a step's changes: its own to its scope, what it adds to the instance."""
-        self.write(scope_id, writes.changed)
-        if writes.deleted:
-            data = self.scope(scope_id).writable_data()
-            for key in writes.deleted:
-                if scope_id == ROOT:
-                    data.pop(key, None)
-                else:
-                    data[key] = TOMBSTONE
-        for key, raw in writes.added:
-            self._add(key, raw)
-
-    def _add(self, key: str, raw: bytes) -> None:
-        program = self.program
-        reducer = program.graph.reducers.get(key)
-        if reducer is None:
-            raise ReducerError(key, "", "is not declared; name one in the workflow's reducers")
-        data = self.scope(ROOT).writable_data()
-        current = program.decode(data[key]) if key in data else MISSING
-        data[key] = program.encode(reduce_value(key, reducer, current, program.decode(raw)))
+    def withdraw_task(self, token: Token) -> None:
+        """Cancel the open task of a token; one that was opened in this same decision never existed."""
+        task = task_id(self.state.id, token.execution)
+        if any(opening.id == task for opening in self.opened_tasks):
+            self.opened_tasks = [opening for opening in self.opened_tasks if opening.id != task]
+            self.events = [
+                event for event in self.events if not (isinstance(event, HumanTaskCreated) and event.task_id == task)
+            ]
+            return
+        self.tasks.append(TaskChange(task, status=TaskStatus.CANCELED))
+        self.emit(HumanTaskCanceled, task_id=task, step_name=token.node)
 
     # Records
 

@@ -1,55 +1,39 @@
 """Several tokens become one: which joins of a scope can run now, and which never will.
 
-A join looks only at its own scope and only forward, so joins never wait for each other: the forward graph has no cycle.
+A join looks only at its own scope. From where it still expects tokens is a fact of the graph, see `JoinReach`.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Sequence
 
 from workflows_core.domain.kernel.activation import activate
 from workflows_core.domain.kernel.draft import Draft
 from workflows_core.domain.kernel.routing import cancel_token, fail_instance
 from workflows_core.domain.program import StepProgram
 from workflows_core.domain.state import ErrorInfo, Token
+from workflows_core.domain.structure import JoinReach
 from workflows_core.domain.types import StepStatus
 from workflows_core.errors import InvalidTransitionError
 
-__all__ = ["fire_joins", "refuse_hopeless_joins"]
+__all__ = ["settle_joins"]
 
 
-def fire_joins(draft: Draft, scope_id: int) -> bool:
-    """Run the first join of a scope that can run.
-
-    Returns:
-        Whether one ran; look again then, for it changed the marking.
-    """
-    tokens = draft.scope(scope_id).tokens
-    for step, waiting in _waiting(draft, tokens.values()):
-        others = [token for token in tokens.values() if not _waits_at(token, step.name)]
-        coming = [token for token in others if step.name in draft.program.steps[token.node].reach]
-        if not _fires(step, waiting, coming):
-            continue
-        if step.node.join.kind in ("any", "n"):
-            for token in coming:
-                cancel_token(draft, scope_id, token)
-        for token in waiting[:-1]:
-            draft.remove(scope_id, token.id)
-        activate(draft, scope_id, step.name, waiting[-1].id, waiting[-1].via)
-        return True
-    return False
-
-
-def refuse_hopeless_joins(draft: Draft, scope_id: int) -> bool:
-    """Fail the instance if a join of a scope can never run.
+def settle_joins(draft: Draft, scope_id: int) -> bool:
+    """Run the first join of a scope that can run; fail the instance if there is none, and one that never will.
 
     Returns:
-        Whether the instance was failed.
+        Whether anything was done; look again then, for the marking has changed.
     """
-    tokens = draft.scope(scope_id).tokens
-    for step, waiting in _waiting(draft, tokens.values()):
-        others = [token for token in tokens.values() if not _waits_at(token, step.name)]
-        reason = _hopeless(draft, step, waiting, others)
+    joins = _waiting(draft, scope_id)
+    for step, reach, waiting, others in joins:
+        expected = {reach.expected[token.via] for token in waiting}
+        coming = [token for token in others if all(token.node in steps for steps in expected)]
+        if _fires(step, reach, waiting, coming):
+            _fire(draft, scope_id, step, waiting, coming)
+            return True
+    for step, reach, waiting, others in joins:
+        reason = _hopeless(step, reach, waiting, others)
         if reason is not None:
             error = InvalidTransitionError(step.name, reason)
             fail_instance(draft, ErrorInfo(type(error).__name__, str(error), step.name))
@@ -57,45 +41,52 @@ def refuse_hopeless_joins(draft: Draft, scope_id: int) -> bool:
     return False
 
 
-def _waits_at(token: Token, node: str) -> bool:
-    return token.status is StepStatus.PENDING and token.node == node
+def _waiting(draft: Draft, scope_id: int) -> list[tuple[StepProgram, JoinReach, list[Token], list[Token]]]:
+    """Each join with the tokens that wait at it, in order of arrival, and all others; joins in order of their first token."""
+    tokens = draft.scope(scope_id).tokens.values()
+    pending = dict.fromkeys(token.node for token in tokens if token.status is StepStatus.PENDING)
+    found: list[tuple[StepProgram, JoinReach, list[Token], list[Token]]] = []
+    for name in pending:
+        step = draft.program.steps[name]
+        if step.reach is not None:
+            waiting = [token for token in tokens if token.node == name and token.status is StepStatus.PENDING]
+            others = [token for token in tokens if token.node != name or token.status is not StepStatus.PENDING]
+            found.append((step, step.reach, waiting, others))
+    return found
 
 
-def _waiting(draft: Draft, tokens: Iterable[Token]) -> list[tuple[StepProgram, list[Token]]]:
-    """Tokens that wait at each join, in order of arrival; the joins in order of their first token."""
-    found: dict[str, list[Token]] = {}
-    for token in tokens:
-        if token.status is StepStatus.PENDING:
-            found.setdefault(token.node, []).append(token)
-    return [(draft.program.steps[node], waiting) for node, waiting in found.items()]
+def _fires(step: StepProgram, reach: JoinReach, waiting: Sequence[Token], coming: Sequence[Token]) -> bool:
+    match step.node.join.kind:
+        case "any":
+            return True
+        case "n":
+            return len(waiting) >= step.node.join.count
+        case "all":
+            return reach.forward.keys() <= {token.via for token in waiting}
+        case _:
+            return not coming
 
 
-def _fires(step: StepProgram, waiting: list[Token], coming: list[Token]) -> bool:
+def _fire(draft: Draft, scope_id: int, step: StepProgram, waiting: Sequence[Token], coming: Sequence[Token]) -> None:
+    if step.node.join.kind in {"any", "n"}:
+        for token in coming:
+            cancel_token(draft, scope_id, token)
+    for token in waiting:
+        draft.remove(scope_id, token.id)
+    activate(draft, scope_id, step.name, waiting[-1].id, waiting[-1].via)
+
+
+def _hopeless(step: StepProgram, reach: JoinReach, waiting: Sequence[Token], others: Sequence[Token]) -> str | None:
+    """Why a join can never run; None while it can."""
     join = step.node.join
-    if join.kind == "any":
-        return True
-    if join.kind == "n":
-        return len(waiting) >= join.count
-    if join.kind == "all":
-        return {index for index, _ in step.forward_in} <= {token.via for token in waiting}
-    return not coming
-
-
-def _hopeless(draft: Draft, step: StepProgram, waiting: list[Token], others: list[Token]) -> str | None:
-    join = step.node.join
-    if join.kind not in ("all", "n"):
+    if join.kind not in {"all", "n"}:
         return None
-    steps = draft.program.steps
     arrived = {token.via for token in waiting}
-
-    def may_still_come(source: str) -> bool:
-        return any(token.node == source or source in steps[token.node].reach for token in others)
-
-    missing = [(index, source) for index, source in step.forward_in if index not in arrived]
-    if join.kind == "all":
-        lost = [source for _, source in missing if not may_still_come(source)]
-        return f"the join wants all branches, but nothing can come from {', '.join(lost)} any more" if lost else None
-    if any(may_still_come(source) for _, source in step.forward_in):
-        return None
-    sources = ", ".join(source for _, source in missing)
-    return f"the join wants {join.count} tokens, has {len(waiting)}, and nothing can come from {sources} any more"
+    lost = [index for index, feeding in reach.feeding.items() if not any(token.node in feeding for token in others)]
+    missing = ", ".join(reach.forward[index] for index in lost if index not in arrived)
+    if join.kind == "all" and missing:
+        return f"the join wants all branches, but nothing can come from {missing} any more"
+    if join.kind == "n" and len(lost) == len(reach.feeding):
+        names = missing or "anywhere"
+        return f"the join wants {join.count} tokens, has {len(waiting)}, and nothing can come from {names} any more"
+    return None
