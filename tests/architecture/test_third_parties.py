@@ -7,7 +7,7 @@ import sys
 from collections.abc import Iterator
 from pathlib import Path
 
-DOMAIN_AND_ENGINE = {"jsonschema_rs", "msgspec", "uuid_utils", "workflows_core"}
+DOMAIN_AND_ENGINE = {"jsonschema_rs", "msgspec", "packaging", "uuid_utils", "workflows_core"}
 COMMAND_LINE = DOMAIN_AND_ENGINE | {"click"}
 
 

@@ -1,0 +1,108 @@
+"""One step becomes one node: what kind it is, and what it says about its place in the graph."""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from typing import Any, Final, Literal
+
+from workflows_core.authoring.catalogue import CatalogueStep
+from workflows_core.authoring.code import StepCode, is_coroutine_function, overridden
+from workflows_core.authoring.gateway import read_gateway
+from workflows_core.authoring.human import read_human
+from workflows_core.authoring.report import Report
+from workflows_core.authoring.timer import read_timer
+from workflows_core.authoring.webhook import read_webhook
+from workflows_core.domain.graph import INSTANCE, Join, MachineNode, Node, NodeKind
+from workflows_core.domain.types import StepType
+
+__all__ = ["node_of", "read_kind"]
+
+Terminal = Literal["", "branch", "instance"]
+
+
+def read_kind(name: str, step: Any, report: Report) -> tuple[NodeKind, StepCode]:
+    """What a step is, and its code; `step_type` decides, and a step without one is a machine step."""
+    step_type = getattr(step, "step_type", StepType.MACHINE)
+    reader = _READERS.get(step_type)
+    if reader is None:
+        mend = f"write one of {', '.join(kind.value for kind in _READERS)}"
+        report.about_step(name, "bad_type", f"step_type is {step_type!r}", mend)
+        return MachineNode(), StepCode(step=step)
+    return reader(name, step, report)
+
+
+def _read_machine(name: str, step: Any, report: Report) -> tuple[NodeKind, StepCode]:
+    execute = overridden(step, "execute")
+    if execute is None:
+        mend = "write `async def execute(self, context)`"
+        report.about_step(name, "no_execute", f"{type(step).__name__} does not define execute", mend)
+    code = StepCode(
+        step=step,
+        execute=execute,
+        can_execute=overridden(step, "can_execute"),
+        on_success=overridden(step, "on_success"),
+        on_failure=overridden(step, "on_failure"),
+        is_async=is_coroutine_function(execute),
+        runs_engine=getattr(step, "step_type", None) is StepType.GROUP,
+    )
+    node = MachineNode(step.catalogue, step.config) if isinstance(step, CatalogueStep) else MachineNode()
+    return node, code
+
+
+_READERS: Final[dict[StepType, Callable[[str, Any, Report], tuple[NodeKind, StepCode]]]] = {
+    StepType.MACHINE: _read_machine,
+    StepType.HUMAN: read_human,
+    StepType.WEBHOOK: read_webhook,
+    StepType.TIMER: read_timer,
+    StepType.GATEWAY: read_gateway,
+    StepType.GROUP: _read_machine,
+}
+
+
+def node_of(name: str, kind: NodeKind, step: Any, scope: str, report: Report) -> Node:
+    """The node of a step, with what `StepAttributes` says about it."""
+    return Node(
+        name=name,
+        kind=kind,
+        description=_text(name, step, "description", report) or getattr(step, "summary", ""),
+        scope=scope,
+        join=_join(name, getattr(step, "join", None), report),
+        terminal=_terminal(name, getattr(step, "terminal", False), report),
+        queue=_text(name, step, "queue", report) or "default",
+    )
+
+
+def _text(name: str, step: Any, attribute: str, report: Report) -> str:
+    value = getattr(step, attribute, "")
+    if isinstance(value, str):
+        return value
+    if value is not None:
+        report.about_step(
+            name, "bad_type", f"{attribute} is {value!r}", "write text, or give the attribute another name"
+        )
+    return ""
+
+
+def _join(name: str, join: Any, report: Report) -> Join:
+    match join:
+        case None | Join():
+            return join or Join()
+        case "auto" | "all" | "any" | "each":
+            return Join(join)
+        case int() if join > 0 and not isinstance(join, bool):
+            return Join("n", join)
+    mend = "write 'auto', 'all', 'any', 'each' or a number of tokens"
+    report.about_step(name, "bad_join", f"join is {join!r}", mend)
+    return Join()
+
+
+def _terminal(name: str, terminal: Any, report: Report) -> Terminal:
+    match terminal:
+        case None | False | "":
+            return ""
+        case True | "branch":
+            return "branch"
+        case "instance":
+            return INSTANCE
+    report.about_step(name, "bad_terminal", f"terminal is {terminal!r}", "write True, False or 'instance'")
+    return ""

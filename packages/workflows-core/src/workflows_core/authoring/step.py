@@ -1,0 +1,162 @@
+"""What a step is, and the classes from which machine steps are written."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from collections.abc import Callable, Sequence
+from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+
+from workflows_core.authoring.code import MaybeAwaitable, default_hook
+from workflows_core.authoring.context import WorkflowContext
+from workflows_core.authoring.naming import snake_case
+from workflows_core.domain.types import StepType
+
+__all__ = ["AnyStep", "BaseMachineStep", "BaseStep", "Step", "StepAttributes", "StepLike", "StepRunner"]
+
+T = TypeVar("T")
+
+
+class StepLike(Protocol):
+    """The least that a machine step must have; any object with these is one.
+
+    It may also have what `Step` and `StepAttributes` name; `step_type` says what it is if it is no machine step.
+    """
+
+    @property
+    def name(self) -> str:
+        """Name in the graph, unless the definition gives it another."""
+        ...
+
+    def execute(self, context: WorkflowContext, /) -> Any:
+        """Do the step's work; ``def`` or ``async def``."""
+        ...
+
+
+class Step(Protocol[T]):
+    """A step; subclass it, or write any class that has the same members.
+
+    Every method may be ``def`` or ``async def``; the former run in a thread. The guard, the work and `on_success` run at least
+    once: after a crash they run again, with the same ``context.idempotency_key``.
+    """
+
+    name: str
+    description: str = ""
+
+    @abstractmethod
+    def execute(self, context: WorkflowContext) -> MaybeAwaitable[T]:
+        """Do the step's work; what is returned is the step's result."""
+
+    @default_hook
+    def can_execute(self, context: WorkflowContext) -> MaybeAwaitable[bool]:  # noqa: ARG002 - for those that override it
+        """Whether to run at all; if not, the step is skipped."""
+        return True
+
+    @default_hook
+    def on_success(self, context: WorkflowContext, result: T) -> MaybeAwaitable[None]:
+        """Called after `execute`, before its result is stored; an error fails the attempt."""
+
+    @default_hook
+    def on_failure(self, context: WorkflowContext, error: Exception) -> MaybeAwaitable[None]:
+        """Called when the step has failed for good; an error here is recorded beside the first."""
+
+
+class StepRunner(Protocol):
+    """The part of an engine that groups use when they run by themselves."""
+
+    @abstractmethod
+    async def execute_step(self, step: Any, context: WorkflowContext, previous_result: Any = None) -> Any:
+        """Run one step or group at once, in this process, and return its result; nothing is stored."""
+
+
+class StepAttributes:
+    """What every step and group can say about its place in the graph; to be set on the class or given to the constructor.
+
+    Attributes:
+        name: Name in the graph; by default made of the name of the class, or of the attribute of a workflow class that holds it.
+        description: For people.
+        summary: One line for readers of the workflow, where there is no description; by default that of a function's docstring.
+        join: What the step does with several incoming edges: ``"auto"`` waits for every token that can still come (the default),
+            ``"all"`` for one on each edge, ``"any"`` or a number for the first or the n-th, ``"each"`` runs once for each. None is
+            ``"auto"``, but ``"each"`` for a step that is only entered after failures and timeouts.
+        terminal: True ends the token here; ``"instance"`` ends the whole instance.
+        queue: Name of the queue whose workers run it.
+        next: Successors: one name is an edge to it; a collection are those among which the result chooses, by name. None looks at
+            the edges only.
+    """
+
+    name: str = ""
+    description: str = ""
+    summary: str = ""
+    join: str | int | None = None
+    terminal: bool | str = False
+    queue: str = "default"
+    next: str | AnyStep | Sequence[str | AnyStep] | None = None
+
+    _name_suffix: ClassVar[str] = "Step"
+    _has_own_name: bool = False
+
+    def __init_subclass__(cls, **kwargs: Any) -> None:
+        super().__init_subclass__(**kwargs)
+        if "name" in cls.__dict__:
+            cls._has_own_name = True
+        elif not cls._has_own_name:
+            cls.name = snake_case(cls.__name__, cls._name_suffix)
+
+    def __init__(
+        self,
+        *,
+        name: str | None = None,
+        description: str | None = None,
+        summary: str | None = None,
+        join: str | int | None = None,
+        terminal: bool | str | None = None,
+        queue: str | None = None,
+        next: str | AnyStep | Sequence[str | AnyStep] | None = None,  # noqa: A002 - the name of the attribute
+    ) -> None:
+        self._assign(name=name, description=description, summary=summary, join=join, queue=queue, next=next)
+        self._assign(terminal=terminal)
+
+    def __set_name__(self, owner: type, attribute: str) -> None:
+        if not self._has_own_name:
+            self._assign(name=attribute)
+
+    def _assign(self, **attributes: Any) -> None:
+        """Set what was given; what is None stays as the class has it."""
+        for attribute, value in attributes.items():
+            if value is not None:
+                setattr(self, attribute, value)
+        if attributes.get("name") is not None:
+            self._has_own_name = True
+
+
+class BaseStep(StepAttributes):
+    """Root of the step classes of this library; write your own from `BaseMachineStep`, `BaseHumanStep` and their like."""
+
+    step_type: StepType = StepType.MACHINE
+
+    @default_hook
+    def can_execute(self, context: WorkflowContext) -> MaybeAwaitable[bool]:  # noqa: ARG002 - for those that override it
+        """Whether to run at all; if not, the step is skipped."""
+        return True
+
+    @default_hook
+    def on_success(self, context: WorkflowContext, result: Any) -> MaybeAwaitable[None]:
+        """Called after `execute`, before its result is stored; an error fails the attempt."""
+
+    @default_hook
+    def on_failure(self, context: WorkflowContext, error: Exception) -> MaybeAwaitable[None]:
+        """Called when the step has failed for good; an error here is recorded beside the first."""
+
+
+class BaseMachineStep(BaseStep):
+    """A step that runs code; subclass it and write `execute`."""
+
+    @default_hook
+    def execute(self, context: WorkflowContext) -> Any:
+        """Do the step's work; what is returned is the step's result. ``def`` (runs in a thread) or ``async def``."""
+        msg = f"{type(self).__name__} must define execute(self, context); step {context.current_step!r}"
+        raise TypeError(msg)
+
+
+AnyStep: TypeAlias = StepLike | StepAttributes | type[Any] | Callable[..., Any]
+"""A step object, a step class with a constructor without arguments, a group, or a function with ``@step``."""
