@@ -347,7 +347,7 @@ def test_the_number_of_problems_is_bounded() -> None:
             "/$schema",
             "is not supported; write https://json-schema",
         ),
-        ({"type": "objct"}, "/type", "'objct' is not a type; write one of array, boolean"),
+        ({"type": "thing"}, "/type", "'thing' is not a type; write one of array, boolean"),
         (form(a={"type": "text"}), "/properties/a/type", "'text' is not a type"),
         (form(a={"type": ["string", "text"]}), "/properties/a/type", "is not a type"),
         (form(a={"minLength": -1}), "/properties/a/minLength", "the value of 'minLength' must be at least 0"),

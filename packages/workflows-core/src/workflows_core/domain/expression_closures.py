@@ -236,7 +236,8 @@ def _constant_of(node: ast.expr, compared_by: ast.cmpop) -> Any:
     """The value of a literal that the comparison may keep; a list of constants only to look into it, as it can be changed."""
     if isinstance(node, ast.Constant):
         return node.value
-    if isinstance(node, ast.List | ast.Tuple | ast.Set) and isinstance(compared_by, ast.In | ast.NotIn):
+    is_membership = isinstance(compared_by, ast.In | ast.NotIn)  # codespell:ignore notin
+    if is_membership and isinstance(node, ast.List | ast.Tuple | ast.Set):
         items = [item.value for item in node.elts if isinstance(item, ast.Constant)]
         if len(items) == len(node.elts):
             return frozenset(items) if isinstance(node, ast.Set) else tuple(items)

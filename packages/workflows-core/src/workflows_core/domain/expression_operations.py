@@ -128,7 +128,7 @@ COMPARISONS: Final[Mapping[str, Callable[[Any, Any], Any]]] = {
     "Gt": operator.gt,
     "GtE": operator.ge,
     "In": _is_in,
-    "NotIn": _is_not_in,
+    "NotIn": _is_not_in,  # codespell:ignore notin
     "Is": operator.is_,
     "IsNot": operator.is_not,
 }
