@@ -14,8 +14,10 @@ import dataclasses
 import itertools
 from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
-from typing import Any, Final
+from typing import Any, Final, TypedDict, Unpack
 from uuid import UUID
+
+import msgspec
 
 from workflows_core.adapters.uuid7 import Uuid7Generator
 from workflows_core.domain.actor import Actor
@@ -57,8 +59,12 @@ from workflows_core.ports.store import Held, StartKey, Write
 
 __all__ = [
     "Run",
+    "WriteOptions",
     "a_for_each_graph",
     "a_graph",
+    "a_mixed_graph",
+    "a_nested_for_each_graph",
+    "a_nested_group_graph",
     "a_parallel_graph",
     "a_program",
     "a_task_graph",
@@ -66,6 +72,8 @@ __all__ = [
     "a_webhook_graph",
     "an_instance",
     "build_graph",
+    "with_transition",
+    "with_work",
 ]
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
@@ -146,6 +154,50 @@ def a_for_each_graph(*, concurrency: int = 2, grouped: bool = False, name: str =
     return build_graph(nodes, edges, name=name)
 
 
+def a_nested_for_each_graph(*, name: str = "table") -> WorkflowGraph:
+    """A ``ForEach`` ``rows`` over the data key ``orders``, whose body is a ``ForEach`` ``cells`` over the item, with body ``ship``."""
+    return build_graph(
+        {
+            "rows": ForEachNode("cells", "orders", item="order"),
+            "cells": Node("cells", ForEachNode("ship", "order", item="cell"), scope="rows"),
+            "ship": Node("ship", MachineNode(), scope="cells"),
+        },
+        name=name,
+    )
+
+
+def a_nested_group_graph(*, name: str = "parcels") -> WorkflowGraph:
+    """A ``ForEach`` ``each`` over ``orders`` whose body, a group ``parcel``, holds a group ``packing`` of ``pack``, then ``ship``."""
+    return build_graph(
+        {
+            "each": ForEachNode("parcel", "orders", item="order"),
+            "parcel": Node("parcel", GroupNode("sequential", ("packing",)), scope="each"),
+            "packing": Node("packing", GroupNode("sequential", ("pack",)), scope="parcel"),
+            "pack": Node("pack", MachineNode(), scope="packing"),
+            "ship": Node("ship", MachineNode(), scope="parcel"),
+        },
+        [("packing", "ship")],
+        name=name,
+    )
+
+
+def a_mixed_graph(*, prepared: bool = True, name: str = "mixed") -> WorkflowGraph:
+    """A gateway ``split`` into a human task ``review``, a machine step ``bill`` and a ``ForEach`` ``each`` over ``orders``.
+
+    So entering it writes every kind of thing that a transition can write. If ``prepared``, a machine step ``prepare`` comes first.
+    """
+    nodes: dict[str, NodeKind | Node] = {"prepare": MachineNode()} if prepared else {}
+    nodes |= {
+        "split": GatewayNode("parallel"),
+        "review": HumanNode(title="Review it"),
+        "bill": MachineNode(),
+        "each": ForEachNode("ship", "orders", item="order"),
+        "ship": Node("ship", MachineNode(), scope="each"),
+    }
+    edges = [("split", "review"), ("split", "bill"), ("split", "each")]
+    return build_graph(nodes, [("prepare", "split"), *edges] if prepared else edges, name=name)
+
+
 def a_program(graph: WorkflowGraph) -> Program:
     """A graph made ready for the kernel, with the condition language and the payload encoding of the product."""
     return Program(graph, compile_condition=compile_expression, encode=encode_payload, decode=decode_value)
@@ -183,6 +235,38 @@ def an_instance(
     )
     program = a_program(graph or a_graph())
     return Run(program, start, initial_state(program, start), now)
+
+
+class WriteOptions(TypedDict, total=False):
+    """What a write says beside its transition.
+
+    Attributes:
+        held: The work item under which it is decided.
+        take: Step whose new work item the worker goes on with.
+        worker: The worker that takes; that of ``held`` unless given.
+        lease_s: Seconds of the lease on what is taken; 30 unless given.
+        start_key: For the first transition.
+    """
+
+    held: Held | None
+    take: str | None
+    worker: str | None
+    lease_s: float
+    start_key: StartKey | None
+
+
+def with_work(write: Write, **changes: Any) -> Write:
+    """The write with these fields of every work item that it writes changed, for what graphs cannot say yet."""
+    work = {
+        number: None if item is None else msgspec.structs.replace(item, **changes)
+        for number, item in write.transition.work.items()
+    }
+    return with_transition(write, work=work)
+
+
+def with_transition(write: Write, **changes: Any) -> Write:
+    """The write with these fields of its transition changed."""
+    return msgspec.structs.replace(write, transition=msgspec.structs.replace(write.transition, **changes))
 
 
 @dataclasses.dataclass
@@ -255,41 +339,31 @@ class Run:
         """Identity of the task that is open at a step."""
         return task_id(self.id, self.find(step)[1].execution)
 
-    def decide(
-        self,
-        command: Command,
-        *,
-        actor: str = "system",
-        held: Held | None = None,
-        take: str | None = None,
-        worker: str | None = None,
-        lease_s: float = 30.0,
-        start_key: StartKey | None = None,
-    ) -> Write:
-        """Ask the kernel, go on to the state that it gives, and make the write for the store.
+    def decide(self, command: Command, *, actor: str = "system", **options: Unpack[WriteOptions]) -> Write:
+        """Ask the kernel, go on to the state that it gives, and make the write for the store."""
+        return self.adopt(decide(self.program, self.state, command, actor), **options)
 
-        Args:
-            command: What is asked.
-            actor: Who asks.
-            held: The work item under which it is decided.
-            take: Step whose new work item the worker goes on with.
-            worker: The worker that takes; that of ``held`` unless given.
-            lease_s: Seconds of the lease on what is taken.
-            start_key: For the first transition.
-        """
-        self.transition = decide(self.program, self.state, command, actor)
-        self.state = self.transition.state
+    def adopt(self, transition: Transition, **options: Unpack[WriteOptions]) -> Write:
+        """Go on to the state that a transition gives, and make the write for the store."""
+        self.transition = transition
+        self.state = transition.state
+        held, take = options.get("held"), options.get("take")
         return Write(
             id=_ids.new(),
-            transition=self.transition,
+            transition=transition,
             held=held,
             take=() if take is None else (self.item(take).number,),
-            worker=worker or (held.worker if held is not None else ""),
-            lease_s=lease_s,
-            start_key=start_key,
+            worker=options.get("worker") or (held.worker if held is not None else ""),
+            lease_s=options.get("lease_s", 30.0),
+            start_key=options.get("start_key"),
         )
 
-    def start(self, **options: Any) -> Write:
+    def touch(self, *, held: Held | None = None, **changes: Any) -> Write:
+        """A transition that the kernel does not make: it changes these fields of the state, or nothing at all."""
+        state = msgspec.structs.replace(self.state, revision=self.state.revision + 1, **changes)
+        return self.adopt(Transition(state, "system"), held=held)
+
+    def start(self, **options: Unpack[WriteOptions]) -> Write:
         """Start the instance."""
         return self.decide(self.first, actor=self.first.actor.id, **options)
 
@@ -300,7 +374,7 @@ class Run:
         result: Any = None,
         changes: Mapping[str, Any] | None = None,
         scope: int | None = None,
-        **options: Any,
+        **options: Unpack[WriteOptions],
     ) -> Write:
         """Complete a machine step with a result and changes of the data."""
         encoded = {key: encode_payload(value) for key, value in (changes or {}).items()}
@@ -313,12 +387,12 @@ class Run:
         )
         return self.decide(command, **options)
 
-    def fail(self, step: str, message: str = "it broke", **options: Any) -> Write:
+    def fail(self, step: str, message: str = "it broke", **options: Unpack[WriteOptions]) -> Write:
         """Fail a step for good."""
         error = ErrorInfo("RuntimeError", message, step)
         return self.decide(FailStep(place=self.place(step), now=self.now, error=error), **options)
 
-    def fire(self, step: str, **options: Any) -> Write:
+    def fire(self, step: str, **options: Unpack[WriteOptions]) -> Write:
         """Let the moment of a timer come."""
         return self.decide(FireTimer(place=self.place(step), now=self.now), **options)
 
@@ -344,6 +418,6 @@ class Run:
         )
         return self.decide(command, actor=actor)
 
-    def cancel(self, *, actor: str = "ann", **options: Any) -> Write:
+    def cancel(self, *, actor: str = "ann", **options: Unpack[WriteOptions]) -> Write:
         """Cancel the instance."""
         return self.decide(Cancel(actor=Actor(actor), now=self.now), actor=actor, **options)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Iterable
+from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
 from typing import ClassVar, Protocol
 
@@ -11,11 +11,34 @@ import pytest
 
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.queries import WorkflowQueries
-from workflows_core.ports.store import Claim, ClaimRequest, Committed, Loaded, WorkflowStore, Write
+from workflows_core.ports.store import (
+    Claim,
+    ClaimRequest,
+    Committed,
+    Conflict,
+    DuplicateKey,
+    Held,
+    LeaseLost,
+    Loaded,
+    WorkflowStore,
+    Write,
+)
 from workflows_testing.builders import Run
 from workflows_testing.clock import ManualClock
 
-__all__ = ["MovableClock", "StoreContract", "claim", "commit", "commit_all", "load", "seconds", "start"]
+__all__ = [
+    "MovableClock",
+    "StoreContract",
+    "claim",
+    "claim_one",
+    "commit",
+    "commit_all",
+    "held_by",
+    "load",
+    "refused",
+    "seconds",
+    "start",
+]
 
 
 class MovableClock(Clock, Protocol):
@@ -70,6 +93,13 @@ async def commit(store: WorkflowStore, write: Write) -> Committed:
     return result
 
 
+async def refused(store: WorkflowStore, write: Write) -> Conflict | DuplicateKey | LeaseLost:
+    """Try to commit one write that must be refused."""
+    (result,) = await store.commit([write])
+    assert not isinstance(result, Committed), "a write was committed that must be refused"
+    return result
+
+
 async def commit_all(store: WorkflowStore, writes: Iterable[Write]) -> None:
     """Commit writes of one or several instances one after the other; all must be accepted."""
     for write in writes:
@@ -83,7 +113,7 @@ async def start(store: WorkflowStore, run: Run) -> Run:
     return run
 
 
-async def load(store: WorkflowStore, run: Run, *, scopes: tuple[int, ...] = (), all_items: bool = False) -> Loaded:
+async def load(store: WorkflowStore, run: Run, *, scopes: Collection[int] = (), all_items: bool = False) -> Loaded:
     """Read an instance that must be there."""
     loaded = await store.load(run.id, scopes=scopes, all_items=all_items)
     assert loaded is not None, "an instance that was committed cannot be read"
@@ -101,3 +131,15 @@ async def claim(
 ) -> list[Claim]:
     """Claim whatever is due."""
     return await store.claim(ClaimRequest(worker=worker, limit=limit, lease_s=lease_s, queues=queues, codes=codes))
+
+
+async def claim_one(store: WorkflowStore, worker: str = "worker-1", *, lease_s: float = 30.0) -> Claim:
+    """Claim the only work item that is due."""
+    claims = await claim(store, worker, lease_s=lease_s)
+    assert len(claims) == 1, f"one work item is due, {len(claims)} were given"
+    return claims[0]
+
+
+def held_by(worker: str, claim: Claim) -> Held:
+    """The proof that a worker holds a claim."""
+    return Held(claim.item.number, claim.fence, worker)

@@ -2,10 +2,20 @@
 
 from __future__ import annotations
 
+from workflows_testing.conformance.store_claims import ClaimRules
+from workflows_testing.conformance.store_commits import CommitRules
+from workflows_testing.conformance.store_fences import FenceRules
+from workflows_testing.conformance.store_graphs import GraphRules
+from workflows_testing.conformance.store_items import ItemRules
+from workflows_testing.conformance.store_leases import LeaseRules
+from workflows_testing.conformance.store_payloads import PayloadRules
+from workflows_testing.conformance.store_refusals import RefusalRules
 from workflows_testing.conformance.store_starts import StartRules
 
 __all__ = ["WorkflowStoreConformance"]
 
 
-class WorkflowStoreConformance(StartRules):
+class WorkflowStoreConformance(
+    StartRules, CommitRules, RefusalRules, FenceRules, ClaimRules, LeaseRules, ItemRules, PayloadRules, GraphRules
+):
     """All rules of the store."""
