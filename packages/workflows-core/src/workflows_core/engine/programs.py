@@ -29,13 +29,15 @@ class LoadedProgram:
         program: What the kernel runs.
         definition: The registered definition of the same name and version; None in a process that lacks the code.
         conditions: Computed conditions by index of the edge in *this* graph, whatever index they have in the definition's.
+        computed_steps: Steps that have an edge with a computed condition.
     """
 
-    __slots__ = ("conditions", "definition", "program")
+    __slots__ = ("computed_steps", "conditions", "definition", "program")
 
     def __init__(self, program: Program, definition: WorkflowDefinition | None) -> None:
         self.program = program
         self.definition = definition
+        self.computed_steps = frozenset(edge.source for edge in program.graph.edges if edge.computed)
         self.conditions: Mapping[int, Callable[[Any], Any]] = {}
         if definition is not None:
             self.conditions = _by_place(definition, program.graph)

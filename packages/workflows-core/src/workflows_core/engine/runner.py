@@ -124,18 +124,20 @@ class StepRunner:
         """
         settings = self._settings
         turn: _Turn | None = _Turn(claim.item, claim.state, claim.fence, claim.attempt, claim.at)
+        loaded = await self._programs.of(claim.state)
+        if loaded.definition is None:
+            await self._store.release(worker, [claim.ref], delay_s=settings.poll_s)
+            return
         steps, deadline = 1, time.monotonic() + settings.max_seconds_in_a_row
         while turn is not None:
-            loaded = await self._programs.of(turn.state)
-            if loaded.definition is None:
-                await self._store.release(worker, [WorkRef(turn.state.id, turn.item.number)], delay_s=settings.poll_s)
-                return
-            command = await self._work(loaded, turn)
+            try:
+                command = await self._work(loaded, turn)
+            finally:
+                self._contexts.forget(turn.state.id, turn.item.execution)
             may_go_on = steps < settings.max_steps_in_a_row and time.monotonic() < deadline
             turn = await self._advance(loaded, turn, command, worker, admits if may_go_on else _admits_nothing)
             steps += 1
             if holding is not None and turn is not None:
-                self._contexts.forget(holding.ref.instance_id, holding.execution)
                 holding.ref = WorkRef(turn.state.id, turn.item.number)
                 holding.execution = turn.item.execution
 
@@ -179,7 +181,11 @@ class StepRunner:
                 writes=self._contexts.writes(turn.state, turn.item.scope, context),
                 result=None if result is None else encode_value("result", result, self._codec.encode),
                 outcome=outcome,
-                conditions=await _conditions(loaded, token.node, outcome, context),
+                conditions=(
+                    await _conditions(loaded, token.node, outcome, context)
+                    if token.node in loaded.computed_steps
+                    else None
+                ),
                 route=_route(result) if code.routes else (),
                 attempts=turn.attempt,
             )

@@ -10,7 +10,7 @@ from workflows_core.domain.actor import Actor
 from workflows_core.domain.commands import Start
 from workflows_core.domain.forms import validate_document
 from workflows_core.domain.kernel import decide, initial_state
-from workflows_core.domain.payload import check_data_size, encode_data, encode_value, to_json_value
+from workflows_core.domain.payload import check_data_size, encode_data, encode_value
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.instances import WorkflowInstance, to_instance
 from workflows_core.engine.programs import Programs
@@ -65,7 +65,7 @@ class Starting:
         loaded = await self._programs.for_start(name, version)
         graph = loaded.program.graph
         if graph.input_schema is not None:
-            problems = validate_document(graph.input_schema, to_json_value(dict(initial_data)))
+            problems = validate_document(graph.input_schema, dict(initial_data))
             if problems:
                 raise InputValidationError(f"initial data of workflow {graph.name!r}", problems)
         data = encode_data(initial_data, self._codec.encode)

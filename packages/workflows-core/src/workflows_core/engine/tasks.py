@@ -10,7 +10,7 @@ from workflows_core.authoring.code import ask
 from workflows_core.domain.actor import Actor
 from workflows_core.domain.commands import Command, CompleteTask, Place, ReassignTask
 from workflows_core.domain.forms import FieldProblem, validate_form
-from workflows_core.domain.payload import encode_data, encode_value, to_json_value
+from workflows_core.domain.payload import encode_data, encode_value
 from workflows_core.domain.tasks import may_act
 from workflows_core.domain.types import TaskStatus
 from workflows_core.engine.contexts import Contexts
@@ -91,7 +91,7 @@ class Tasks:
         self._refuse_closed(task)
         self._permit(task, actor, "complete", trusted=trusted)
         opening = task.opening
-        problems: Sequence[FieldProblem] = validate_form(opening.form_schema, to_json_value(dict(data)))
+        problems: Sequence[FieldProblem] = validate_form(opening.form_schema, dict(data))
         if not problems:
             problems = await self._ask_step(task, data)
         if problems:

@@ -7,7 +7,7 @@ from typing import Any
 from workflows_core.domain.commands import Command, ReceiveWebhook
 from workflows_core.domain.forms import validate_document
 from workflows_core.domain.graph import WebhookNode
-from workflows_core.domain.payload import encode_value, to_json_value
+from workflows_core.domain.payload import encode_value
 from workflows_core.engine.instances import WorkflowInstance, to_instance
 from workflows_core.engine.programs import LoadedProgram
 from workflows_core.engine.requests import Requests
@@ -61,6 +61,6 @@ def _check_payload(loaded: LoadedProgram, address: WebhookAddress, token: str, p
     if node is None or not isinstance(node.kind, WebhookNode):
         raise WebhookNotFoundError(token)
     if node.kind.payload_schema is not None:
-        problems = validate_document(node.kind.payload_schema, to_json_value(payload))
+        problems = validate_document(node.kind.payload_schema, payload)
         if problems:
             raise InputValidationError(f"payload of webhook {address.step!r}", problems)

@@ -45,8 +45,9 @@ class ExpressionError(DefinitionError):
         self.reason = reason
 
     def __str__(self) -> str:
-        shown = self.source if len(self.source) <= 200 else f"{self.source[:200]}…"
-        return f"{self.reason} (column {self.position + 1})\n  {shown}\n  {' ' * min(self.position, 200)}^"
+        first = max(0, self.position - 100)
+        shown = self.source[first : first + 200]
+        return f"{self.reason} (column {self.position + 1})\n  {shown}\n  {' ' * (self.position - first)}^"
 
 
 class DefinitionNotFoundError(DefinitionError):
