@@ -65,6 +65,7 @@ class CatalogueStep(BaseMachineStep):
 
     def __init__(self, catalogue: str, config: Mapping[str, Any], step: Any, **attributes: Any) -> None:
         """Wrap a step; ``attributes`` are those of `StepAttributes`."""
+        self.name = catalogue
         super().__init__(**attributes)
         self.catalogue = catalogue
         self.config = dict(config)
@@ -128,7 +129,7 @@ class StepCatalogue:
         Args:
             catalogue: Name of the type.
             config: Its configuration, as a mapping or an instance of the registered type.
-            **attributes: Those of `StepAttributes`; ``name`` is the type's name if it is left out.
+            **attributes: Those of `StepAttributes`; the name of the type is the name of the step if it gets no other.
 
         Raises:
             CatalogueError: There is no such type, or the configuration does not fit it.
@@ -139,7 +140,6 @@ class StepCatalogue:
         if problems:
             reason = "; ".join(f"{problem.pointer or '/'}: {problem.message}" for problem in problems)
             raise CatalogueError(catalogue, f"its configuration is wrong: {reason}", "correct the configuration")
-        attributes.setdefault("name", catalogue)
         return CatalogueStep(catalogue, plain, kind.make(plain), **attributes)
 
     def get(self, name: str) -> StepKind:

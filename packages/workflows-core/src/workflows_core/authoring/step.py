@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
-from typing import Any, ClassVar, Protocol, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from workflows_core.authoring.code import MaybeAwaitable, default_hook
 from workflows_core.authoring.context import WorkflowContext
@@ -13,7 +13,14 @@ from workflows_core.domain.types import StepType
 
 __all__ = ["AnyStep", "BaseMachineStep", "BaseStep", "Step", "StepAttributes", "StepLike", "StepRunner"]
 
-T = TypeVar("T")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    T = TypeVar("T", default=Any)
+else:
+    from typing import TypeVar
+
+    T = TypeVar("T")
 
 
 class StepLike(Protocol):
@@ -54,10 +61,12 @@ class Step(Protocol[T]):
     @default_hook
     def on_success(self, context: WorkflowContext, result: T) -> MaybeAwaitable[None]:
         """Called after `execute`, before its result is stored; an error fails the attempt."""
+        return None  # noqa: RET501 - a body, so that type checkers do not take it for abstract
 
     @default_hook
     def on_failure(self, context: WorkflowContext, error: Exception) -> MaybeAwaitable[None]:
         """Called when the step has failed for good; an error here is recorded beside the first."""
+        return None  # noqa: RET501 - as above
 
 
 class StepRunner(Protocol):

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from typing import Any, ClassVar, Generic, Protocol, TypeVar, cast, get_args
+from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, cast, get_args
 
 from workflows_core.authoring.definition import WorkflowDefinition
 from workflows_core.authoring.edge import AnyEdge, End
@@ -16,7 +16,14 @@ from workflows_core.errors import InvalidDefinitionError
 
 __all__ = ["DefinesWorkflow", "Workflow", "build_definition", "definition_of"]
 
-StateT = TypeVar("StateT")
+if TYPE_CHECKING:
+    from typing_extensions import TypeVar
+
+    StateT = TypeVar("StateT", default=Any)
+else:
+    from typing import TypeVar
+
+    StateT = TypeVar("StateT")
 
 _CACHE = "__workflow_definition__"
 
@@ -149,12 +156,16 @@ def _owner(cls: type, name: str) -> object:
         raise InvalidDefinitionError(name, [problem]) from error
 
 
+def _is_state(argument: Any) -> bool:
+    return isinstance(argument, type) and argument is not Any
+
+
 def _state_parameter(cls: type) -> type | None:
     """The argument of ``Workflow[…]`` in the bases of a class."""
     for base in cls.__mro__:
         for written in vars(base).get("__orig_bases__", ()):
             arguments = get_args(written)
             origin = getattr(written, "__origin__", None)
-            if isinstance(origin, type) and issubclass(origin, Workflow) and isinstance(arguments[0], type):
-                return arguments[0]
+            if isinstance(origin, type) and issubclass(origin, Workflow) and _is_state(arguments[0]):
+                return cast("type", arguments[0])
     return None
