@@ -192,58 +192,64 @@ def test_every_way_exports_to_the_document_that_makes_it_again(write: Any) -> No
     assert definition_from_document(document, catalogue).to_document() == document
 
 
-def test_classes_and_decorated_methods_and_functions_in_code_compile_to_the_same_graph() -> None:
-    class Order(Workflow):
-        class Pack(BaseMachineStep):
-            description = "Packs it."
-            next = "ship"
+class Order(Workflow):
+    class Pack(BaseMachineStep):
+        description = "Packs it."
+        next = "ship"
 
-            async def execute(self, context: WorkflowContext) -> None: ...
+        async def execute(self, context: WorkflowContext) -> None: ...
 
-        class Ship(BaseMachineStep):
-            next = ("done", "returned")
+    class Ship(BaseMachineStep):
+        next = ("done", "returned")
 
-            def execute(self, context: WorkflowContext) -> str:
-                return "done"
+        def execute(self, context: WorkflowContext) -> str:
+            return "done"
 
-        class Done(BaseMachineStep):
-            def execute(self, context: WorkflowContext) -> None: ...
+    class Done(BaseMachineStep):
+        def execute(self, context: WorkflowContext) -> None: ...
 
-        class Returned(BaseMachineStep):
-            terminal = "instance"
+    class Returned(BaseMachineStep):
+        terminal = "instance"
 
-            def execute(self, context: WorkflowContext) -> None: ...
+        def execute(self, context: WorkflowContext) -> None: ...
 
-    @workflow
-    class OrderWorkflow:
-        @step(next="ship")
-        async def pack(self, context: WorkflowContext) -> None:
-            """Packs it."""
 
-        @step
-        def ship(self, context: WorkflowContext) -> str:
-            return "returned" if context.get("refused") is None else "done"
-
-        @step
-        def done(self, context: WorkflowContext) -> None: ...
-
-        @step(terminal="instance")
-        def returned(self, context: WorkflowContext) -> None: ...
-
+@workflow
+class OrderWorkflow:
     @step(next="ship")
-    async def pack(context: WorkflowContext) -> None:
+    async def pack(self, context: WorkflowContext) -> None:
         """Packs it."""
 
-    @step(next=["done", "returned"])
-    def ship(context: WorkflowContext) -> str:
-        return "done"
+    @step
+    def ship(self, context: WorkflowContext) -> str:
+        return "returned" if context.get("refused") is None else "done"
 
     @step
-    def done(context: WorkflowContext) -> None: ...
+    def done(self, context: WorkflowContext) -> None: ...
 
     @step(terminal="instance")
-    def returned(context: WorkflowContext) -> None: ...
+    def returned(self, context: WorkflowContext) -> None: ...
 
+
+@step(next="ship")
+async def pack(context: WorkflowContext) -> None:
+    """Packs it."""
+
+
+@step(next=["done", "returned"])
+def ship(context: WorkflowContext) -> str:
+    return "done"
+
+
+@step
+def done(context: WorkflowContext) -> None: ...
+
+
+@step(terminal="instance")
+def returned(context: WorkflowContext) -> None: ...
+
+
+def test_classes_and_decorated_methods_and_functions_in_code_compile_to_the_same_graph() -> None:
     functions = WorkflowDefinition("order", steps=[pack, ship, done, returned])
     decorated = OrderWorkflow.get_definition()  # type: ignore[attr-defined]
     assert Order.get_definition().graph == functions.graph

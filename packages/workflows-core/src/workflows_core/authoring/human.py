@@ -1,5 +1,7 @@
 """Steps that a person does: what is asked, of whom, until when, and what happens with the answer."""
 
+# ruff: noqa: ARG002 - hooks are written to be overridden
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable, Mapping, Sequence
@@ -81,50 +83,50 @@ class BaseHumanStep(BaseStep):
         return _form_of(context)
 
     @default_hook
-    def get_title(self, context: WorkflowContext) -> MaybeAwaitable[str]:  # noqa: ARG002 - for those that override it
+    def get_title(self, context: WorkflowContext) -> MaybeAwaitable[str]:
         """The title of the task, instead of the template."""
         return self.title
 
     @default_hook
-    def get_description(self, context: WorkflowContext) -> MaybeAwaitable[str | None]:  # noqa: ARG002
+    def get_description(self, context: WorkflowContext) -> MaybeAwaitable[str | None]:
         """The description of the task, instead of the template."""
         return self.description or None
 
     @default_hook
-    def get_assignee(self, context: WorkflowContext) -> MaybeAwaitable[str | None]:  # noqa: ARG002
+    def get_assignee(self, context: WorkflowContext) -> MaybeAwaitable[str | None]:
         """Id of the one who is to do it; None leaves it to the candidates."""
         return self.assignee
 
     @default_hook
-    def get_assignee_group(self, context: WorkflowContext) -> MaybeAwaitable[str | None]:  # noqa: ARG002
+    def get_assignee_group(self, context: WorkflowContext) -> MaybeAwaitable[str | None]:
         """The one group whose members may do it."""
         return None
 
     @default_hook
-    def get_candidate_users(self, context: WorkflowContext) -> MaybeAwaitable[Sequence[str]]:  # noqa: ARG002
+    def get_candidate_users(self, context: WorkflowContext) -> MaybeAwaitable[Sequence[str]]:
         """Ids of users who may do it."""
         return self.candidate_users
 
     @default_hook
-    def get_candidate_groups(self, context: WorkflowContext) -> MaybeAwaitable[Sequence[str]]:  # noqa: ARG002
+    def get_candidate_groups(self, context: WorkflowContext) -> MaybeAwaitable[Sequence[str]]:
         """Groups whose members may do it."""
         return self.candidate_groups
 
     @default_hook
-    def get_due_date(self, context: WorkflowContext) -> MaybeAwaitable[datetime | None]:  # noqa: ARG002
+    def get_due_date(self, context: WorkflowContext) -> MaybeAwaitable[datetime | None]:
         """The moment when it is due, with a time zone; None leaves it to `due`."""
         return None
 
     @default_hook
-    def get_reminder_date(self, context: WorkflowContext) -> MaybeAwaitable[datetime | None]:  # noqa: ARG002
+    def get_reminder_date(self, context: WorkflowContext) -> MaybeAwaitable[datetime | None]:
         """The moment of a reminder, with a time zone; None leaves it to `reminder`."""
         return None
 
     @default_hook
     def validate_submission(
         self,
-        context: WorkflowContext,  # noqa: ARG002
-        data: Mapping[str, Any],  # noqa: ARG002
+        context: WorkflowContext,
+        data: Mapping[str, Any],
     ) -> MaybeAwaitable[Sequence[str] | Mapping[str, str] | None]:
         """Check a form beyond its schema, before the completion.
 

@@ -1,5 +1,7 @@
 """What a step is, and the classes from which machine steps are written."""
 
+# ruff: noqa: ARG002 - hooks are written to be overridden
+
 from __future__ import annotations
 
 from abc import abstractmethod
@@ -54,19 +56,19 @@ class Step(Protocol[T]):
         """Do the step's work; what is returned is the step's result."""
 
     @default_hook
-    def can_execute(self, context: WorkflowContext) -> MaybeAwaitable[bool]:  # noqa: ARG002 - for those that override it
+    def can_execute(self, context: WorkflowContext) -> MaybeAwaitable[bool]:
         """Whether to run at all; if not, the step is skipped."""
         return True
 
     @default_hook
     def on_success(self, context: WorkflowContext, result: T) -> MaybeAwaitable[None]:
         """Called after `execute`, before its result is stored; an error fails the attempt."""
-        return None  # noqa: RET501 - a body, so that type checkers do not take it for abstract
+        return None
 
     @default_hook
     def on_failure(self, context: WorkflowContext, error: Exception) -> MaybeAwaitable[None]:
         """Called when the step has failed for good; an error here is recorded beside the first."""
-        return None  # noqa: RET501 - as above
+        return None
 
 
 class StepRunner(Protocol):
@@ -144,7 +146,7 @@ class BaseStep(StepAttributes):
     step_type: StepType = StepType.MACHINE
 
     @default_hook
-    def can_execute(self, context: WorkflowContext) -> MaybeAwaitable[bool]:  # noqa: ARG002 - for those that override it
+    def can_execute(self, context: WorkflowContext) -> MaybeAwaitable[bool]:
         """Whether to run at all; if not, the step is skipped."""
         return True
 
