@@ -1,3 +1,7 @@
-"""dishka providers for the workflows engine and injection into steps."""
+"""dishka providers for the engine and its ports."""
 
 from __future__ import annotations
+
+from workflows_dishka.provider import WorkflowsProvider
+
+__all__ = ["WorkflowsProvider"]
