@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from workflows_testing.conformance.contract import StoreContract
+from workflows_testing.conformance.queries_history import HistoryRules
+from workflows_testing.conformance.queries_instances import InstanceRules
+from workflows_testing.conformance.queries_tasks import TaskRules
 
 __all__ = ["WorkflowQueriesConformance"]
 
 
-class WorkflowQueriesConformance(StoreContract):
+class WorkflowQueriesConformance(InstanceRules, TaskRules, HistoryRules):
     """All rules of the queries."""
