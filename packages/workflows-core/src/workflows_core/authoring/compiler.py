@@ -14,7 +14,6 @@ from workflows_core.authoring.edge import AnyEdge, End
 from workflows_core.authoring.edges import EdgeCompiler
 from workflows_core.authoring.report import Report
 from workflows_core.authoring.schemas import read_schema
-from workflows_core.authoring.step import AnyStep
 from workflows_core.authoring.steps import StepCompiler
 from workflows_core.authoring.storable import storable_graph
 from workflows_core.domain.graph import Join, WorkflowGraph
@@ -35,7 +34,7 @@ class Blueprint:
     name: str
     version: str
     description: str
-    steps: Mapping[str, AnyStep] | Iterable[AnyStep]
+    steps: Mapping[str, Any] | Iterable[Any]
     edges: Iterable[AnyEdge]
     initial: End | None
     terminal: Iterable[End]

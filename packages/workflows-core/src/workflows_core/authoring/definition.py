@@ -11,7 +11,6 @@ from workflows_core.authoring.compiler import Blueprint, compile_blueprint
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.edge import AnyEdge, End
 from workflows_core.authoring.exports import document_of
-from workflows_core.authoring.step import AnyStep
 from workflows_core.domain import diagrams
 from workflows_core.domain.graph import Edge, WorkflowGraph
 from workflows_core.domain.problems import Problem
@@ -48,7 +47,7 @@ class WorkflowDefinition:
         name: str,
         version: str = "1.0.0",
         description: str = "",
-        steps: Mapping[str, AnyStep] | Iterable[AnyStep] = (),
+        steps: Mapping[str, Any] | Iterable[Any] = (),
         edges: Iterable[AnyEdge] = (),
         initial_step: End | None = None,
         terminal_steps: Iterable[End] = (),
@@ -64,7 +63,7 @@ class WorkflowDefinition:
             name: Name of the workflow.
             version: Its version.
             description: For people.
-            steps: Steps by name, or steps that have names; the key of a mapping wins over the step's own name.
+            steps: Steps by name, or steps that have names: objects, classes, groups and functions with ``@step``; the key of a mapping wins over the step's own name.
             edges: `Edge` objects, or tuples of source, target and, where there is one, condition.
             initial_step: First step; the first of ``steps`` if it is left out.
             terminal_steps: Steps at which a token ends; those that nothing follows need not be listed.

@@ -42,13 +42,10 @@ def as_step(source: Any, owner: object = None) -> Any:
             return source()
         except TypeError as error:
             raise NotAStepError(_shown(source), f"{error}; write an object instead of the class") from error
-    if isinstance(source, StepAttributes) or any(callable(getattr(source, method, None)) for method in _METHODS):
+    if isinstance(source, StepAttributes) or hasattr(source, "step_type") or callable(getattr(source, "execute", None)):
         return source
     reason = "decorate it with @step" if callable(source) else "it has no execute method"
     raise NotAStepError(_shown(source), reason)
-
-
-_METHODS = ("execute", "evaluate", "get_delay")
 
 
 def step_name(source: Any) -> str:

@@ -66,6 +66,8 @@ class StepCompiler:
         except NotAStepError as error:
             self._report.about_step(known, "not_a_step", str(error), "write a step object, or a function with @step")
             self.nodes.setdefault(known, Node(known, MachineNode(), scope=scope))
+            if not scope:
+                self.steps.setdefault(known, source)
             return known
         self._written.append((source, step, known))
         if known in self.nodes:

@@ -10,7 +10,6 @@ from workflows_core.authoring.edge import AnyEdge, End
 from workflows_core.authoring.functions import first_line
 from workflows_core.authoring.members import has_methods, initial_of, members_of
 from workflows_core.authoring.naming import snake_case
-from workflows_core.authoring.step import AnyStep
 from workflows_core.domain.problems import Problem
 from workflows_core.errors import InvalidDefinitionError
 
@@ -51,7 +50,7 @@ class Workflow(Generic[StateT]):
     """Its version, ordered as PEP 440 orders versions."""
     __description__: ClassVar[str]
     """For people; by default the first line of the docstring."""
-    __steps__: ClassVar[Mapping[str, AnyStep] | Sequence[AnyStep]]
+    __steps__: ClassVar[Mapping[str, Any] | Sequence[Any]]
     """The steps, if they do not stand in the body."""
     __edges__: ClassVar[Iterable[AnyEdge]]
     """`Edge` objects, or tuples of source, target and, where there is one, condition."""
