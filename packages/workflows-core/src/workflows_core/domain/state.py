@@ -12,6 +12,7 @@ from uuid import UUID
 import msgspec
 
 from workflows_core.domain.types import Outcome, StepStatus, WorkflowStatus
+from workflows_core.errors import ItemsNotLoadedError
 
 __all__ = ["ROOT", "TOMBSTONE", "ErrorInfo", "InstanceState", "Items", "LastExecution", "Scope", "Token"]
 
@@ -177,22 +178,37 @@ class InstanceState(msgspec.Struct, frozen=True):
         return self.scopes[ROOT].data or {}
 
     def view(self, scope_id: int) -> dict[str, bytes]:
-        """Encoded values as seen from a scope: its own before those of the scopes around it."""
+        """Encoded values as seen from a scope: its own before those of the scopes around it.
+
+        Raises:
+            ItemsNotLoadedError: Data of an item are not at hand.
+        """
         if scope_id == ROOT:
             return self.data
-        chain: list[dict[str, bytes]] = []
-        current = scope_id
-        while True:
-            scope = self.scopes[current]
-            if scope.data:
-                chain.append(scope.data)
-            if current == ROOT:
-                break
-            current = scope.parent
+        layers = self._layers(scope_id)
+        if layers is None:
+            raise ItemsNotLoadedError(self.id)
         merged: dict[str, bytes] = {}
-        for layer in reversed(chain):
+        for layer in reversed(layers):
             merged.update(layer)
         return {key: raw for key, raw in merged.items() if raw != TOMBSTONE}
+
+    def knows_data(self, scope_id: int) -> bool:
+        """Whether all data that a scope sees are at hand; those of an item that was just activated are not."""
+        return scope_id == ROOT or self._layers(scope_id) is not None
+
+    def _layers(self, scope_id: int) -> list[dict[str, bytes]] | None:
+        """Data of a scope and of those around it, innermost first; None if any is not at hand."""
+        layers: list[dict[str, bytes]] = []
+        current = scope_id
+        while True:
+            scope = self.scopes.get(current)
+            if scope is None or scope.data is None:
+                return None
+            layers.append(scope.data)
+            if current == ROOT:
+                return layers
+            current = scope.parent
 
     def find(self, scope_id: int, token_id: int, execution: int) -> Token | None:
         """The token of a step execution, if that execution is still active."""

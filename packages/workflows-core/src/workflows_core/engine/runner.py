@@ -324,7 +324,7 @@ def _following(transition: Transition, number: int, admits: Callable[[WorkItem],
     for item in candidates:
         if item is None or item.delay_s > 0 or item.kind in _WAITS:
             continue
-        if admits is None or admits(item):
+        if transition.state.knows_data(item.scope) and (admits is None or admits(item)):
             return item
     return None
 

@@ -7,7 +7,6 @@ import logging
 import os
 import secrets
 import socket
-from collections.abc import Sequence
 from typing import Final
 
 from workflows_core.domain.transition import WorkItem
@@ -77,8 +76,7 @@ class Worker:
         self._awake.set()
         if drain_s is not None and self._running:
             await asyncio.wait(self._running, timeout=drain_s)
-            for task in self._running:
-                task.cancel()
+            self._cancel_all()
 
     async def _look(self) -> float:
         """Claim what fits; the seconds until it is worth to look again."""
@@ -132,6 +130,9 @@ class Worker:
     async def _run_claim(self, claim: Claim, holding: Holding) -> None:
         try:
             await self._engine.run_claim(claim, worker=self.id, holding=holding, admits=self._admits)
+        except asyncio.CancelledError:
+            await self._release(holding.ref)
+            raise
         except WorkflowsError as error:
             logger.warning("work item %s was not finished and will be claimed again: %s", holding.ref, error)
         except Exception:
@@ -156,21 +157,24 @@ class Worker:
             for task, ref in before.items():
                 holding = self._running.get(task)
                 if holding is not None and holding.ref == ref and ref not in held:
-                    self._engine.ask_to_stop(holding)
-                    task.cancel()
+                    self._cancel(task, holding)
+
+    def _cancel(self, task: asyncio.Task[None], holding: Holding) -> None:
+        self._engine.ask_to_stop(holding)
+        task.cancel()
+
+    def _cancel_all(self) -> None:
+        for task, holding in tuple(self._running.items()):
+            self._cancel(task, holding)
 
     async def _abandon(self) -> None:
-        """Cancel what still runs and give it back."""
-        tasks = dict(self._running)
-        for task, holding in tasks.items():
-            self._engine.ask_to_stop(holding)
-            task.cancel()
-        if tasks:
-            await asyncio.gather(*tasks, return_exceptions=True)
-            await self._release([holding.ref for holding in tasks.values()])
+        """Cancel what still runs; each step gives its work back."""
+        tasks = tuple(self._running)
+        self._cancel_all()
+        await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _release(self, refs: Sequence[WorkRef]) -> None:
+    async def _release(self, ref: WorkRef) -> None:
         try:
-            await self._engine.store.release(self.id, refs)
+            await self._engine.store.release(self.id, [ref])
         except InfrastructureError as error:
-            logger.warning("worker %s cannot give back its work; its leases will end: %s", self.id, error)
+            logger.warning("worker %s cannot give back %s; its lease will end: %s", self.id, ref, error)

@@ -1,0 +1,201 @@
+"""Workers: they share work, take over from the dead, leave alone what they have no code for, and stop in good order."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable
+from contextlib import asynccontextmanager
+
+from workflows_core import (
+    BaseMachineStep,
+    EngineSettings,
+    EventBus,
+    InMemoryWorkflowQueries,
+    InMemoryWorkflowStore,
+    JsonCodec,
+    MemoryState,
+    NullExecutor,
+    SafeExpressions,
+    SystemClock,
+    Uuid7Generator,
+    Worker,
+    WorkflowContext,
+    WorkflowDefinition,
+    WorkflowEngine,
+    WorkflowRegistry,
+    WorkflowStatus,
+)
+from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.store import ClaimRequest
+
+
+def make_engine(memory: MemoryState, *definitions: WorkflowDefinition, lease_s: float = 15.0) -> WorkflowEngine:
+    registry = WorkflowRegistry()
+    for definition in definitions:
+        registry.register_definition(definition)
+    return WorkflowEngine(
+        registry,
+        store=InMemoryWorkflowStore(memory),
+        queries=InMemoryWorkflowQueries(memory),
+        executor=NullExecutor(),
+        events=EventBus(),
+        clock=SystemClock(),
+        ids=Uuid7Generator(),
+        codec=JsonCodec(),
+        conditions=SafeExpressions(),
+        settings=EngineSettings(lease_s=lease_s, poll_s=0.02),
+    )
+
+
+@asynccontextmanager
+async def running(engine: WorkflowEngine) -> AsyncGenerator[Worker]:
+    worker = Worker(engine)
+    task = asyncio.create_task(worker.run())
+    try:
+        yield worker
+    finally:
+        await worker.stop()
+        await task
+
+
+async def until(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+class Slow(BaseMachineStep):
+    """Tells when it was entered, and waits until it may leave."""
+
+    def __init__(self) -> None:
+        super().__init__(name="slow")
+        self.entered = 0
+        self.may_leave = asyncio.Event()
+        self.saw_stop = False
+
+    async def execute(self, context: WorkflowContext) -> None:
+        self.entered += 1
+        try:
+            await self.may_leave.wait()
+        except asyncio.CancelledError:
+            self.saw_stop = context.cancelled
+            raise
+        context.set("attempt", context.attempt)
+
+
+def define(step: BaseMachineStep) -> WorkflowDefinition:
+    return WorkflowDefinition(name="slow_one", steps={step.name: step}, initial_step=step.name)
+
+
+async def test_work_of_a_dead_worker_is_taken_over_when_its_lease_has_ended() -> None:
+    memory, step = MemoryState(SystemClock()), Slow()
+    step.may_leave.set()
+    engine = make_engine(memory, define(step))
+    instance = await engine.start_workflow("slow_one")
+    dead = await engine.store.claim(ClaimRequest(worker="dead", limit=1, lease_s=0.1))
+    assert len(dead) == 1
+
+    async with running(engine):
+        finished = await engine.wait(instance.id, timeout=5)
+
+    assert finished.status is WorkflowStatus.COMPLETED
+    assert finished.data == {"attempt": 2}
+
+
+async def test_leases_of_long_steps_are_renewed() -> None:
+    memory, step = MemoryState(SystemClock()), Slow()
+    engine = make_engine(memory, define(step), lease_s=0.09)
+    instance = await engine.start_workflow("slow_one")
+
+    async with running(engine), running(engine):
+        await until(lambda: step.entered == 1)
+        await asyncio.sleep(0.3)
+        step.may_leave.set()
+        await engine.wait(instance.id, timeout=5)
+
+    assert step.entered == 1
+
+
+async def test_a_worker_that_lost_its_lease_stops_the_step_and_writes_nothing() -> None:
+    memory, step = MemoryState(SystemClock()), Slow()
+    engine = make_engine(memory, define(step), lease_s=0.3)
+    instance = await engine.start_workflow("slow_one")
+
+    async with running(engine) as worker:
+        await until(lambda: step.entered == 1)
+        [held] = await engine.queries.list_work(instance.id)
+        await engine.store.release(held.worker or "", [WorkRef(instance.id, held.item.number)])
+        [taken] = await engine.store.claim(ClaimRequest(worker="other", limit=1, lease_s=60))
+        await until(lambda: step.saw_stop)
+        assert taken.fence == 2
+        assert worker.id != "other"
+
+    [still] = await engine.queries.list_work(instance.id)
+    assert still.worker == "other"
+
+
+async def test_work_without_code_is_left_alone() -> None:
+    memory, step = MemoryState(SystemClock()), Slow()
+    step.may_leave.set()
+    web, capable = make_engine(memory, define(step)), make_engine(memory, define(step))
+    ignorant = make_engine(memory)
+    instance = await web.start_workflow("slow_one")
+
+    async with running(ignorant):
+        await asyncio.sleep(0.1)
+        assert (await web.get_instance(instance.id)).status is WorkflowStatus.RUNNING
+        [waiting] = await web.queries.list_work(instance.id)
+        assert waiting.worker is None
+        async with running(capable):
+            assert (await capable.wait(instance.id, timeout=5)).status is WorkflowStatus.COMPLETED
+
+
+async def test_a_stopped_worker_finishes_what_is_under_way_and_claims_no_more() -> None:
+    memory, step = MemoryState(SystemClock()), Slow()
+    engine = make_engine(memory, define(step))
+    first = await engine.start_workflow("slow_one")
+    worker = Worker(engine)
+    task = asyncio.create_task(worker.run())
+    await until(lambda: step.entered == 1)
+
+    await worker.stop()
+    second = await engine.start_workflow("slow_one")
+    step.may_leave.set()
+    await asyncio.wait_for(task, 5)
+
+    assert (await engine.get_instance(first.id)).status is WorkflowStatus.COMPLETED
+    assert (await engine.get_instance(second.id)).status is WorkflowStatus.RUNNING
+
+
+async def test_a_drain_that_lasts_too_long_gives_the_work_back() -> None:
+    memory, step = MemoryState(SystemClock()), Slow()
+    engine = make_engine(memory, define(step))
+    instance = await engine.start_workflow("slow_one")
+    worker = Worker(engine)
+    task = asyncio.create_task(worker.run())
+    await until(lambda: step.entered == 1)
+
+    await worker.stop(drain_s=0.05)
+    await asyncio.wait_for(task, 5)
+
+    [work] = await engine.queries.list_work(instance.id)
+    assert work.worker is None
+    assert step.saw_stop
+
+
+async def test_two_workers_run_every_step_once() -> None:
+    memory, seen = MemoryState(SystemClock()), list[str]()
+
+    class Note(BaseMachineStep):
+        async def execute(self, context: WorkflowContext) -> None:
+            seen.append(context.idempotency_key)
+            await asyncio.sleep(0)
+
+    engine = make_engine(memory, define(Note(name="note")))
+    instances = [await engine.start_workflow("slow_one") for _ in range(200)]
+
+    async with running(engine), running(engine):
+        for instance in instances:
+            await engine.wait(instance.id, timeout=5)
+
+    assert len(seen) == len(set(seen)) == 200
