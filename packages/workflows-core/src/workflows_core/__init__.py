@@ -34,7 +34,7 @@ from workflows_core.authoring.step import BaseMachineStep, BaseStep, Step
 from workflows_core.authoring.timer import DelayStep, ScheduledStep, TimerStep
 from workflows_core.authoring.webhook import WebhookStep
 from workflows_core.authoring.workflow import Workflow
-from workflows_core.domain.actor import SYSTEM, Actor
+from workflows_core.domain.actor import Actor
 from workflows_core.domain.events import (
     HumanTaskCanceled,
     HumanTaskCompleted,
@@ -100,7 +100,6 @@ from workflows_core.errors import (
 )
 
 __all__ = [
-    "SYSTEM",
     "ActiveStep",
     "Actor",
     "AmbiguousTaskError",

@@ -47,6 +47,7 @@ class InvalidCursorError(ValidationError):
 
     def __init__(self, cursor: str) -> None:
         super().__init__(cursor, ())
+        self.args = (cursor,)
         self.cursor = cursor
 
     def __str__(self) -> str:
