@@ -150,5 +150,8 @@ def check_transition(before: InstanceState, transition: Transition, known: Mappi
             assert same or token.execution == 0 or token.execution > before.counter, "an execution's number again"
     numbers = [execution.number for execution in transition.executions]
     assert len(set(numbers)) == len(numbers)
-    dropped = transition.dropped_items
-    assert not any(run.first <= item.id < run.first + run.total for run in dropped for item in transition.items)
+    dropped = {number for run in transition.dropped_items for number in range(run.first, run.first + run.total)}
+    written = {item.id for item in transition.items}
+    assert len(written) == len(transition.items)
+    assert not dropped & (written | transition.item_results.keys()), "writes and deletes an item at once"
+    assert transition.item_results.keys() <= written

@@ -44,7 +44,7 @@ class Draft:
         arrivals: Tokens on their way into a step.
         dirty: Scopes whose joins or end must be looked at.
         closed: Inner scopes that have ended or were cancelled.
-        pending_items: Items to be stored that are not yet active.
+        pending_items: Items to be stored that are not yet active, by scope id.
         status: Set when the decision ends the instance.
         error: Why the instance failed.
     """
@@ -80,7 +80,7 @@ class Draft:
         self.now = now
         self.counter = state.counter
         self.opened: dict[int, OpenScope] = {}
-        self.pending_items: list[Scope] = []
+        self.pending_items: dict[int, Scope] = {}
         self.arrivals: deque[Arrival] = deque()
         self.dirty: set[int] = set()
         self.closed: set[int] = set()
@@ -167,7 +167,8 @@ class Draft:
     def drop_items(self, items: Items) -> None:
         """Delete the rows of all items of a ``ForEach``; those of this same decision are not written at all."""
         run = ItemRange(items.first, items.total)
-        self.pending_items = [item for item in self.pending_items if not within(item.id, run)]
+        self.pending_items = {item: scope for item, scope in self.pending_items.items() if not within(item, run)}
+        self.item_results = {item: result for item, result in self.item_results.items() if not within(item, run)}
         self.dropped_items.append(run)
 
     def number(self) -> int:
@@ -290,9 +291,9 @@ class Draft:
             state,
             self.actor,
             ROOT in self.opened and self.opened[ROOT].data_changed,
-            (*self.pending_items, *items),
+            (*self.pending_items.values(), *items),
             self.item_results,
-            tuple(self.dropped_items),
+            tuple(run for run in self.dropped_items if run.first <= before.counter),
             tuple(self.executions),
             self.work,
             tuple(self.opened_tasks),

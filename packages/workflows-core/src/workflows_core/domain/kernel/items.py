@@ -45,7 +45,7 @@ def expand(draft: Draft, scope_id: int, token: Token, kind: ForEachNode, items: 
         if index < started:
             _start_item(draft, item, kind)
         else:
-            draft.pending_items.append(item)
+            draft.pending_items[item.id] = item
 
 
 def _start_item(draft: Draft, item: Scope, kind: ForEachNode) -> None:
@@ -68,9 +68,8 @@ def close_item(draft: Draft, scope_id: int, parent: int, token: Token, kind: For
     draft.put(parent, replace(token, status=status, items=replace(items, started=started, done=done)))
     if started > items.started:
         number = items.first + items.started
-        _start_item(
-            draft, Scope(number, token.node, parent, token.id, data=None, index=items.started, home=number), kind
-        )
+        stored = Scope(number, token.node, parent, token.id, data=None, index=items.started, home=number)
+        _start_item(draft, draft.pending_items.pop(number, stored), kind)
 
 
 def finish_for_each(
