@@ -1,0 +1,150 @@
+"""What the store asks of a database, and what PostgreSQL and SQLite answer each in its own way."""
+
+from __future__ import annotations
+
+import asyncio
+import random
+from abc import ABC, abstractmethod
+from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from datetime import datetime
+from typing import Any, Final, TypeAlias, TypeVar
+
+from sqlalchemy import Column, ColumnElement
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from workflows_core.errors import StoreUnavailableError
+from workflows_core.ports.clock import Clock
+from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.store import ClaimRequest, Write, WriteResult
+from workflows_sqlalchemy.errors import DATABASE_ERRORS, Fault, fault_of, is_dead_connection, unavailable
+from workflows_sqlalchemy.loading import Claimed
+
+__all__ = ["Backend", "Work", "one_by_one", "persistently"]
+
+T = TypeVar("T")
+
+Work: TypeAlias = Callable[[AsyncConnection], Awaitable[T]]
+
+_RETRIES: Final = 6
+_FIRST_PAUSE_S: Final = 0.005
+
+
+class Backend(ABC):
+    """A database, reached through one SQLAlchemy engine, from one event loop.
+
+    Attributes:
+        engine: Its connections.
+        clock: Tells the time instead of the database, for tests; None for the database's own clock.
+    """
+
+    def __init__(self, engine: AsyncEngine, *, clock: Clock | None, owns_engine: bool) -> None:
+        self.engine = engine
+        self.clock = clock
+        self._owns_engine = owns_engine
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    # Reading
+
+    @abstractmethod
+    async def read(self, work: Work[T]) -> T:
+        """Run one statement; ``work`` may be called again after an error."""
+
+    @abstractmethod
+    async def snapshot(self, work: Work[T]) -> T:
+        """Run several statements that see the same moment; ``work`` may be called again after an error."""
+
+    @abstractmethod
+    async def now(self) -> datetime:
+        """The moment, by the clock that all methods use."""
+
+    @abstractmethod
+    def any_of(self, column: Column[list[str]], texts: Sequence[str]) -> ColumnElement[bool]:
+        """The condition that a list in a column has one of these texts."""
+
+    # Writing
+
+    @abstractmethod
+    async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        """Insert rows of `tables.definitions`, all or none; hashes that are known stay as they are."""
+
+    @abstractmethod
+    async def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
+        """As `WorkflowStore.commit`; every part of it may be cancelled."""
+
+    @abstractmethod
+    async def claim(self, request: ClaimRequest) -> list[Claimed]:
+        """As `WorkflowStore.claim`, in any order, and not all with a complete state."""
+
+    @abstractmethod
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        """As `WorkflowStore.renew`."""
+
+    @abstractmethod
+    async def release(self, worker: str, items: Sequence[WorkRef], delay_s: float) -> None:
+        """As `WorkflowStore.release`."""
+
+    @abstractmethod
+    async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
+        """As `WorkflowStore.next_due`."""
+
+    # Life
+
+    async def close(self) -> None:
+        """Wait for commits that are under way, then give back the connections, unless the engine belongs to somebody else."""
+        if self._under_way:
+            await asyncio.wait(self._under_way)
+        if self._owns_engine:
+            await self.engine.dispose()
+
+    async def shielded(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await work that goes on to its end although the caller is cancelled."""
+        task = asyncio.ensure_future(work)
+        self._under_way.add(task)
+        task.add_done_callback(self._settled)
+        return await asyncio.shield(task)
+
+    def _settled(self, task: asyncio.Task[Any]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # nobody may be waiting for it any more
+
+
+async def persistently(attempt: Callable[[], Awaitable[T]], *, reconnects: int = 1) -> T:
+    """Try again where somebody was in the way, and where a connection of the pool proved to be dead.
+
+    Args:
+        attempt: What is tried; it leaves nothing behind when it raises.
+        reconnects: How often a dead connection is forgiven. When one is found, the pool forgets all that are as old.
+
+    Raises:
+        StoreUnavailableError: The last try failed too, or the error is of another kind.
+    """
+    pauses_s = [_FIRST_PAUSE_S * 2**tried for tried in range(_RETRIES)]
+    while True:
+        try:
+            return await attempt()
+        except DATABASE_ERRORS as error:
+            if reconnects > 0 and is_dead_connection(error):
+                reconnects -= 1
+                continue
+            if not pauses_s or fault_of(error) is not Fault.CONTENTION:
+                raise unavailable(error) from error
+        await asyncio.sleep(pauses_s.pop(0) * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+
+
+async def one_by_one(alone: Callable[[Write], Awaitable[WriteResult]], writes: Sequence[Write]) -> list[WriteResult]:
+    """Commit the writes of a batch that failed as a whole each by itself, so that a bad one harms only itself.
+
+    Raises:
+        StoreUnavailableError: One of them failed; the others were tried all the same.
+    """
+    results: list[WriteResult] = []
+    failed: StoreUnavailableError | None = None
+    for write in writes:
+        try:
+            results.append(await alone(write))
+        except StoreUnavailableError as error:
+            failed = error
+    if failed is not None:
+        raise failed
+    return results

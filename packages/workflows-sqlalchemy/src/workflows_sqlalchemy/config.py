@@ -1,0 +1,70 @@
+"""Making a store."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Any, NamedTuple
+
+from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine
+
+from workflows_core.ports.clock import Clock
+from workflows_sqlalchemy.dialects import make_backend, make_engine
+from workflows_sqlalchemy.queries import SQLAlchemyWorkflowQueries
+from workflows_sqlalchemy.sqlite.backend import Synchronous
+from workflows_sqlalchemy.store import SQLAlchemyWorkflowStore
+
+__all__ = ["SQLAlchemyStoreConfig", "StoreAndQueries", "create_store"]
+
+
+class StoreAndQueries(NamedTuple):
+    """The two sides of one database."""
+
+    store: SQLAlchemyWorkflowStore
+    queries: SQLAlchemyWorkflowQueries
+
+
+@dataclass(frozen=True, kw_only=True)
+class SQLAlchemyStoreConfig:
+    """How a store is made."""
+
+    database: str | URL | AsyncEngine
+    """A URL, or an engine that the application has anyway; such an engine is not disposed of when the store is closed.
+
+    A URL without a driver gets an asynchronous one: ``sqlite:///workflows.db``, ``postgresql://…``.
+    """
+    pool_size: int = 10
+    """Most connections, for a URL. A connection is used for one statement and then given back."""
+    engine_options: Mapping[str, Any] = field(default_factory=dict)
+    """Further arguments of SQLAlchemy's ``create_async_engine``, for a URL."""
+    synchronous: Synchronous = "FULL"
+    """SQLite only. ``FULL`` waits for the disk at each commit, so that what was committed survives a power failure; ``NORMAL`` is
+    several times faster, and what it committed last survives the death of the process but not always that of the machine."""
+    clock: Clock | None = None
+    """Tells the time instead of the database, for tests. All stores of one database must be given the same."""
+
+    def create(self) -> StoreAndQueries:
+        """Make the store and the queries; connections are made when they are needed.
+
+        Raises:
+            StoreUnavailableError: The URL is wrong, or the database is of a kind that is not served.
+        """
+        owns_engine = not isinstance(self.database, AsyncEngine)
+        engine = (
+            make_engine(self.database, pool_size=self.pool_size, options=self.engine_options)
+            if not isinstance(self.database, AsyncEngine)
+            else self.database
+        )
+        backend = make_backend(engine, clock=self.clock, owns_engine=owns_engine, synchronous=self.synchronous)
+        return StoreAndQueries(SQLAlchemyWorkflowStore(backend), SQLAlchemyWorkflowQueries(backend))
+
+
+def create_store(database: str | URL | AsyncEngine, **options: Any) -> StoreAndQueries:
+    """Make the store and the queries of a database; closing the store gives back what both hold.
+
+    Args:
+        database: See `SQLAlchemyStoreConfig.database`.
+        options: Other fields of `SQLAlchemyStoreConfig`.
+    """
+    return SQLAlchemyStoreConfig(database=database, **options).create()

@@ -1,0 +1,128 @@
+"""What went wrong in the database, told by SQLSTATE or SQLite's error name, never by the text of a message."""
+
+from __future__ import annotations
+
+from enum import Enum, auto
+from typing import Final
+
+from sqlalchemy.exc import (
+    DBAPIError,
+    InterfaceError,
+    OperationalError,
+    SQLAlchemyError,
+    TimeoutError as PoolTimeoutError,
+)
+
+from workflows_core.errors import StoreUnavailableError
+
+__all__ = ["DATABASE_ERRORS", "MIGRATE", "Fault", "fault_of", "is_dead_connection", "unavailable"]
+
+DATABASE_ERRORS: Final = (SQLAlchemyError, OSError, TimeoutError)
+"""What may come out of a driver: connecting fails with an `OSError` that SQLAlchemy does not wrap."""
+
+MIGRATE: Final = "bring its schema up to date with `workflows database upgrade`"
+_CHECK: Final = "check that the database runs and that its URL is right"
+_WAIT: Final = "try again later"
+
+
+class Fault(Enum):
+    """What kind of error it is, as far as the store acts on it."""
+
+    CONTENTION = auto()
+    """Somebody else is in the way; nothing was done, and the same again may succeed."""
+    CONNECTION = auto()
+    """The connection is lost or cannot be made; what was under way has an unknown outcome."""
+    SCHEMA = auto()
+    """A table or column is missing, or a right on it."""
+    REFUSED = auto()
+    """The database refuses these values; the same again will fail again."""
+    OTHER = auto()
+    """Something else: disk full, out of memory, cancelled by an administrator."""
+
+
+_BY_SQLSTATE: Final = {
+    "40001": Fault.CONTENTION,  # serialization failure
+    "40P01": Fault.CONTENTION,  # deadlock detected
+    "55P03": Fault.CONTENTION,  # lock not available
+    "57P01": Fault.CONNECTION,  # admin shutdown
+    "57P02": Fault.CONNECTION,  # crash shutdown
+    "57P03": Fault.CONNECTION,  # cannot connect now
+    "57P05": Fault.CONNECTION,  # idle session timeout
+    "25P03": Fault.CONNECTION,  # idle in transaction session timeout
+    "3D000": Fault.CONNECTION,  # the database does not exist
+    "3F000": Fault.SCHEMA,  # the schema does not exist
+    "42P01": Fault.SCHEMA,  # undefined table
+    "42703": Fault.SCHEMA,  # undefined column
+    "42501": Fault.SCHEMA,  # insufficient privilege
+}
+_BY_CLASS: Final = {
+    "08": Fault.CONNECTION,
+    "28": Fault.CONNECTION,  # invalid authorization
+    "53": Fault.CONNECTION,  # too many connections, out of memory, disk full
+    "21": Fault.REFUSED,
+    "22": Fault.REFUSED,
+    "23": Fault.REFUSED,
+    "54": Fault.REFUSED,  # a limit of the program exceeded
+}
+_BY_SQLITE_NAME: Final = {
+    "SQLITE_BUSY": Fault.CONTENTION,
+    "SQLITE_LOCKED": Fault.CONTENTION,
+    "SQLITE_CANTOPEN": Fault.CONNECTION,
+    "SQLITE_NOTADB": Fault.CONNECTION,
+    "SQLITE_READONLY": Fault.CONNECTION,
+    "SQLITE_IOERR": Fault.CONNECTION,
+    "SQLITE_FULL": Fault.CONNECTION,
+    "SQLITE_CONSTRAINT": Fault.REFUSED,
+    "SQLITE_TOOBIG": Fault.REFUSED,
+    "SQLITE_MISMATCH": Fault.REFUSED,
+}
+_SQLITE_GENERIC: Final = "SQLITE_ERROR"
+"""SQLite has one code for all errors in a statement; ours are fixed and tested, so what they miss is a table or a column."""
+
+
+def fault_of(error: BaseException) -> Fault:
+    """What kind of error a driver or SQLAlchemy has raised."""
+    if not isinstance(error, DBAPIError):
+        return Fault.CONNECTION if isinstance(error, OSError | TimeoutError | PoolTimeoutError) else Fault.OTHER
+    driver_error = error.orig
+    sqlstate = getattr(driver_error, "sqlstate", None)
+    if isinstance(sqlstate, str):
+        return _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2]) or Fault.OTHER
+    name = getattr(driver_error, "sqlite_errorname", None)
+    if isinstance(name, str):
+        return _of_sqlite(name)
+    without_code = isinstance(error, InterfaceError | OperationalError)
+    return Fault.CONNECTION if error.connection_invalidated or without_code else Fault.OTHER
+
+
+def is_dead_connection(error: BaseException) -> bool:
+    """Whether a connection that was open before proved to be dead, so that a new one may work."""
+    return isinstance(error, DBAPIError) and error.connection_invalidated
+
+
+def unavailable(error: BaseException) -> StoreUnavailableError:
+    """The error of the port for an error of the database; raise it ``from`` that one."""
+    fault = fault_of(error)
+    match fault:
+        case Fault.CONNECTION:
+            return StoreUnavailableError(_reason(error), _CHECK)
+        case Fault.SCHEMA:
+            return StoreUnavailableError(_reason(error), MIGRATE)
+        case Fault.CONTENTION:
+            return StoreUnavailableError(_reason(error), _WAIT)
+        case _:
+            return StoreUnavailableError(_reason(error), "see the error of the database that caused this one")
+
+
+def _of_sqlite(name: str) -> Fault:
+    if name == _SQLITE_GENERIC:
+        return Fault.SCHEMA
+    parts = name.split("_")
+    return _BY_SQLITE_NAME.get("_".join(parts[:2]), Fault.OTHER)
+
+
+def _reason(error: BaseException) -> str:
+    """The driver's own words, on one line; they never contain the values of a statement's parameters."""
+    cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
+    first_line = str(cause).strip().partition("\n")[0]
+    return first_line.removeprefix("(").strip() or type(cause).__name__

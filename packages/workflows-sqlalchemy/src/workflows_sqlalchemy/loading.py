@@ -1,0 +1,209 @@
+"""From rows to states, and reading one instance with the scopes that are asked for."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Iterable
+from datetime import datetime
+from typing import Any, Final, NamedTuple, TypeAlias
+from uuid import UUID
+
+from msgspec.structs import replace
+from sqlalchemy import Row, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workflows_core.domain.state import ROOT, InstanceState, Scope
+from workflows_core.domain.transition import WorkItem, WorkKind
+from workflows_core.domain.types import WorkflowStatus
+from workflows_core.ports.store import Claim
+from workflows_sqlalchemy.column_types import safe_text
+from workflows_sqlalchemy.encoding import decode_data, decode_error, decode_item, decode_marking
+from workflows_sqlalchemy.tables import instances, scopes, work_items
+
+__all__ = [
+    "ITEM_COLUMNS",
+    "STATE_COLUMNS",
+    "WORK_COLUMNS",
+    "AnyRow",
+    "Claimed",
+    "claimed",
+    "item_results",
+    "read_instance",
+    "read_with_scopes",
+    "state_of",
+    "work_item_of",
+]
+
+AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+
+STATE_COLUMNS: Final = (
+    instances.c.id,
+    instances.c.tenant_id,
+    instances.c.workflow_name,
+    instances.c.workflow_version,
+    instances.c.graph_hash,
+    instances.c.revision,
+    instances.c.status,
+    instances.c.marking,
+    instances.c.data,
+    instances.c.metadata,
+    instances.c.error,
+    instances.c.created_by,
+)
+"""The columns of which a state is made."""
+
+WORK_COLUMNS: Final = (
+    work_items.c.number,
+    work_items.c.kind,
+    work_items.c.step_name,
+    work_items.c.scope_id,
+    work_items.c.home,
+    work_items.c.execution,
+    work_items.c.queue,
+    work_items.c.priority,
+    work_items.c.due_at,
+    work_items.c.revision.label("work_revision"),
+    work_items.c.fence,
+    work_items.c.attempt,
+)
+"""The columns of which a claim is made."""
+
+ITEM_COLUMNS: Final = (
+    scopes.c.parent_home,
+    scopes.c.marking.label("item_marking"),
+    scopes.c.data.label("item_data"),
+)
+"""The columns of the item around a claim's scope."""
+
+
+class Claimed(NamedTuple):
+    """A claim as the claiming statement gives it.
+
+    Attributes:
+        claim: The claim.
+        due_at: When its work item was due.
+        is_complete: Whether its state is the one that the work item was made in (or a later one), with all scopes around it.
+    """
+
+    claim: Claim
+    due_at: datetime
+    is_complete: bool
+
+    @property
+    def order(self) -> tuple[int, datetime, UUID, int]:
+        """Sorts claims: highest priority first, then earliest due, then by instance and number."""
+        item = self.claim.item
+        return -item.priority, self.due_at, self.claim.state.id, item.number
+
+
+def state_of(row: AnyRow, items: Iterable[Scope] = ()) -> InstanceState:
+    """The state that `STATE_COLUMNS` say, with the scopes of these items."""
+    marking = decode_marking(row.marking)
+    root, *inner = marking.scopes
+    outermost = Scope(ROOT, tokens=root.tokens, data=decode_data(row.data), visits=root.visits, results=root.results)
+    found = {ROOT: outermost}
+    for scope in (*inner, *items):
+        found[scope.id] = scope
+    return InstanceState(
+        row.id,
+        row.tenant_id,
+        row.workflow_name,
+        row.workflow_version,
+        row.graph_hash,
+        row.revision,
+        WorkflowStatus(row.status),
+        marking.counter,
+        found,
+        row.created_by,
+        marking.started_at,
+        row.metadata,
+        decode_error(row.error),
+        marking.buffered,
+        marking.last,
+    )
+
+
+def work_item_of(row: AnyRow) -> WorkItem:
+    """The work item of a row; its delay is spent."""
+    return WorkItem(
+        row.number,
+        WorkKind(row.kind),
+        row.step_name,
+        row.scope_id,
+        row.execution,
+        row.queue,
+        0.0,
+        None,
+        row.priority,
+    )
+
+
+def claimed(row: AnyRow, at: datetime, *, fence: int, attempt: int) -> Claimed:
+    """The claim that `WORK_COLUMNS`, `STATE_COLUMNS` and `ITEM_COLUMNS` say."""
+    items: tuple[Scope, ...] = ()
+    # The statement sees the instance as it was when it began, the work item as it was when it was locked.
+    is_complete = row.work_revision <= row.revision
+    if row.home != ROOT:
+        is_complete = is_complete and row.item_marking is not None and row.parent_home == ROOT
+        items = decode_item(row.item_marking, row.item_data) if is_complete else ()
+    return Claimed(Claim(work_item_of(row), state_of(row, items), fence, attempt, at), row.due_at, is_complete)
+
+
+async def read_instance(connection: AsyncConnection, instance_id: UUID, tenant: str | None) -> InstanceState | None:
+    """The state of an instance, without the scopes of items; one statement."""
+    query = select(*STATE_COLUMNS).where(instances.c.id == instance_id)
+    if tenant is not None:
+        query = query.where(instances.c.tenant_id == safe_text(tenant))
+    row = (await connection.execute(query)).one_or_none()
+    return None if row is None else state_of(row)
+
+
+async def read_with_scopes(
+    connection: AsyncConnection, instance_id: UUID, tenant: str | None, wanted: Collection[int], *, all_items: bool
+) -> InstanceState | None:
+    """The state of an instance with the items in which these scopes are, those around them, or all that are active.
+
+    Several statements: they must see the same snapshot.
+    """
+    state = await read_instance(connection, instance_id, tenant)
+    if state is None or not (all_items or any(scope not in state.scopes for scope in wanted)):
+        return state
+    query = select(scopes.c.marking, scopes.c.data).where(
+        scopes.c.instance_id == instance_id, scopes.c.home == scopes.c.scope_id, scopes.c.marking.is_not(None)
+    )
+    if not all_items:
+        query = query.where(scopes.c.home.in_(await _homes(connection, instance_id, wanted)))
+    rows = await connection.execute(query.order_by(scopes.c.home))
+    found = {scope.id: scope for row in rows for scope in decode_item(row.marking, row.data)}
+    return replace(state, scopes={**state.scopes, **found})
+
+
+async def item_results(connection: AsyncConnection, instance_id: UUID, first: int, total: int) -> list[bytes]:
+    """Results of finished items, in their order."""
+    query = (
+        select(scopes.c.result)
+        .where(
+            scopes.c.instance_id == instance_id,
+            scopes.c.home.between(first, first + total - 1),
+            scopes.c.result.is_not(None),
+        )
+        .order_by(scopes.c.home)
+    )
+    return list((await connection.execute(query)).scalars())
+
+
+async def _homes(connection: AsyncConnection, instance_id: UUID, wanted: Collection[int]) -> set[int]:
+    """The items in which scopes are stored, and those around them."""
+    found: set[int] = set()
+    pending = {scope for scope in wanted if scope != ROOT}
+    while pending:
+        inner = select(scopes.c.home).where(
+            scopes.c.instance_id == instance_id, scopes.c.scope_id.in_(pending), scopes.c.scope_id != scopes.c.home
+        )
+        homes = pending | set((await connection.execute(inner)).scalars())
+        around = select(scopes.c.home, scopes.c.parent_home).where(
+            scopes.c.instance_id == instance_id, scopes.c.home.in_(homes), scopes.c.scope_id == scopes.c.home
+        )
+        rows = (await connection.execute(around)).all()
+        found.update(row.home for row in rows)
+        pending = {row.parent_home for row in rows} - found - {ROOT}
+    return found

@@ -1,0 +1,94 @@
+"""PostgreSQL: every write is one statement that commits by itself, so that it takes one round trip."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from datetime import datetime
+from typing import Any, TypeVar
+
+from sqlalchemy import Column, ColumnElement, func, literal, select
+from sqlalchemy.dialects.postgresql import insert
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+
+from workflows_core.ports.clock import Clock
+from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.store import ClaimRequest, Write, WriteResult
+from workflows_sqlalchemy.backend import Backend, Work, persistently
+from workflows_sqlalchemy.column_types import Moment, TextList
+from workflows_sqlalchemy.loading import Claimed
+from workflows_sqlalchemy.postgresql.claims import claim, next_due
+from workflows_sqlalchemy.postgresql.commits import commit
+from workflows_sqlalchemy.postgresql.leases import release, renew
+from workflows_sqlalchemy.tables import definitions
+
+__all__ = ["PostgreSQLBackend"]
+
+T = TypeVar("T")
+
+
+class PostgreSQLBackend(Backend):
+    """PostgreSQL 14 or newer, through asyncpg or psycopg. Leases and delays follow the server's ``clock_timestamp()``."""
+
+    def __init__(self, engine: AsyncEngine, *, clock: Clock | None, owns_engine: bool) -> None:
+        super().__init__(engine, clock=clock, owns_engine=owns_engine)
+        self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
+
+    async def read(self, work: Work[T]) -> T:
+        return await self._statement(work)
+
+    async def snapshot(self, work: Work[T]) -> T:
+        async def attempt() -> T:
+            async with self._snapshots.begin() as connection:
+                return await work(connection)
+
+        return await persistently(attempt)
+
+    async def now(self) -> datetime:
+        if self.clock is not None:
+            return self.clock.now()
+        query = select(func.clock_timestamp(type_=Moment()).label("at"))
+
+        async def ask(connection: AsyncConnection) -> datetime:
+            return (await connection.execute(query)).scalar_one()
+
+        return await self.read(ask)
+
+    def any_of(self, column: Column[list[str]], texts: Sequence[str]) -> ColumnElement[bool]:
+        return column.bool_op("&&")(literal(list(texts), TextList()))
+
+    async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        statement = insert(definitions).on_conflict_do_nothing(index_elements=["hash"]).values(list(rows))
+        await self._statement(lambda connection: connection.execute(statement))
+
+    async def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
+        return await commit(self._statements, self.clock, writes)
+
+    async def claim(self, request: ClaimRequest) -> list[Claimed]:
+        now = self._given_time()
+        return await self._statement(lambda connection: claim(connection, request, now))
+
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        now = self._given_time()
+        return await self._statement(lambda connection: renew(connection, worker, lease_s, now))
+
+    async def release(self, worker: str, items: Sequence[WorkRef], delay_s: float) -> None:
+        now = self._given_time()
+        await self._statement(lambda connection: release(connection, worker, items, delay_s, now))
+
+    async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
+        now = self._given_time()
+        return await self._statement(lambda connection: next_due(connection, queues, codes, now))
+
+    async def _statement(self, work: Work[T]) -> T:
+        """Run one statement, which commits by itself."""
+
+        async def attempt() -> T:
+            async with self._statements.connect() as connection:
+                return await work(connection)
+
+        return await persistently(attempt)
+
+    def _given_time(self) -> datetime | None:
+        """The time that the statements are to use; None lets the server tell it."""
+        return None if self.clock is None else self.clock.now()

@@ -1,0 +1,143 @@
+"""Claiming work on PostgreSQL: one statement finds due work, takes it and gives its inputs.
+
+Work that nobody holds is found lane by lane (a lane is a queue with a priority), each in the order of its index, so that neither timers
+that are not due nor the work of queues that the worker does not serve are read. Rows that another claimer has locked are skipped.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import TextClause, column, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy.sql.selectable import TextualSelect
+
+from workflows_core.ports.store import ClaimRequest
+from workflows_sqlalchemy.column_types import Moment, safe_text
+from workflows_sqlalchemy.loading import ITEM_COLUMNS, STATE_COLUMNS, WORK_COLUMNS, Claimed, claimed
+
+__all__ = ["claim", "claim_statement", "due_statement", "next_due"]
+
+_MOMENT: Final = "moment AS MATERIALIZED (SELECT COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS at)"
+_LANES: Final = """
+lanes AS (
+    (SELECT queue, priority FROM workflow_work_items WHERE worker IS NULL AND due_at IS NOT NULL
+     ORDER BY queue, priority LIMIT 1)
+    UNION ALL
+    SELECT n.queue, n.priority FROM lanes l CROSS JOIN LATERAL (
+        SELECT queue, priority FROM workflow_work_items
+        WHERE worker IS NULL AND due_at IS NOT NULL AND (queue, priority) > (l.queue, l.priority)
+        ORDER BY queue, priority LIMIT 1
+    ) n
+)"""
+_CANDIDATE: Final = "SELECT w.instance_id, w.number, w.home, w.priority, w.due_at"
+_WORK_AND_INSTANCE: Final = "workflow_work_items w JOIN workflow_instances i ON i.id = w.instance_id"
+_ORDER: Final = "ORDER BY priority DESC, due_at, instance_id, number LIMIT :limit"
+_LOCK: Final = "FOR UPDATE OF w SKIP LOCKED"
+
+_DUE: Final = f"""
+fresh AS MATERIALIZED (
+    SELECT c.* FROM lanes l CROSS JOIN LATERAL (
+        {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
+        WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL
+            AND w.due_at <= (SELECT at FROM moment) AND {{wanted}}
+        ORDER BY w.due_at, w.instance_id, w.number LIMIT :limit {_LOCK}
+    ) c
+),
+lapsed AS MATERIALIZED (
+    {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
+    WHERE w.worker IS NOT NULL AND w.lease_until <= (SELECT at FROM moment) AND {{wanted}}
+    {_ORDER} {_LOCK}
+),
+picked AS MATERIALIZED (SELECT * FROM (SELECT * FROM fresh UNION ALL SELECT * FROM lapsed) c {_ORDER})"""
+_ASKED_FOR: Final = f"""
+picked AS MATERIALIZED (
+    {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
+    JOIN unnest(CAST(:instances AS uuid[]), CAST(:numbers AS bigint[])) AS r(instance_id, number)
+        ON r.instance_id = w.instance_id AND r.number = w.number
+    WHERE (w.worker IS NULL OR w.lease_until <= (SELECT at FROM moment))
+        AND w.due_at <= (SELECT at FROM moment) AND {{wanted}}
+    ORDER BY w.priority DESC, w.due_at, w.instance_id, w.number LIMIT :limit {_LOCK}
+)"""
+_TAKE: Final = """
+UPDATE workflow_work_items w SET
+    worker = :worker, lease_until = m.at + CAST(:lease_s AS double precision) * INTERVAL '1 second',
+    fence = w.fence + 1, attempt = w.attempt + 1
+FROM picked p JOIN workflow_instances i ON i.id = p.instance_id
+    LEFT JOIN workflow_scopes s
+        ON p.home <> 0 AND s.instance_id = p.instance_id AND s.home = p.home AND s.scope_id = p.home
+    CROSS JOIN moment m
+WHERE w.instance_id = p.instance_id AND w.number = p.number
+RETURNING m.at, w.number, w.kind, w.step_name, w.scope_id, w.home, w.execution, w.queue, w.priority, w.due_at,
+    w.revision AS work_revision, w.fence, w.attempt, i.id, i.tenant_id, i.workflow_name, i.workflow_version,
+    i.graph_hash, i.revision, i.status, i.marking, i.data, i.metadata, i.error, i.created_by, s.parent_home,
+    s.marking AS item_marking, s.data AS item_data"""
+_NEXT: Final = f"""
+SELECT CAST(EXTRACT(EPOCH FROM LEAST(
+    (SELECT min(c.due_at) FROM lanes l CROSS JOIN LATERAL (
+        SELECT w.due_at FROM {_WORK_AND_INSTANCE}
+        WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL AND w.due_at IS NOT NULL AND {{wanted}}
+        ORDER BY w.due_at LIMIT 1
+    ) c),
+    (SELECT min(w.lease_until) FROM {_WORK_AND_INSTANCE} WHERE w.worker IS NOT NULL AND {{wanted}})
+) - m.at) AS double precision) FROM moment m"""
+
+
+async def claim(connection: AsyncConnection, request: ClaimRequest, now: datetime | None) -> list[Claimed]:
+    """Claim work; the connection must commit by itself."""
+    parameters: dict[str, Any] = {
+        "now": now,
+        "worker": safe_text(request.worker),
+        "limit": request.limit,
+        "lease_s": request.lease_s,
+        **_selection(request.queues, request.codes),
+    }
+    if request.items is not None:
+        refs = dict.fromkeys(request.items)
+        parameters["instances"] = [ref.instance_id for ref in refs]
+        parameters["numbers"] = [ref.number for ref in refs]
+    statement = claim_statement(
+        queues=request.queues is not None, codes=request.codes is not None, items=request.items is not None
+    )
+    rows = await connection.execute(statement, parameters)
+    return [claimed(row, row.at, fence=row.fence, attempt=row.attempt) for row in rows]
+
+
+async def next_due(
+    connection: AsyncConnection, queues: frozenset[str] | None, codes: frozenset[str] | None, now: datetime | None
+) -> float | None:
+    """Seconds until work can be claimed."""
+    statement = due_statement(queues=queues is not None, codes=codes is not None)
+    seconds: float | None = await connection.scalar(statement, {"now": now, **_selection(queues, codes)})
+    return seconds
+
+
+@lru_cache
+def claim_statement(*, queues: bool, codes: bool, items: bool) -> TextualSelect:
+    """The claiming statement, restricted to queues, to codes, to work items that are asked for."""
+    wanted = _wanted(queues=queues, codes=codes)
+    found = _ASKED_FOR.format(wanted=wanted) if items else f"{_LANES},{_DUE.format(wanted=wanted)}"
+    statement = text(f"WITH RECURSIVE {_MOMENT}, {found}{_TAKE}")
+    return statement.columns(column("at", Moment()), *WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS)
+
+
+@lru_cache
+def due_statement(*, queues: bool, codes: bool) -> TextClause:
+    """The statement that tells when work can be claimed."""
+    return text(f"WITH RECURSIVE {_MOMENT}, {_LANES}{_NEXT.format(wanted=_wanted(queues=queues, codes=codes))}")
+
+
+def _wanted(*, queues: bool, codes: bool) -> str:
+    conditions = ["i.status IN ('pending', 'running', 'waiting')"]
+    if queues:
+        conditions.append("w.queue = ANY(CAST(:queues AS text[]))")
+    if codes:
+        conditions.append("i.workflow_name || '@' || i.workflow_version = ANY(CAST(:codes AS text[]))")
+    return " AND ".join(conditions)
+
+
+def _selection(queues: frozenset[str] | None, codes: frozenset[str] | None) -> dict[str, list[str]]:
+    selection = {"queues": queues, "codes": codes}
+    return {name: [safe_text(item) for item in items] for name, items in selection.items() if items is not None}

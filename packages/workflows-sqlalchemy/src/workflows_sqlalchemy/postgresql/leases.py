@@ -1,0 +1,73 @@
+"""Keeping and giving back leases on PostgreSQL."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Final
+
+from sqlalchemy import column, text
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workflows_core.ports.executor import WorkRef
+from workflows_sqlalchemy.column_types import Identity, safe_text
+
+__all__ = ["release", "renew"]
+
+_MOMENT: Final = "moment AS MATERIALIZED (SELECT COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS at)"
+
+# A row that is locked is being committed by this worker just now, and gets a new lease there if it is kept: waiting for it could
+# mean waiting in a circle. It counts as held, as the snapshot of the statement shows it.
+_RENEW: Final = text(f"""
+WITH {_MOMENT},
+free AS MATERIALIZED (
+    SELECT w.instance_id, w.number FROM workflow_work_items w
+    WHERE w.worker = :worker AND w.lease_until > (SELECT at FROM moment)
+    FOR UPDATE SKIP LOCKED
+),
+renewed AS (
+    UPDATE workflow_work_items w SET lease_until = m.at + CAST(:lease_s AS double precision) * INTERVAL '1 second'
+    FROM free f CROSS JOIN moment m
+    WHERE w.instance_id = f.instance_id AND w.number = f.number
+)
+SELECT w.instance_id, w.number FROM workflow_work_items w
+WHERE w.worker = :worker AND w.lease_until > (SELECT at FROM moment)
+""").columns(column("instance_id", Identity()), column("number"))
+
+_RELEASE: Final = text(f"""
+WITH {_MOMENT},
+held AS MATERIALIZED (
+    SELECT w.instance_id, w.number FROM workflow_work_items w
+    JOIN unnest(CAST(:instances AS uuid[]), CAST(:numbers AS bigint[])) AS r(instance_id, number)
+        ON r.instance_id = w.instance_id AND r.number = w.number
+    WHERE w.worker = :worker AND w.lease_until > (SELECT at FROM moment)
+    ORDER BY w.instance_id, w.number FOR UPDATE OF w
+)
+UPDATE workflow_work_items w SET
+    worker = NULL, lease_until = NULL, due_at = m.at + CAST(:delay_s AS double precision) * INTERVAL '1 second'
+FROM held h CROSS JOIN moment m
+WHERE w.instance_id = h.instance_id AND w.number = h.number
+""")
+
+
+async def renew(connection: AsyncConnection, worker: str, lease_s: float, now: datetime | None) -> set[WorkRef]:
+    """Extend the leases of a worker; the connection must commit by itself."""
+    rows = await connection.execute(_RENEW, {"now": now, "worker": safe_text(worker), "lease_s": lease_s})
+    return {WorkRef(row.instance_id, row.number) for row in rows}
+
+
+async def release(
+    connection: AsyncConnection, worker: str, items: Sequence[WorkRef], delay_s: float, now: datetime | None
+) -> None:
+    """Give back work; the connection must commit by itself."""
+    refs = dict.fromkeys(items)
+    await connection.execute(
+        _RELEASE,
+        {
+            "now": now,
+            "worker": safe_text(worker),
+            "instances": [ref.instance_id for ref in refs],
+            "numbers": [ref.number for ref in refs],
+            "delay_s": delay_s,
+        },
+    )

@@ -1,0 +1,258 @@
+"""The statement that commits a batch of transitions: one round trip, one transaction.
+
+Rows travel as one array for each column. The conditions of a write are checked by what locks its rows: first its instance (``locked``),
+then its work item (``held``), as everybody does, so that nobody waits in a circle. A row that was changed meanwhile is looked at
+again by PostgreSQL in its newest version. Only writes that end up in ``accepted`` write anything else; the others are missing
+from the result. All parts see the database as it was before the statement, so no part reads what another one writes.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Sequence
+from functools import lru_cache
+from typing import Any, Final
+
+from sqlalchemy import TextClause, text
+
+from workflows_sqlalchemy.rows import (
+    DroppedRow,
+    EventRow,
+    ExecutionRow,
+    InstanceRow,
+    Rows,
+    ScopeRow,
+    StartRow,
+    TaskChangeRow,
+    TaskRow,
+    WorkGoneRow,
+    WorkRow,
+)
+
+__all__ = ["Part", "commit_statement", "parameters_of", "parts_of"]
+
+Part = str
+
+_ROWS: Final[dict[str, type]] = {
+    "instances": InstanceRow,
+    "starts": StartRow,
+    "work": WorkRow,
+    "work_gone": WorkGoneRow,
+    "executions": ExecutionRow,
+    "events": EventRow,
+    "tasks": TaskRow,
+    "task_changes": TaskChangeRow,
+    "scopes": ScopeRow,
+    "dropped": DroppedRow,
+}
+
+_TYPES: Final = {
+    "integer": {"place", "priority", "visit", "attempts"},
+    "bigint": {
+        *("base_revision", "held_number", "held_fence", "number", "scope_id", "home", "parent_home", "execution"),
+        *("revision", "item", "first", "last"),
+    },
+    "uuid": {"id", "instance_id", "transition_id"},
+    "bytea": {"marking", "data", "metadata", "result", "events", "opening"},
+    "boolean": {"is_final"},
+    "timestamptz": {"started_at", "due_at", "reminder_at"},
+    "double precision": {"delay_s", "lease_s", "due_s", "reminder_s"},
+}
+_TYPE_OF: Final = {column: name for name, columns in _TYPES.items() for column in columns}
+
+_LOCKED: Final = """
+locked AS MATERIALIZED (
+    SELECT i.id FROM workflow_instances i JOIN asked a ON i.id = a.instance_id
+    WHERE i.revision = a.base_revision
+    ORDER BY i.id FOR NO KEY UPDATE OF i {skip}
+)"""
+_HELD: Final = """
+held AS MATERIALIZED (
+    SELECT a.place FROM asked a JOIN locked l ON l.id = a.instance_id
+    JOIN workflow_work_items h ON h.instance_id = a.instance_id AND h.number = a.held_number
+    WHERE h.fence = a.held_fence AND h.worker = a.held_worker
+    ORDER BY h.instance_id FOR UPDATE OF h
+)"""
+_UPDATED: Final = """
+updated AS (
+    UPDATE workflow_instances i SET
+        status = a.status, current_step = a.current_step, revision = i.revision + 1, transition_id = a.transition_id,
+        marking = a.marking, data = COALESCE(a.data, i.data), error = a.error, updated_at = m.at,
+        completed_at = CASE WHEN a.is_final THEN m.at END
+    FROM asked a JOIN locked l ON l.id = a.instance_id CROSS JOIN moment m
+    WHERE i.id = a.instance_id AND i.revision = a.base_revision {held}
+    RETURNING a.place, a.instance_id
+)"""
+_STARTED: Final = """
+started AS (
+    INSERT INTO workflow_instances (
+        id, tenant_id, workflow_name, workflow_version, graph_hash, status, current_step, revision, transition_id,
+        marking, data, metadata, error, created_by, started_at, updated_at, completed_at, start_key, start_digest
+    )
+    SELECT
+        a.instance_id, s.tenant_id, s.workflow_name, s.workflow_version, s.graph_hash, a.status, a.current_step, 1,
+        a.transition_id, a.marking, a.data, s.metadata, a.error, s.created_by, COALESCE(s.started_at, m.at), m.at,
+        CASE WHEN a.is_final THEN m.at END, s.start_key, s.start_digest
+    FROM {starts} JOIN asked a ON a.place = s.place CROSS JOIN moment m
+    ORDER BY s.place
+    ON CONFLICT DO NOTHING
+    RETURNING id
+)"""
+_WORK: Final = """
+worked AS (
+    INSERT INTO workflow_work_items AS w (
+        instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, revision, fence,
+        attempt, worker, lease_until
+    )
+    SELECT
+        r.instance_id, r.number, r.kind, r.step_name, r.scope_id, r.home, r.execution, r.queue, r.priority,
+        COALESCE(r.due_at, m.at + r.delay_s * INTERVAL '1 second'), r.revision,
+        CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END, CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END,
+        r.worker, m.at + r.lease_s * INTERVAL '1 second'
+    FROM {work} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m
+    ON CONFLICT (instance_id, number) DO UPDATE SET
+        kind = excluded.kind, step_name = excluded.step_name, scope_id = excluded.scope_id, home = excluded.home,
+        execution = excluded.execution, queue = excluded.queue, priority = excluded.priority,
+        -- What is taken was due before: its moment stays, because a change of an indexed column costs more.
+        due_at = CASE WHEN excluded.worker IS NOT NULL AND w.due_at <= excluded.due_at THEN w.due_at
+                 ELSE excluded.due_at END,
+        revision = excluded.revision, fence = w.fence + excluded.fence, attempt = excluded.attempt,
+        worker = excluded.worker, lease_until = excluded.lease_until
+    RETURNING instance_id, number, fence, worker
+)"""
+_WORK_GONE: Final = """
+work_gone AS (
+    DELETE FROM workflow_work_items w USING {work_gone} JOIN accepted ok ON ok.place = r.place
+    WHERE w.instance_id = r.instance_id AND w.number = r.number
+)"""
+_EXECUTIONS: Final = """
+executed AS (
+    INSERT INTO workflow_step_executions (
+        instance_id, number, step_name, step_type, status, scope_id, item, visit, attempts, started_at, completed_at,
+        result, error, completed_by
+    )
+    SELECT
+        r.instance_id, r.number, r.step_name, r.step_type, r.status, r.scope_id, r.item, r.visit, r.attempts,
+        r.started_at, m.at, r.result, r.error, r.completed_by
+    FROM {executions} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m
+)"""
+_EVENTS: Final = """
+happened AS (
+    INSERT INTO workflow_events (instance_id, revision, at, actor, events)
+    SELECT r.instance_id, r.revision, m.at, r.actor, r.events
+    FROM {events} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m
+)"""
+_TASKS: Final = """
+opened AS (
+    INSERT INTO workflow_human_tasks (
+        id, instance_id, workflow_name, workflow_version, tenant_id, execution, step_name, title, status, assignee_id,
+        candidates, priority, created_at, due_at, reminder_at, completed_at, completed_by, comment, opening
+    )
+    SELECT
+        r.id, r.instance_id, r.workflow_name, r.workflow_version, r.tenant_id, r.execution, r.step_name, r.title,
+        r.status, r.assignee_id, ARRAY(SELECT json_array_elements_text(CAST(r.candidates AS json))), r.priority, m.at,
+        COALESCE(r.due_at, m.at + r.due_s * INTERVAL '1 second'),
+        COALESCE(r.reminder_at, m.at + r.reminder_s * INTERVAL '1 second'),
+        CASE WHEN r.status <> 'pending' THEN m.at END, r.completed_by, r.comment, r.opening
+    FROM {tasks} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m
+)"""
+_TASK_CHANGES: Final = """
+changed AS (
+    UPDATE workflow_human_tasks t SET
+        status = COALESCE(r.status, t.status), assignee_id = COALESCE(r.assignee_id, t.assignee_id),
+        completed_by = COALESCE(r.completed_by, t.completed_by), comment = COALESCE(r.comment, t.comment),
+        completed_at = CASE WHEN r.status <> 'pending' AND t.completed_at IS NULL THEN m.at ELSE t.completed_at END
+    FROM {task_changes} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m
+    WHERE t.id = r.id
+)"""
+_SCOPES: Final = """
+scoped AS (
+    INSERT INTO workflow_scopes AS s (instance_id, home, scope_id, parent_home, marking, data, result)
+    SELECT r.instance_id, r.home, r.scope_id, r.parent_home, r.marking, r.data, r.result
+    FROM {scopes} JOIN accepted ok ON ok.place = r.place
+    ON CONFLICT (instance_id, home, scope_id) DO UPDATE SET
+        marking = excluded.marking, data = COALESCE(excluded.data, s.data), result = COALESCE(excluded.result, s.result)
+    WHERE excluded.scope_id = excluded.home
+)"""
+_DROPPED: Final = """
+dropped AS (
+    DELETE FROM workflow_scopes s USING {dropped} JOIN accepted ok ON ok.place = r.place
+    WHERE s.instance_id = r.instance_id AND s.home BETWEEN r.first AND r.last
+)"""
+_WRITTEN: Final = {
+    "work": _WORK,
+    "work_gone": _WORK_GONE,
+    "executions": _EXECUTIONS,
+    "events": _EVENTS,
+    "tasks": _TASKS,
+    "task_changes": _TASK_CHANGES,
+    "scopes": _SCOPES,
+    "dropped": _DROPPED,
+}
+
+
+def parts_of(rows: Rows, *, skip_locked: bool) -> frozenset[Part]:
+    """The parts that a batch needs; batches of the same parts share a statement, which the server prepares once."""
+    parts = {name for name in _ROWS if getattr(rows, name)}
+    if len(rows.starts) < len(rows.instances):
+        parts.add("changes")
+        if any(row.held_number is not None for row in rows.instances):
+            parts.add("held")
+        if skip_locked:
+            parts.add("skip_locked")
+    if any(row.worker is not None for row in rows.work):
+        parts.add("taken")
+    return frozenset(parts)
+
+
+def parameters_of(rows: Rows, parts: Iterable[Part]) -> dict[str, list[Any]]:
+    """The arrays of a batch."""
+    parameters: dict[str, list[Any]] = {}
+    for name in parts:
+        columns = _ROWS.get(name)
+        if columns is not None:
+            values = zip(*getattr(rows, name), strict=True)
+            parameters.update(
+                (f"{name}_{column}", list(value)) for column, value in zip(_fields(columns), values, strict=True)
+            )
+    return parameters
+
+
+@lru_cache(maxsize=256)
+def commit_statement(parts: frozenset[Part]) -> TextClause:
+    """The statement of a batch: gives place, moment, and number and fence of what was taken, for each write that was accepted."""
+    accepted: list[str] = []
+    ctes = [
+        "moment AS MATERIALIZED (SELECT COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS at)",
+        f"asked AS MATERIALIZED (SELECT * FROM {_unnest('instances', 'a')})",
+    ]
+    if "changes" in parts:
+        ctes.append(_LOCKED.format(skip="SKIP LOCKED" if "skip_locked" in parts else ""))
+        held = ""
+        if "held" in parts:
+            ctes.append(_HELD)
+            held = "AND (a.held_number IS NULL OR EXISTS (SELECT FROM held h WHERE h.place = a.place))"
+        ctes.append(_UPDATED.format(held=held))
+        accepted.append("SELECT place, instance_id FROM updated")
+    if "starts" in parts:
+        ctes.append(_STARTED.format(starts=_unnest("starts", "s")))
+        accepted.append(
+            "SELECT a.place, s.id FROM started s JOIN asked a ON a.instance_id = s.id AND a.base_revision = 0"
+        )
+    ctes.append(f"accepted(place, instance_id) AS MATERIALIZED ({' UNION ALL '.join(accepted)})")
+    ctes.extend(sql.format(**{name: _unnest(name, "r")}) for name, sql in _WRITTEN.items() if name in parts)
+    taken = "w.number, w.fence"
+    join = "LEFT JOIN worked w ON w.instance_id = ok.instance_id AND w.worker IS NOT NULL"
+    if "taken" not in parts:
+        taken, join = "CAST(NULL AS bigint) AS number, CAST(NULL AS bigint) AS fence", ""
+    return text(f"WITH {', '.join(ctes)}\nSELECT ok.place, m.at, {taken} FROM accepted ok CROSS JOIN moment m {join}")
+
+
+def _unnest(name: str, alias: str) -> str:
+    columns = _fields(_ROWS[name])
+    arrays = ", ".join(f"CAST(:{name}_{column} AS {_TYPE_OF.get(column, 'text')}[])" for column in columns)
+    return f"unnest({arrays}) AS {alias}({', '.join(columns)})"
+
+
+def _fields(columns: type) -> Sequence[str]:
+    fields: Sequence[str] = columns._fields  # type: ignore[attr-defined]
+    return fields

@@ -1,0 +1,152 @@
+"""The queries."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Any, TypeVar
+from uuid import UUID
+
+from sqlalchemy import Executable, func, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workflows_core.domain.events import RecordedEvent
+from workflows_core.domain.types import WorkflowStatus
+from workflows_core.ports.cursors import instance_order, task_order
+from workflows_core.ports.queries import (
+    DefinitionRecord,
+    ExecutionRecord,
+    InstanceFilter,
+    InstanceRecord,
+    Page,
+    PageRequest,
+    TaskFilter,
+    TaskRecord,
+    WorkflowQueries,
+    WorkRecord,
+)
+from workflows_sqlalchemy.backend import Backend
+from workflows_sqlalchemy.filters import instance_conditions, is_open_task, is_unfinished, task_conditions
+from workflows_sqlalchemy.loading import AnyRow
+from workflows_sqlalchemy.paging import Cut, Sorting, read_page
+from workflows_sqlalchemy.records import (
+    INSTANCE_COLUMNS,
+    WORK_RECORD_COLUMNS,
+    definition_record,
+    execution_record,
+    instance_record,
+    recorded_events,
+    task_record,
+    work_record,
+)
+from workflows_sqlalchemy.tables import definitions, events, executions, instances, tasks, work_items
+
+__all__ = ["SQLAlchemyWorkflowQueries"]
+
+T = TypeVar("T")
+
+
+class SQLAlchemyWorkflowQueries(WorkflowQueries):
+    """Answers from the database of a `SQLAlchemyWorkflowStore`. Made by `create_store`.
+
+    Args:
+        backend: The database; shared with the store.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self._backend = backend
+
+    async def list_definitions(self, *, name: str | None = None) -> Sequence[DefinitionRecord]:
+        query = select(definitions).order_by(definitions.c.name, definitions.c.id)
+        if name is not None:
+            query = query.where(definitions.c.name == name)
+        return [definition_record(row) for row in await self._rows(query)]
+
+    async def list_instances(self, where: InstanceFilter, page: PageRequest) -> Page[InstanceRecord]:
+        sorting = Sorting(instance_order(where), instances.c[where.order_by], instances.c.id, where.descending)
+        conditions = instance_conditions(where)
+        return await self._page(
+            lambda connection: read_page(connection, INSTANCE_COLUMNS, conditions, sorting, page), page, instance_record
+        )
+
+    async def get_instance(self, instance_id: UUID, *, tenant: str | None = None) -> InstanceRecord | None:
+        query = select(*INSTANCE_COLUMNS).where(instances.c.id == instance_id)
+        if tenant is not None:
+            query = query.where(instances.c.tenant_id == tenant)
+        rows = await self._rows(query)
+        return instance_record(rows[0]) if rows else None
+
+    async def count_instances(self, where: InstanceFilter) -> dict[WorkflowStatus, int]:
+        query = select(instances.c.status, func.count()).where(*instance_conditions(where)).group_by(instances.c.status)
+        return {WorkflowStatus(status): count for status, count in await self._rows(query)}
+
+    async def list_executions(
+        self, instance_id: UUID, *, after: int = 0, limit: int = 1000
+    ) -> Sequence[ExecutionRecord]:
+        query = (
+            select(executions)
+            .where(executions.c.instance_id == instance_id, executions.c.number > after)
+            .order_by(executions.c.number)
+            .limit(limit)
+        )
+        return [execution_record(row) for row in await self._rows(query)]
+
+    async def list_events(
+        self, instance_id: UUID, *, after_revision: int = 0, limit: int = 1000
+    ) -> Sequence[RecordedEvent]:
+        query = (
+            select(events)
+            .where(events.c.instance_id == instance_id, events.c.revision > after_revision)
+            .order_by(events.c.revision)
+            .limit(limit)
+        )
+        found: list[RecordedEvent] = []
+        for row in await self._rows(query):  # each revision has at least one event
+            if len(found) >= limit:
+                break
+            found.extend(recorded_events(row))
+        return found
+
+    async def list_work(self, instance_id: UUID) -> Sequence[WorkRecord]:
+        query = (
+            select(*WORK_RECORD_COLUMNS).where(work_items.c.instance_id == instance_id).order_by(work_items.c.number)
+        )
+        rows = await self._rows(query)
+        now = await self._backend.now()
+        return [work_record(row, now) for row in rows]
+
+    async def list_tasks(self, where: TaskFilter, page: PageRequest) -> Page[TaskRecord]:
+        sorting = Sorting(task_order(where), tasks.c[where.order_by], tasks.c.id, where.descending)
+        conditions = task_conditions(where, self._backend.any_of)
+        return await self._page(
+            lambda connection: read_page(connection, tuple(tasks.c), conditions, sorting, page), page, task_record
+        )
+
+    async def get_task(self, task_id: UUID, *, tenant: str | None = None) -> TaskRecord | None:
+        query = select(tasks).where(tasks.c.id == task_id)
+        if tenant is not None:
+            query = query.where(tasks.c.tenant_id == tenant)
+        rows = await self._rows(query)
+        return task_record(rows[0]) if rows else None
+
+    async def find_stalled(self, *, limit: int = 100) -> Sequence[UUID]:
+        work = select(work_items.c.number).where(work_items.c.instance_id == instances.c.id)
+        task = select(tasks.c.id).where(tasks.c.instance_id == instances.c.id, is_open_task())
+        query = (
+            select(instances.c.id)
+            .where(*is_unfinished(), ~work.exists(), ~task.exists())
+            .order_by(instances.c.started_at, instances.c.id)
+            .limit(limit)
+        )
+        return [row.id for row in await self._rows(query)]
+
+    async def _rows(self, query: Executable) -> Sequence[AnyRow]:
+        async def read(connection: AsyncConnection) -> Sequence[AnyRow]:
+            return (await connection.execute(query)).all()
+
+        return await self._backend.read(read)
+
+    async def _page(
+        self, read: Callable[[AsyncConnection], Any], page: PageRequest, record: Callable[[AnyRow], T]
+    ) -> Page[T]:
+        cut: Cut = await (self._backend.snapshot(read) if page.with_total else self._backend.read(read))
+        return Page(tuple(record(row) for row in cut.rows), cut.next_cursor, cut.total)

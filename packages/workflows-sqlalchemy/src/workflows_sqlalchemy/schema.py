@@ -1,0 +1,145 @@
+"""Making the tables and keeping them up to date, with the migrations that this package ships.
+
+They have a version table of their own, so they go well together with the migrations of the application in the same database; the
+application's own ``env.py`` should leave out the tables named in `TABLES` when it compares.
+"""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Callable, Coroutine
+from contextlib import asynccontextmanager
+from typing import Any, Final, TypeVar
+
+from alembic import command
+from alembic.autogenerate import compare_metadata
+from alembic.config import Config
+from alembic.migration import MigrationContext
+from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, select
+from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
+
+from workflows_sqlalchemy.tables import metadata
+
+__all__ = [
+    "HEAD",
+    "TABLES",
+    "VERSION_TABLE",
+    "check",
+    "check_sync",
+    "current",
+    "current_sync",
+    "downgrade",
+    "downgrade_sync",
+    "read_revision",
+    "upgrade",
+    "upgrade_sync",
+]
+
+T = TypeVar("T")
+
+HEAD: Final = "0001"
+"""The newest revision: the one that this version of the package wants."""
+
+VERSION_TABLE: Final = "workflows_alembic_version"
+TABLES: Final = frozenset({*metadata.tables, VERSION_TABLE})
+"""Names of all tables that belong to this package."""
+
+_version: Final = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))
+
+
+async def upgrade(database: str | AsyncEngine, revision: str = "head") -> None:
+    """Bring the tables up to a revision; those that are there already keep their content.
+
+    Args:
+        database: URL with an asynchronous driver, or an engine.
+        revision: A revision, or ``head`` for the newest.
+    """
+    await _migrate(database, lambda config: command.upgrade(config, revision))
+
+
+async def downgrade(database: str | AsyncEngine, revision: str) -> None:
+    """Take the tables back to a revision; ``base`` removes them with all that is in them."""
+    await _migrate(database, lambda config: command.downgrade(config, revision))
+
+
+async def current(database: str | AsyncEngine) -> str | None:
+    """The revision of the tables; None if there are none."""
+    async with _connection(database) as connection:
+        return await read_revision(connection)
+
+
+async def check(database: str | AsyncEngine) -> list[str]:
+    """What of the tables differs from what this package wants, in words; empty if nothing does."""
+    async with _connection(database) as connection:
+        return [_in_words(difference) for difference in await connection.run_sync(_compare)]
+
+
+def upgrade_sync(database: str, revision: str = "head") -> None:
+    """`upgrade`, where no event loop runs."""
+    _run(upgrade(database, revision))
+
+
+def downgrade_sync(database: str, revision: str) -> None:
+    """`downgrade`, where no event loop runs."""
+    _run(downgrade(database, revision))
+
+
+def current_sync(database: str) -> str | None:
+    """`current`, where no event loop runs."""
+    return _run(current(database))
+
+
+def check_sync(database: str) -> list[str]:
+    """`check`, where no event loop runs."""
+    return _run(check(database))
+
+
+async def read_revision(connection: AsyncConnection) -> str | None:
+    """The revision of the tables; None if there are none."""
+    if not await connection.run_sync(lambda sync: inspect(sync).has_table(VERSION_TABLE)):
+        return None
+    revision: str | None = await connection.scalar(select(_version.c.version_num))
+    return revision
+
+
+async def _migrate(database: str | AsyncEngine, migrate: Callable[[Config], None]) -> None:
+    def run(connection: Connection) -> None:
+        config = Config()
+        config.set_main_option("script_location", "workflows_sqlalchemy:migrations")
+        config.attributes["connection"] = connection
+        migrate(config)
+
+    async with _connection(database) as connection:
+        await connection.run_sync(run)
+        await connection.commit()
+
+
+@asynccontextmanager
+async def _connection(database: str | AsyncEngine) -> AsyncIterator[AsyncConnection]:
+    engine = create_async_engine(database) if isinstance(database, str) else database
+    try:
+        async with engine.connect() as connection:
+            yield connection
+    finally:
+        if engine is not database:
+            await engine.dispose()
+
+
+def _compare(connection: Connection) -> list[Any]:
+    options = {"include_name": _is_ours, "compare_type": True, "compare_server_default": False}
+    context = MigrationContext.configure(connection, opts=options)
+    differences: list[Any] = compare_metadata(context, metadata)
+    return differences
+
+
+def _is_ours(name: str | None, kind: str, _parents: object) -> bool:
+    return kind != "table" or name in metadata.tables
+
+
+def _in_words(difference: Any) -> str:
+    parts = difference if isinstance(difference, tuple) else difference[0]
+    return " ".join(str(part) for part in parts)
+
+
+def _run(work: Coroutine[Any, Any, T]) -> T:
+    return asyncio.run(work)

@@ -1,0 +1,3 @@
+"""What is SQLite's own: one writer at a time, who waits for the others, and a clock that is this computer's."""
+
+from __future__ import annotations

@@ -1,0 +1,174 @@
+"""Claiming work on SQLite: with the write lock, so that no other claimer is about.
+
+Work that nobody holds is found lane by lane (a lane is a queue with a priority), each in the order of its index, so that neither timers
+that are not due nor the work of queues that the worker does not serve are read.
+"""
+
+from __future__ import annotations
+
+from datetime import datetime, timedelta
+from functools import lru_cache
+from typing import Any, Final, NamedTuple
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, TextClause, and_, bindparam, or_, select, text, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workflows_core.domain.types import WorkflowStatus
+from workflows_core.ports.store import ClaimRequest
+from workflows_sqlalchemy.column_types import from_microseconds, safe_text
+from workflows_sqlalchemy.loading import ITEM_COLUMNS, STATE_COLUMNS, WORK_COLUMNS, Claimed, claimed
+from workflows_sqlalchemy.tables import instances, scopes, work_items
+
+__all__ = ["claim", "next_due"]
+
+_LANES: Final = """
+WITH RECURSIVE lanes(queue, priority) AS (
+    SELECT queue, priority FROM (
+        SELECT queue, priority FROM workflow_work_items WHERE worker IS NULL AND due_at IS NOT NULL
+        ORDER BY queue, priority LIMIT 1
+    )
+    UNION ALL
+    SELECT n.queue, n.priority FROM lanes l JOIN workflow_work_items n ON n.rowid = (
+        SELECT w.rowid FROM workflow_work_items w
+        WHERE w.worker IS NULL AND w.due_at IS NOT NULL AND (w.queue, w.priority) > (l.queue, l.priority)
+        ORDER BY w.queue, w.priority LIMIT 1
+    )
+)"""
+_ALL_LANES: Final = text(f"{_LANES} SELECT queue, priority FROM lanes ORDER BY priority DESC, queue")
+_WORK_AND_INSTANCE: Final = "workflow_work_items w JOIN workflow_instances i ON i.id = w.instance_id"
+_NEXT: Final = f"""
+SELECT min(moment) FROM (
+    SELECT (
+        SELECT w.due_at FROM {_WORK_AND_INSTANCE}
+        WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL AND w.due_at IS NOT NULL AND {{wanted}}
+        ORDER BY w.due_at LIMIT 1
+    ) AS moment FROM lanes l
+    UNION ALL
+    SELECT min(w.lease_until) FROM {_WORK_AND_INSTANCE} WHERE w.worker IS NOT NULL AND {{wanted}}
+)"""
+_OPEN: Final = (WorkflowStatus.PENDING.value, WorkflowStatus.RUNNING.value, WorkflowStatus.WAITING.value)
+_CODE: Final = instances.c.workflow_name + "@" + instances.c.workflow_version
+_PLACE: Final = tuple_(work_items.c.instance_id, work_items.c.number)
+_OF_INSTANCE: Final = work_items.join(instances, instances.c.id == work_items.c.instance_id)
+_WITH_ITEM: Final = _OF_INSTANCE.outerjoin(
+    scopes,
+    and_(
+        work_items.c.home != 0,
+        scopes.c.instance_id == work_items.c.instance_id,
+        scopes.c.home == work_items.c.home,
+        scopes.c.scope_id == work_items.c.home,
+    ),
+)
+_TAKE: Final = (
+    update(work_items)
+    .where(work_items.c.instance_id == bindparam("of_instance"), work_items.c.number == bindparam("of_number"))
+    .values(
+        worker=bindparam("by"),
+        lease_until=bindparam("until"),
+        fence=work_items.c.fence + 1,
+        attempt=work_items.c.attempt + 1,
+    )
+)
+
+
+class _Candidate(NamedTuple):
+    """A work item that can be claimed; sorted, candidates are in the order of claims."""
+
+    urgency: int
+    due_at: datetime
+    instance_id: UUID
+    number: int
+
+
+async def claim(connection: AsyncConnection, request: ClaimRequest, now: datetime) -> list[Claimed]:
+    """Claim work; the connection is in a transaction that has the write lock."""
+    if request.items is not None:
+        candidates = await _asked_for(connection, request, now)
+    else:
+        candidates = await _due(connection, request, now)
+    places = [(candidate.instance_id, candidate.number) for candidate in sorted(candidates)[: request.limit]]
+    if not places:
+        return []
+    query = select(*WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS).select_from(_WITH_ITEM).where(_PLACE.in_(places))
+    rows = (await connection.execute(query)).all()
+    taken = {"by": request.worker, "until": now + timedelta(seconds=request.lease_s)}
+    await connection.execute(
+        _TAKE, [{"of_instance": instance_id, "of_number": number, **taken} for instance_id, number in places]
+    )
+    return [claimed(row, now, fence=row.fence + 1, attempt=row.attempt + 1) for row in rows]
+
+
+async def next_due(
+    connection: AsyncConnection, queues: frozenset[str] | None, codes: frozenset[str] | None
+) -> datetime | None:
+    """When work can be claimed."""
+    selection = {"queues": queues, "codes": codes}
+    values = {name: [safe_text(item) for item in items] for name, items in selection.items() if items is not None}
+    statement = _next_statement(queues=queues is not None, codes=codes is not None)
+    microseconds = await connection.scalar(statement, values)
+    return None if microseconds is None else from_microseconds(microseconds)
+
+
+async def _asked_for(connection: AsyncConnection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
+    free = or_(work_items.c.worker.is_(None), work_items.c.lease_until <= now)
+    places = [tuple(ref) for ref in dict.fromkeys(request.items or ())]
+    wanted = _wanted(request)
+    if request.queues is not None:
+        wanted.append(work_items.c.queue.in_(request.queues))
+    return await _candidates(connection, request, _PLACE.in_(places), free, work_items.c.due_at <= now, *wanted)
+
+
+async def _due(connection: AsyncConnection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
+    wanted = _wanted(request)
+    lapsed = [work_items.c.worker.is_not(None), work_items.c.lease_until <= now, *wanted]
+    if request.queues is not None:
+        lapsed.append(work_items.c.queue.in_(request.queues))
+    found = await _candidates(connection, request, *lapsed)
+    fresh = 0
+    last_priority: int | None = None
+    for queue, priority in (await connection.execute(_ALL_LANES)).all():
+        if request.queues is not None and queue not in request.queues:
+            continue
+        if fresh >= request.limit and priority != last_priority:
+            break
+        last_priority = priority
+        lane = [work_items.c.queue == queue, work_items.c.priority == priority, work_items.c.worker.is_(None)]
+        due = await _candidates(connection, request, *lane, work_items.c.due_at <= now, *wanted)
+        fresh += len(due)
+        found.extend(due)
+    return found
+
+
+async def _candidates(
+    connection: AsyncConnection, request: ClaimRequest, *conditions: ColumnElement[bool]
+) -> list[_Candidate]:
+    """The first of the work items that fulfil the conditions, at most as many as are wanted."""
+    query = (
+        select(-work_items.c.priority, work_items.c.due_at, work_items.c.instance_id, work_items.c.number)
+        .select_from(_OF_INSTANCE)
+        .where(*conditions)
+        .order_by(work_items.c.priority.desc(), work_items.c.due_at, work_items.c.instance_id, work_items.c.number)
+        .limit(request.limit)
+    )
+    return [_Candidate(*row) for row in await connection.execute(query)]
+
+
+def _wanted(request: ClaimRequest) -> list[ColumnElement[bool]]:
+    conditions: list[ColumnElement[bool]] = [instances.c.status.in_(_OPEN)]
+    if request.codes is not None:
+        conditions.append(_CODE.in_(request.codes))
+    return conditions
+
+
+@lru_cache
+def _next_statement(*, queues: bool, codes: bool) -> TextClause:
+    conditions = ["i.status IN ('pending', 'running', 'waiting')"]
+    parameters: list[Any] = []
+    if queues:
+        conditions.append("w.queue IN :queues")
+        parameters.append(bindparam("queues", expanding=True))
+    if codes:
+        conditions.append("i.workflow_name || '@' || i.workflow_version IN :codes")
+        parameters.append(bindparam("codes", expanding=True))
+    return text(f"{_LANES}{_NEXT.format(wanted=' AND '.join(conditions))}").bindparams(*parameters)

@@ -1,0 +1,36 @@
+"""Keeping and giving back leases on SQLite; the connection is in a transaction that has the write lock."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime, timedelta
+
+from sqlalchemy import select, tuple_, update
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workflows_core.ports.executor import WorkRef
+from workflows_sqlalchemy.tables import work_items
+
+__all__ = ["release", "renew"]
+
+
+async def renew(connection: AsyncConnection, worker: str, lease_s: float, now: datetime) -> set[WorkRef]:
+    """Extend the leases of a worker that have not ended."""
+    held = work_items.c.worker == worker, work_items.c.lease_until > now
+    rows = (await connection.execute(select(work_items.c.instance_id, work_items.c.number).where(*held))).all()
+    if rows:
+        until = now + timedelta(seconds=lease_s)
+        await connection.execute(update(work_items).where(*held).values(lease_until=until))
+    return {WorkRef(row.instance_id, row.number) for row in rows}
+
+
+async def release(
+    connection: AsyncConnection, worker: str, items: Sequence[WorkRef], delay_s: float, now: datetime
+) -> None:
+    """Give back work whose lease has not ended."""
+    place = tuple_(work_items.c.instance_id, work_items.c.number)
+    await connection.execute(
+        update(work_items)
+        .where(place.in_([tuple(ref) for ref in items]), work_items.c.worker == worker, work_items.c.lease_until > now)
+        .values(worker=None, lease_until=None, due_at=now + timedelta(seconds=delay_s))
+    )

@@ -1,0 +1,138 @@
+"""The store."""
+
+from __future__ import annotations
+
+from collections.abc import Collection, Sequence
+from datetime import datetime
+from uuid import UUID
+
+import msgspec
+from msgspec.structs import replace
+from sqlalchemy import Select, select
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workflows_core.domain.graph import WorkflowGraph
+from workflows_core.domain.state import ROOT
+from workflows_core.errors import StoreUnavailableError
+from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
+from workflows_sqlalchemy.backend import Backend
+from workflows_sqlalchemy.errors import MIGRATE
+from workflows_sqlalchemy.loading import Claimed, item_results, read_instance, read_with_scopes
+from workflows_sqlalchemy.schema import HEAD, read_revision
+from workflows_sqlalchemy.tables import definitions, instances
+
+__all__ = ["SQLAlchemyWorkflowStore"]
+
+
+class SQLAlchemyWorkflowStore(WorkflowStore):
+    """Keeps workflows in SQLite or PostgreSQL. Made by `create_store`.
+
+    It belongs to the event loop in which it is first used, as its connections do; another loop (or thread) needs a store of its own.
+
+    Args:
+        backend: The database; shared with the queries.
+    """
+
+    def __init__(self, backend: Backend) -> None:
+        self.backend = backend
+
+    async def check(self) -> None:
+        revision = await self.backend.snapshot(read_revision)
+        if revision == HEAD:
+            return
+        if revision is None:
+            raise StoreUnavailableError("the database has no tables of workflows", f"make them: {MIGRATE}")
+        reason = f"its schema is at revision {revision}, this version of workflows wants {HEAD}"
+        raise StoreUnavailableError(reason, MIGRATE)
+
+    async def close(self) -> None:
+        await self.backend.close()
+
+    async def now(self) -> datetime:
+        return await self.backend.now()
+
+    async def publish(self, graphs: Sequence[WorkflowGraph]) -> None:
+        if not graphs:
+            return
+        wanted = {graph.hash: graph for graph in graphs}
+        query = select(definitions.c.hash).where(definitions.c.hash.in_(wanted))
+        known = set(await self.backend.read(lambda connection: _scalars(connection, query)))
+        missing = [graph for graph_hash, graph in wanted.items() if graph_hash not in known]
+        if missing:
+            at = await self.backend.now()
+            await self.backend.insert_definitions([_definition(graph, at) for graph in missing])
+
+    async def graph(self, graph_hash: str) -> WorkflowGraph | None:
+        query = select(definitions.c.definition_json).where(definitions.c.hash == graph_hash)
+        found = await self.backend.read(lambda connection: connection.scalar(query))
+        return None if found is None else msgspec.convert(found, WorkflowGraph)
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        return await self.backend.shielded(self.backend.commit(writes)) if writes else []
+
+    async def committed(self, instance_id: UUID, transition_id: UUID) -> bool:
+        query = select(instances.c.transition_id).where(instances.c.id == instance_id)
+        last: UUID | None = await self.backend.read(lambda connection: connection.scalar(query))
+        return last == transition_id
+
+    async def load(
+        self,
+        instance_id: UUID,
+        *,
+        tenant: str | None = None,
+        scopes: Collection[int] = (),
+        all_items: bool = False,
+    ) -> Loaded | None:
+        if all_items or any(scope != ROOT for scope in scopes):
+            state = await self.backend.snapshot(
+                lambda connection: read_with_scopes(connection, instance_id, tenant, scopes, all_items=all_items)
+            )
+        else:
+            state = await self.backend.read(lambda connection: read_instance(connection, instance_id, tenant))
+        return None if state is None else Loaded(state, await self.backend.now())
+
+    async def item_results(self, instance_id: UUID, first: int, total: int) -> list[bytes]:
+        return await self.backend.read(lambda connection: item_results(connection, instance_id, first, total))
+
+    async def claim(self, request: ClaimRequest) -> list[Claim]:
+        if request.limit <= 0 or request.items == ():
+            return []
+        found = await self.backend.claim(request)
+        if len(found) > 1:
+            found.sort(key=lambda claimed: claimed.order)
+        return [claimed.claim if claimed.is_complete else await self._completed(claimed) for claimed in found]
+
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        return await self.backend.renew(worker, lease_s)
+
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+        if items:
+            await self.backend.release(worker, items, delay_s)
+
+    async def next_due(
+        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+    ) -> float | None:
+        return await self.backend.next_due(queues, codes)
+
+    async def _completed(self, claimed: Claimed) -> Claim:
+        """A claim with its state read anew, with all scopes around it."""
+        claim = claimed.claim
+        loaded = await self.load(claim.state.id, scopes=(claim.item.scope,))
+        return claim if loaded is None else replace(claim, state=loaded.state)
+
+
+async def _scalars(connection: AsyncConnection, query: Select[str]) -> Sequence[str]:
+    return (await connection.execute(query)).scalars().all()
+
+
+def _definition(graph: WorkflowGraph, at: datetime) -> dict[str, object]:
+    return {
+        "hash": graph.hash,
+        "name": graph.name,
+        "version": graph.version,
+        "description": graph.description,
+        "definition_json": msgspec.to_builtins(graph),
+        "is_active": True,
+        "created_at": at,
+    }

@@ -1,0 +1,122 @@
+"""Whether the conditions of writes hold, and if not, what to say: asked before writing (SQLite) or of those refused (PostgreSQL)."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import NamedTuple, TypeAlias
+from uuid import UUID
+
+from sqlalchemy import select, tuple_
+from sqlalchemy.ext.asyncio import AsyncConnection
+
+from workflows_core.ports.store import Committed, Conflict, DuplicateKey, LeaseLost, Write, WriteResult
+from workflows_sqlalchemy.column_types import safe_text
+from workflows_sqlalchemy.tables import instances, work_items
+
+__all__ = ["Situation", "situation_of", "verdict"]
+
+WorkId: TypeAlias = tuple[UUID, int]
+KeyId: TypeAlias = tuple[str, str, str]
+
+
+class _Instance(NamedTuple):
+    revision: int
+    transition_id: UUID
+    updated_at: datetime
+
+
+class Situation(NamedTuple):
+    """What the database holds that the conditions of some writes depend on.
+
+    Attributes:
+        instances: Their instances.
+        fences: Fence and worker of the work items under which they were decided, and of those that they take.
+        start_keys: Instance and digest by tenant, workflow and key.
+    """
+
+    instances: dict[UUID, _Instance]
+    fences: dict[WorkId, tuple[int, str | None]]
+    start_keys: dict[KeyId, tuple[UUID, str]]
+
+
+async def situation_of(connection: AsyncConnection, writes: Sequence[Write]) -> Situation:
+    """Read what the conditions of these writes depend on."""
+    ids = [write.transition.state.id for write in writes]
+    columns = instances.c.id, instances.c.revision, instances.c.transition_id, instances.c.updated_at
+    found = await connection.execute(select(*columns).where(instances.c.id.in_(ids)))
+    known = {row.id: _Instance(row.revision, row.transition_id, row.updated_at) for row in found}
+    wanted = [*_held(writes), *_taken(writes)]
+    fences: dict[WorkId, tuple[int, str | None]] = {}
+    if wanted:
+        place = tuple_(work_items.c.instance_id, work_items.c.number)
+        asked = select(work_items.c.instance_id, work_items.c.number, work_items.c.fence, work_items.c.worker)
+        for row in await connection.execute(asked.where(place.in_(wanted))):
+            fences[row.instance_id, row.number] = (row.fence, row.worker)
+    return Situation(known, fences, await _start_keys(connection, writes))
+
+
+def verdict(write: Write, situation: Situation, *, repeated: bool = False) -> WriteResult | None:
+    """What becomes of a write; None if its conditions hold.
+
+    Args:
+        write: The write.
+        situation: What the database holds.
+        repeated: It may have been committed before, by a try whose outcome is unknown.
+    """
+    state = write.transition.state
+    known = situation.instances.get(state.id)
+    if repeated and known is not None and known.transition_id == write.id:
+        return Committed(known.updated_at, _fences(write, situation))
+    if write.start_key is not None:
+        used = situation.start_keys.get(_key_id(write))
+        if used is not None:
+            return DuplicateKey(*used)
+    if write.held is not None and not _is_held(write, situation):
+        return LeaseLost()
+    revision = 0 if known is None else known.revision
+    return None if revision == write.transition.base_revision else Conflict()
+
+
+def _is_held(write: Write, situation: Situation) -> bool:
+    held = write.held
+    if held is None:
+        return True
+    found = situation.fences.get((write.transition.state.id, held.number))
+    return found == (held.fence, safe_text(held.worker))
+
+
+def _fences(write: Write, situation: Situation) -> dict[int, int]:
+    instance_id = write.transition.state.id
+    return {
+        number: situation.fences[instance_id, number][0]
+        for number in write.take
+        if (instance_id, number) in situation.fences
+    }
+
+
+def _held(writes: Sequence[Write]) -> list[WorkId]:
+    return [(write.transition.state.id, write.held.number) for write in writes if write.held is not None]
+
+
+def _taken(writes: Sequence[Write]) -> list[WorkId]:
+    return [(write.transition.state.id, number) for write in writes for number in write.take]
+
+
+def _key_id(write: Write) -> KeyId:
+    state = write.transition.state
+    key = write.start_key.key if write.start_key is not None else ""
+    return safe_text(state.tenant), safe_text(state.workflow), safe_text(key)
+
+
+async def _start_keys(connection: AsyncConnection, writes: Sequence[Write]) -> dict[KeyId, tuple[UUID, str]]:
+    asked = [_key_id(write) for write in writes if write.start_key is not None]
+    if not asked:
+        return {}
+    key = instances.c.tenant_id, instances.c.workflow_name, instances.c.start_key
+    # Said again, so that SQLite uses the partial index.
+    query = select(instances.c.id, instances.c.start_digest, *key).where(
+        tuple_(*key).in_(asked), instances.c.start_key.is_not(None)
+    )
+    found = await connection.execute(query)
+    return {(row.tenant_id, row.workflow_name, row.start_key): (row.id, row.start_digest) for row in found}
