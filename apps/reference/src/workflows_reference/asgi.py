@@ -15,6 +15,7 @@ from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.exceptions import PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
+from litestar.logging import LoggingConfig
 from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
@@ -57,6 +58,9 @@ def create_app(container: AsyncContainer | None = None) -> Litestar:
         middleware=[DefineMiddleware(DemoAuthentication)],
         plugins=[WorkflowPlugin(WorkflowPluginConfig(engine=engine_of, admin_guard=_require_admin))],
         openapi_config=_openapi(),
+        logging_config=LoggingConfig(
+            root={"level": "WARNING", "handlers": ["queue_listener"]}
+        ),
         on_shutdown=[services.close],
     )
     setup_dishka(services, app)

@@ -56,11 +56,9 @@ class Records:
             rows = await connection.execute(statement)
             return [dict(row) for row in rows.mappings()]
 
-    async def paid_cents(self, payee: str, *, tenant: str) -> int:
-        """What somebody was paid in all, in cents."""
-        statement = select(func.coalesce(func.sum(payments.c.amount_cents), 0)).where(
-            payments.c.tenant_id == tenant, payments.c.payee == payee
-        )
+    async def paid_cents(self, *, tenant: str) -> int:
+        """What a company paid in all, in cents."""
+        statement = select(func.coalesce(func.sum(payments.c.amount_cents), 0)).where(payments.c.tenant_id == tenant)
         async with self._engine.connect() as connection:
             return int((await connection.execute(statement)).scalar_one())
 

@@ -24,6 +24,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Final
 
+from sqlalchemy import make_url
+from sqlalchemy.exc import ArgumentError
+
 __all__ = ["InvalidSettingError", "Settings", "load_settings"]
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
@@ -97,6 +100,11 @@ class Settings:
     def sqlalchemy_url(self) -> str:
         """The URL of the database."""
         return self.database_url or f"sqlite+aiosqlite:///{self.database_path.absolute()}"
+
+    @property
+    def shown_database(self) -> str:
+        """The database for people to read: without a password."""
+        return make_url(self.sqlalchemy_url).render_as_string(hide_password=True)
 
     @property
     def base_url(self) -> str:
@@ -179,4 +187,9 @@ class _Reader:
         if not separator or backend not in _DRIVERS:
             shown = f"{scheme}://…" if separator else "not a URL"
             raise InvalidSettingError(name, shown, "a URL that begins with sqlite:/// or postgresql://")
-        return f"{_DRIVERS.get(scheme, scheme)}://{rest}"
+        complete = f"{_DRIVERS.get(scheme, scheme)}://{rest}"
+        try:
+            make_url(complete)
+        except (ArgumentError, ValueError) as error:
+            raise InvalidSettingError(name, f"{scheme}://…", "a URL that SQLAlchemy can read") from error
+        return complete

@@ -17,13 +17,13 @@ from workflows_reference.archive import Archive
 from workflows_reference.records import Records
 from workflows_reference.tables import payments
 
-__all__ = ["FINANCE_LIMIT", "YEARLY_BUDGET", "Expense", "expense_approval"]
+__all__ = ["BUDGET", "FINANCE_LIMIT", "Expense", "expense_approval"]
 
 FINANCE_LIMIT: Final = Decimal(1000)
 """Above this amount finance approves too."""
 
-YEARLY_BUDGET: Final = Decimal(10_000)
-"""What one employee may be paid in all."""
+BUDGET: Final = Decimal(1_000_000)
+"""What a company pays for expenses in all."""
 
 CATEGORY_LIMITS: Final = {
     "travel": Decimal(2000),
@@ -63,6 +63,8 @@ class Expense(msgspec.Struct):
         round: How often it was filed.
         findings: What the checks of this round found.
         blocked: Whether it cannot be approved as it is.
+        manager: What the manager decided last.
+        finance: What finance decided last.
         outcome: How it ended.
         receipt: Path of the receipt.
     """
@@ -74,12 +76,14 @@ class Expense(msgspec.Struct):
     round: int = 0
     findings: list[str] = []
     blocked: bool = False
+    manager: Decision | None = None
+    finance: Decision | None = None
     outcome: Literal["", "paid", "rejected"] = ""
     receipt: str | None = None
 
 
 class Submit(BaseMachineStep):
-    """Begin a round: the employee is who started the instance, whatever the request says."""
+    """Begin a round: the employee is who started the instance, and nothing is decided yet."""
 
     async def execute(self, context: WorkflowContext) -> None:
         """Write the expense down in the form that the other steps expect."""
@@ -88,6 +92,7 @@ class Submit(BaseMachineStep):
         expense.amount = expense.amount.quantize(Decimal("0.01"))
         expense.round += 1
         expense.findings = []
+        expense.manager = expense.finance = None
 
 
 class CheckPolicy(BaseMachineStep):
@@ -102,7 +107,7 @@ class CheckPolicy(BaseMachineStep):
 
 
 class CheckBudget(BaseMachineStep):
-    """Compare what the employee was paid before with the budget of a year."""
+    """Compare what the company paid before with its budget."""
 
     def __init__(self, records: Records) -> None:
         super().__init__()
@@ -111,9 +116,9 @@ class CheckBudget(BaseMachineStep):
     async def execute(self, context: WorkflowContext) -> None:
         """Find out whether the budget suffices."""
         expense: Expense = context.state
-        paid = Decimal(await self._records.paid_cents(expense.employee, tenant=context.tenant_id or "")) / 100
-        if paid + expense.amount > YEARLY_BUDGET:
-            context.add("findings", f"{expense.employee} has {YEARLY_BUDGET - paid:.2f} left of this year's budget")
+        left = BUDGET - Decimal(await self._records.paid_cents(tenant=context.tenant_id or "")) / 100
+        if expense.amount > left:
+            context.add("findings", f"{left:.2f} is left of the budget")
 
 
 class CheckDuplicate(BaseMachineStep):
@@ -178,6 +183,20 @@ class FinanceApproval(BaseHumanStep):
         return employee.manager if employee is not None and "finance" in employee.groups else None
 
 
+class Revise(BaseHumanStep):
+    """The employee changes the expense, and hears why."""
+
+    title = "Revise your expense: {purpose}"
+    form_schema = ExpenseRequest
+    assignee = "{employee}"
+
+    async def get_description(self, context: WorkflowContext) -> str:
+        """What the checks found, or what the one wrote who sent it back."""
+        expense: Expense = context.state
+        notes = [decision.note for decision in (expense.manager, expense.finance) if decision is not None]
+        return "; ".join([*expense.findings, *filter(None, notes)])
+
+
 class Pay(BaseMachineStep):
     """Record the payment: once, also when this code runs again after a crash."""
 
@@ -208,7 +227,9 @@ class WriteReceipt(BaseMachineStep):
     async def execute(self, context: WorkflowContext) -> None:
         """Render the receipt into the archive."""
         expense: Expense = context.state
-        approvers = [step for step in ("manager", "finance") if (context.get(step) or {}).get("decision") == "approve"]
+        decided = {"manager_approval": expense.manager, "finance_approval": expense.finance}
+        people = {record.execution.step_name: record.execution.completed_by for record in await context.history()}
+        approvers = [people[step] or "" for step, decision in decided.items() if decision is not None]
         lines = [
             f"Receipt for expense {context.instance_id}",
             "",
@@ -252,12 +273,7 @@ def expense_approval(*, records: Records, directory: UserDirectory, archive: Arc
         assess = Assess()
         manager_approval = ManagerApproval(directory)
         finance_approval = FinanceApproval(directory)
-        revise = BaseHumanStep(
-            title="Revise your expense: {purpose}",
-            description="Findings: {findings} Manager: {manager.note} Finance: {finance.note}",
-            form_schema=ExpenseRequest,
-            assignee="{employee}",
-        )
+        revise = Revise()
         pay = Pay(records)
         write_receipt = WriteReceipt(archive)
         reject = Reject()
