@@ -63,7 +63,8 @@ class WorkflowDefinition:
             name: Name of the workflow.
             version: Its version.
             description: For people.
-            steps: Steps by name, or steps that have names: objects, classes, groups and functions with ``@step``; the key of a mapping wins over the step's own name.
+            steps: Steps by name, or steps that have names: objects, classes, groups and functions with ``@step``. The key of a
+                mapping wins over the step's own name.
             edges: `Edge` objects, or tuples of source, target and, where there is one, condition.
             initial_step: First step; the first of ``steps`` if it is left out.
             terminal_steps: Steps at which a token ends; those that nothing follows need not be listed.

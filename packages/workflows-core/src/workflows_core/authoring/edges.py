@@ -87,7 +87,7 @@ class EdgeCompiler:
         try:
             return Outcome(on)
         except ValueError:
-            mend = did_you_mean(str(on), list(Outcome), f"write one of {', '.join(Outcome)}")
+            mend = did_you_mean(str(on), map(str, Outcome), f"write one of {', '.join(Outcome)}")
             self._report.about_edge(source, target, "bad_outcome", f"there is no outcome {on!r}", mend)
             return Outcome.SUCCESS
 
