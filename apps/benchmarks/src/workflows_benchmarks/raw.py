@@ -9,7 +9,6 @@ from __future__ import annotations
 import asyncio
 import sqlite3
 import time
-
 from pathlib import Path
 
 import asyncpg
@@ -85,5 +84,3 @@ def _sqlite_commits_per_second(path: Path, seconds: float) -> float:
         return done / (time.perf_counter() - began)
     finally:
         connection.close()
-
-

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from itertools import pairwise
+
 from workflows_core import BaseMachineStep, Edge, WorkflowContext, WorkflowDefinition
 
 __all__ = ["LINEAR_STEPS", "linear"]
@@ -12,7 +14,7 @@ LINEAR_STEPS = 5
 class EmptyStep(BaseMachineStep):
     """Does nothing."""
 
-    async def execute(self, context: WorkflowContext) -> None:  # noqa: ARG002
+    async def execute(self, context: WorkflowContext) -> None:
         """Return at once."""
 
 
@@ -23,6 +25,6 @@ def linear(steps: int = LINEAR_STEPS) -> WorkflowDefinition:
         name=f"linear_{steps}",
         version="1.0.0",
         steps={name: EmptyStep(name=name) for name in names},
-        edges=[Edge(source, target) for source, target in zip(names, names[1:], strict=False)],
+        edges=[Edge(source, target) for source, target in pairwise(names)],
         initial_step=names[0],
     )

@@ -49,6 +49,7 @@ class Worker:
         self._running: dict[asyncio.Task[None], Holding] = {}
         self._awake = asyncio.Event()
         self._stopping = False
+        self._left_some = False
 
     def wake(self) -> None:
         """Look for work now. Must be called in the worker's event loop."""
@@ -84,6 +85,7 @@ class Worker:
         free = self._concurrency - len(self._running)
         poll_s = self._engine.settings.poll_s
         if free <= 0:
+            self._left_some = True
             return poll_s
         codes = self._engine.codes()
         try:
@@ -98,8 +100,9 @@ class Worker:
             )
             for claim in claims:
                 self._begin(claim)
-            if claims:
-                return 0.0 if len(claims) < free else poll_s
+            self._left_some = len(claims) == free
+            if self._left_some:
+                return poll_s
             due = await self._engine.store.next_due(queues=self._queues, codes=codes)
         except InfrastructureError as error:
             logger.warning("worker %s cannot look for work: %s", self.id, error)
@@ -107,10 +110,7 @@ class Worker:
         return poll_s if due is None else max(min(due, poll_s), 0.001)
 
     async def _rest(self, seconds: float) -> None:
-        """Sleep until woken, until a step has finished, or until the time is over."""
-        if seconds <= 0:
-            await asyncio.sleep(0)
-            return
+        """Sleep until woken, or until the time is over."""
         try:
             async with asyncio.timeout(seconds):
                 await self._awake.wait()
@@ -125,7 +125,8 @@ class Worker:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         self._running.pop(task, None)
-        self._awake.set()
+        if self._left_some:
+            self._awake.set()
 
     async def _run_claim(self, claim: Claim, holding: Holding) -> None:
         try:
