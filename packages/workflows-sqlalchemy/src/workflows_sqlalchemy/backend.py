@@ -9,13 +9,13 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import Column, ColumnElement
+from sqlalchemy import Column, ColumnElement, func, literal
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
-from workflows_core.errors import StoreUnavailableError
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
+from workflows_sqlalchemy.column_types import Moment
 from workflows_sqlalchemy.errors import DATABASE_ERRORS, Fault, fault_of, is_dead_connection, unavailable
 from workflows_sqlalchemy.loading import Claimed
 
@@ -56,6 +56,12 @@ class Backend(ABC):
     @abstractmethod
     async def now(self) -> datetime:
         """The moment, by the clock that all methods use."""
+
+    def moment(self) -> ColumnElement[datetime]:
+        """The moment, as an expression of a query."""
+        if self.clock is None:
+            return func.clock_timestamp(type_=Moment())
+        return literal(self.clock.now(), Moment())
 
     @abstractmethod
     def any_of(self, column: Column[list[str]], texts: Sequence[str]) -> ColumnElement[bool]:
@@ -137,13 +143,14 @@ async def one_by_one(alone: Callable[[Write], Awaitable[WriteResult]], writes: S
 
     Raises:
         StoreUnavailableError: One of them failed; the others were tried all the same.
+        Exception: Likewise, where the write cannot even be sent.
     """
     results: list[WriteResult] = []
-    failed: StoreUnavailableError | None = None
+    failed: Exception | None = None
     for write in writes:
         try:
             results.append(await alone(write))
-        except StoreUnavailableError as error:
+        except Exception as error:  # noqa: BLE001 - raised below
             failed = error
     if failed is not None:
         raise failed

@@ -80,7 +80,7 @@ _SQLITE_GENERIC: Final = "SQLITE_ERROR"
 """SQLite has one code for all errors in a statement; ours are fixed and tested, so what they miss is a table or a column."""
 
 
-def fault_of(error: BaseException) -> Fault:
+def fault_of(error: BaseException | None) -> Fault:
     """What kind of error a driver or SQLAlchemy has raised."""
     if not isinstance(error, DBAPIError):
         return Fault.CONNECTION if isinstance(error, OSError | TimeoutError | PoolTimeoutError) else Fault.OTHER

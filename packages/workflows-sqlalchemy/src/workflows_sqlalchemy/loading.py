@@ -8,13 +8,13 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from msgspec.structs import replace
-from sqlalchemy import Row, select
+from sqlalchemy import ColumnElement, Row, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workflows_core.domain.state import ROOT, InstanceState, Scope
 from workflows_core.domain.transition import WorkItem, WorkKind
 from workflows_core.domain.types import WorkflowStatus
-from workflows_core.ports.store import Claim
+from workflows_core.ports.store import Claim, Loaded
 from workflows_sqlalchemy.column_types import safe_text
 from workflows_sqlalchemy.encoding import decode_data, decode_error, decode_item, decode_marking
 from workflows_sqlalchemy.tables import instances, scopes, work_items
@@ -148,25 +148,33 @@ def claimed(row: AnyRow, at: datetime, *, fence: int, attempt: int) -> Claimed:
     return Claimed(Claim(work_item_of(row), state_of(row, items), fence, attempt, at), row.due_at, is_complete)
 
 
-async def read_instance(connection: AsyncConnection, instance_id: UUID, tenant: str | None) -> InstanceState | None:
-    """The state of an instance, without the scopes of items; one statement."""
-    query = select(*STATE_COLUMNS).where(instances.c.id == instance_id)
+async def read_instance(
+    connection: AsyncConnection, instance_id: UUID, tenant: str | None, moment: ColumnElement[datetime]
+) -> Loaded | None:
+    """An instance, without the scopes of items; one statement."""
+    query = select(moment.label("at"), *STATE_COLUMNS).where(instances.c.id == instance_id)
     if tenant is not None:
         query = query.where(instances.c.tenant_id == safe_text(tenant))
     row = (await connection.execute(query)).one_or_none()
-    return None if row is None else state_of(row)
+    return None if row is None else Loaded(state_of(row), row.at)
 
 
 async def read_with_scopes(
-    connection: AsyncConnection, instance_id: UUID, tenant: str | None, wanted: Collection[int], *, all_items: bool
-) -> InstanceState | None:
-    """The state of an instance with the items in which these scopes are, those around them, or all that are active.
+    connection: AsyncConnection,
+    instance_id: UUID,
+    tenant: str | None,
+    moment: ColumnElement[datetime],
+    *,
+    wanted: Collection[int],
+    all_items: bool,
+) -> Loaded | None:
+    """An instance with the items in which these scopes are, and those around them; or with all items that are active.
 
     Several statements: they must see the same snapshot.
     """
-    state = await read_instance(connection, instance_id, tenant)
-    if state is None or not (all_items or any(scope not in state.scopes for scope in wanted)):
-        return state
+    loaded = await read_instance(connection, instance_id, tenant, moment)
+    if loaded is None or not (all_items or any(scope not in loaded.state.scopes for scope in wanted)):
+        return loaded
     query = select(scopes.c.marking, scopes.c.data).where(
         scopes.c.instance_id == instance_id, scopes.c.home == scopes.c.scope_id, scopes.c.marking.is_not(None)
     )
@@ -174,7 +182,7 @@ async def read_with_scopes(
         query = query.where(scopes.c.home.in_(await _homes(connection, instance_id, wanted)))
     rows = await connection.execute(query.order_by(scopes.c.home))
     found = {scope.id: scope for row in rows for scope in decode_item(row.marking, row.data)}
-    return replace(state, scopes={**state.scopes, **found})
+    return Loaded(replace(loaded.state, scopes={**loaded.state.scopes, **found}), loaded.at)
 
 
 async def item_results(connection: AsyncConnection, instance_id: UUID, first: int, total: int) -> list[bytes]:

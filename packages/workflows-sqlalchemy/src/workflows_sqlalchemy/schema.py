@@ -15,9 +15,11 @@ from alembic import command
 from alembic.autogenerate import compare_metadata
 from alembic.config import Config
 from alembic.migration import MigrationContext
-from sqlalchemy import Column, Connection, MetaData, Table, Text, inspect, select
+from sqlalchemy import Column, Connection, MetaData, Table, Text, func, inspect, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, create_async_engine
 
+from workflows_sqlalchemy.dialects import async_url
+from workflows_sqlalchemy.errors import DATABASE_ERRORS, unavailable
 from workflows_sqlalchemy.tables import metadata
 
 __all__ = [
@@ -43,6 +45,9 @@ HEAD: Final = "0001"
 VERSION_TABLE: Final = "workflows_alembic_version"
 TABLES: Final = frozenset({*metadata.tables, VERSION_TABLE})
 """Names of all tables that belong to this package."""
+
+_LOCK: Final = 0x776F726B666C6F77
+"""Of the advisory lock that migrations hold on PostgreSQL: ``workflow`` in ASCII."""
 
 _version: Final = Table(VERSION_TABLE, MetaData(), Column("version_num", Text))
 
@@ -109,20 +114,40 @@ async def _migrate(database: str | AsyncEngine, migrate: Callable[[Config], None
         config.attributes["connection"] = connection
         migrate(config)
 
-    async with _connection(database) as connection:
+    async with _connection(database) as connection, _all_or_nothing(connection):
         await connection.run_sync(run)
-        await connection.commit()
 
 
 @asynccontextmanager
 async def _connection(database: str | AsyncEngine) -> AsyncIterator[AsyncConnection]:
-    engine = create_async_engine(database) if isinstance(database, str) else database
+    engine = create_async_engine(async_url(database)) if isinstance(database, str) else database
     try:
         async with engine.connect() as connection:
             yield connection
+    except DATABASE_ERRORS as error:
+        raise unavailable(error) from error
     finally:
         if engine is not database:
             await engine.dispose()
+
+
+@asynccontextmanager
+async def _all_or_nothing(connection: AsyncConnection) -> AsyncIterator[None]:
+    """A transaction around all migrations, which only one process runs at a time."""
+    if connection.dialect.name == "sqlite":
+        connection = await connection.execution_options(isolation_level="AUTOCOMMIT")
+        await connection.exec_driver_sql("BEGIN IMMEDIATE")
+        try:
+            yield
+        except BaseException:
+            await connection.exec_driver_sql("ROLLBACK")
+            raise
+        await connection.exec_driver_sql("COMMIT")
+    else:
+        connection = await connection.execution_options(isolation_level="READ COMMITTED")
+        async with connection.begin():
+            await connection.execute(select(func.pg_advisory_xact_lock(_LOCK)))
+            yield
 
 
 def _compare(connection: Connection) -> list[Any]:

@@ -84,13 +84,14 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
         scopes: Collection[int] = (),
         all_items: bool = False,
     ) -> Loaded | None:
+        moment = self.backend.moment()
         if all_items or any(scope != ROOT for scope in scopes):
-            state = await self.backend.snapshot(
-                lambda connection: read_with_scopes(connection, instance_id, tenant, scopes, all_items=all_items)
+            return await self.backend.snapshot(
+                lambda connection: read_with_scopes(
+                    connection, instance_id, tenant, moment, wanted=scopes, all_items=all_items
+                )
             )
-        else:
-            state = await self.backend.read(lambda connection: read_instance(connection, instance_id, tenant))
-        return None if state is None else Loaded(state, await self.backend.now())
+        return await self.backend.read(lambda connection: read_instance(connection, instance_id, tenant, moment))
 
     async def item_results(self, instance_id: UUID, first: int, total: int) -> list[bytes]:
         return await self.backend.read(lambda connection: item_results(connection, instance_id, first, total))

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, func, literal, select
+from sqlalchemy import Column, ColumnElement, literal, select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -14,7 +14,7 @@ from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_sqlalchemy.backend import Backend, Work, persistently
-from workflows_sqlalchemy.column_types import Moment, TextList
+from workflows_sqlalchemy.column_types import TextList
 from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.postgresql.claims import claim, next_due
 from workflows_sqlalchemy.postgresql.commits import commit
@@ -47,7 +47,7 @@ class PostgreSQLBackend(Backend):
     async def now(self) -> datetime:
         if self.clock is not None:
             return self.clock.now()
-        query = select(func.clock_timestamp(type_=Moment()).label("at"))
+        query = select(self.moment())
 
         async def ask(connection: AsyncConnection) -> datetime:
             return (await connection.execute(query)).scalar_one()

@@ -47,8 +47,8 @@ class _Batch:
             return [await self._alone(writes[0])]
         try:
             results = await self._together(writes)
-        except DATABASE_ERRORS as error:
-            # A deadlock, a dead connection, or a write that the database refuses: what can be committed alone, is.
+        except Exception as error:
+            # A deadlock, a dead connection, or a write that cannot be written: what can be committed alone, is.
             self._repeated = is_dead_connection(error)
             if fault_of(error) is Fault.CONNECTION and not self._repeated:
                 raise unavailable(error) from error

@@ -84,9 +84,9 @@ class SQLiteBackend(Backend):
     async def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
         try:
             return await self._commit(writes)
-        except StoreUnavailableError as error:
-            cause = error.__cause__
-            if len(writes) == 1 or cause is None or fault_of(cause) is not Fault.REFUSED:
+        except Exception as error:
+            reached = not isinstance(error, StoreUnavailableError) or fault_of(error.__cause__) is Fault.REFUSED
+            if len(writes) == 1 or not reached:
                 raise
         return await one_by_one(self._commit_one, writes)
 
