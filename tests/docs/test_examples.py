@@ -1,0 +1,53 @@
+"""Every example of the documentation runs, and prints what the documentation shows.
+
+After a change that is meant, ``WORKFLOWS_UPDATE_DOCS=1 pytest tests/docs`` writes the output files anew; read the difference.
+"""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+from pathlib import Path
+
+import pytest
+
+EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
+PROGRAMS = sorted(path for path in EXAMPLES.glob("*.py") if not path.name.startswith("test_"))
+TESTS = sorted(EXAMPLES.glob("test_*.py"))
+
+
+def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+    """Run Python as a reader would, but with warnings as errors."""
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
+    return subprocess.run(
+        [sys.executable, "-W", "error", *arguments],
+        cwd=cwd,
+        env=environment,
+        check=False,
+        capture_output=True,
+        text=True,
+        encoding="utf-8",
+        timeout=60,
+    )
+
+
+@pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
+def test_a_program_prints_what_the_documentation_shows(program: Path, tmp_path: Path) -> None:
+    finished = run(program, cwd=tmp_path)
+    assert finished.returncode == 0, finished.stderr
+    assert finished.stderr == ""
+    shown = program.with_suffix(".txt")
+    if os.environ.get("WORKFLOWS_UPDATE_DOCS"):
+        shown.write_text(finished.stdout, encoding="utf-8")
+    assert finished.stdout == shown.read_text(encoding="utf-8")
+
+
+@pytest.mark.parametrize("module", TESTS, ids=lambda path: path.stem)
+def test_the_tests_that_the_documentation_shows_pass(module: Path, tmp_path: Path) -> None:
+    finished = run("-m", "pytest", "-q", "-p", "no:cacheprovider", module, cwd=tmp_path)
+    assert finished.returncode == 0, finished.stdout + finished.stderr
+
+
+def test_every_output_belongs_to_a_program() -> None:
+    assert {path.stem for path in EXAMPLES.glob("*.txt")} == {path.stem for path in PROGRAMS}
