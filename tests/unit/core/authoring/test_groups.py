@@ -164,6 +164,7 @@ def test_a_group_of_the_application_runs_as_one_step() -> None:
         async def execute(self, context: WorkflowContext, engine: StepRunner) -> Any:
             return None
 
+    assert FanOutGroup().members == ()
     definition = WorkflowDefinition("test", steps=[FanOutGroup(next="again"), Retried(A(), name="again")])
     assert list(definition.graph.nodes) == ["fan_out", "again"]
     for name in ("fan_out", "again"):

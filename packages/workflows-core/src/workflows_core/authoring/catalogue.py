@@ -163,43 +163,54 @@ class StepCatalogue:
 
 
 def _builder(
-    name: str, source: Callable[..., Any], config: type | Mapping[str, Any] | None
+    name: str, source: Callable[..., Any], config: Any
 ) -> tuple[Callable[[Mapping[str, Any]], Any], dict[str, Any]]:
     """What makes a step of a configuration, and the schema of the configuration."""
     make: Callable[..., Any] = source if isinstance(source, type) else partial(_function_step, source)
     if isinstance(config, Mapping):
         return lambda plain: make(**plain), {"type": "object", **config}
-    parameters = _parameters_of(name, source)
-    wanted: Any = parameters if config is None else config
-    if not isinstance(wanted, type) or not (issubclass(wanted, msgspec.Struct) or is_dataclass(wanted)):
+    if config is None:
+        parameters = _parameters_of(name, source)
+        return lambda plain: make(**msgspec.structs.asdict(msgspec.convert(plain, parameters))), _schema(
+            name, parameters
+        )
+    if not isinstance(config, type) or not (issubclass(config, msgspec.Struct) or is_dataclass(config)):
         raise CatalogueError(name, f"config is {config!r}", "give a msgspec Struct, a dataclass or a JSON Schema")
+    parameter = next(iter(_named_parameters(source)), None)
+    if parameter is None:
+        raise CatalogueError(name, "it takes no parameter for its configuration", "add one, or leave `config` out")
+    return lambda plain: make(**{parameter.name: msgspec.convert(plain, config)}), _schema(name, config)
+
+
+def _schema(name: str, config: type) -> dict[str, Any]:
     try:
-        schema = {**schema_for(wanted), "additionalProperties": False}
+        return {**schema_for(config), "additionalProperties": False}
     except TypeError as error:
         raise CatalogueError(name, str(error), "annotate it with types that JSON has, or give `config`") from error
-    if config is None:
-        return lambda plain: make(**msgspec.structs.asdict(msgspec.convert(plain, parameters))), schema
-    if not parameters.__struct_fields__:
-        raise CatalogueError(name, "it takes no parameter for its configuration", "add one, or leave `config` out")
-    receiver = parameters.__struct_fields__[0]
-    return lambda plain: make(**{receiver: msgspec.convert(plain, wanted)}), schema
 
 
 def _parameters_of(name: str, source: Callable[..., Any]) -> type[msgspec.Struct]:
-    """A Struct with the parameters of a constructor after ``self``, or of a function after the context."""
-    function: Any = inspect.getattr_static(source, "__init__") if isinstance(source, type) else source
+    """A Struct with the parameters of a constructor, or of a function after the context."""
     try:
-        hints = get_type_hints(function)
-        parameters = list(inspect.signature(function).parameters.values())[1:]
+        hints = get_type_hints(_called(source))
         fields = [
             (each.name, hints.get(each.name, Any), *([] if each.default is each.empty else [each.default]))
-            for each in parameters
-            if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)
+            for each in _named_parameters(source)
         ]
         return msgspec.defstruct(name, fields, kw_only=True)
     except (NameError, TypeError, ValueError) as error:
         reason = f"its parameters cannot be read: {error}"
         raise CatalogueError(name, reason, "give `config`, a type or a JSON Schema") from error
+
+
+def _named_parameters(source: Callable[..., Any]) -> list[inspect.Parameter]:
+    """The parameters after the first, which is ``self`` or the context."""
+    parameters = list(inspect.signature(_called(source)).parameters.values())[1:]
+    return [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+
+
+def _called(source: Callable[..., Any]) -> Any:
+    return inspect.getattr_static(source, "__init__") if isinstance(source, type) else source
 
 
 def _function_step(function: Callable[..., Any], **config: Any) -> BaseMachineStep:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from dataclasses import replace
 from itertools import pairwise
-from typing import Any
+from typing import Any, TypeAlias
 
 from workflows_core.authoring.code import StepCode, overridden
 from workflows_core.authoring.groups import (
@@ -25,7 +25,7 @@ from workflows_core.domain.validation import duplicate_names
 
 __all__ = ["StepCompiler"]
 
-_FLATTENED = (SequentialGroup, ParallelGroup, ConditionalGroup, RaceGroup, ForEach)
+FlattenedGroup: TypeAlias = SequentialGroup | ParallelGroup | ConditionalGroup | RaceGroup | ForEach
 
 
 class StepCompiler:
@@ -96,7 +96,7 @@ class StepCompiler:
         self._report.problems.extend(duplicate_names(self._names))
 
     def _read(self, name: str, step: Any) -> tuple[NodeKind, StepCode]:
-        if not isinstance(step, _FLATTENED) or overridden(step, "execute") is not None:
+        if not isinstance(step, FlattenedGroup) or overridden(step, "execute") is not None:
             return read_kind(name, step, self._report)
         hooks = ("can_execute", "on_success", "on_failure")
         self._report.refuse_hooks(name, step, type(step).__name__, *hooks)
@@ -130,7 +130,7 @@ class StepCompiler:
         self.inner_edges.extend(Edge(source, target) for source, target in pairs)
 
 
-def _group_kind(group: StepGroup) -> GroupNode | ForEachNode:
+def _group_kind(group: FlattenedGroup) -> GroupNode | ForEachNode:
     outputs, into = output_keys(group.outputs), group.into
     match group:
         case SequentialGroup():
@@ -164,6 +164,3 @@ def _group_kind(group: StepGroup) -> GroupNode | ForEachNode:
                 into=into,
                 computed=source is None,
             )
-        case _:
-            msg = f"{type(group).__name__} is no group that is made of its members"
-            raise TypeError(msg)
