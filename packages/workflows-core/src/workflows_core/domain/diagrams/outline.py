@@ -113,9 +113,11 @@ class _Outliner:
         self._graph = graph
         self._ids = {name: f"n{index}" for index, name in enumerate(graph.nodes)}
         self._scopes = {name: self._scope_of(name) for name in graph.nodes}
-        self._inner: dict[str, list[str]] = {"": []}
+        self._top = [name for name, scope in self._scopes.items() if not scope]
+        self._inner: dict[str, list[str]] = {}
         for name, scope in self._scopes.items():
-            self._inner.setdefault(scope, []).append(name)
+            if scope:  # a group without a name holds nothing: an empty scope is the top
+                self._inner.setdefault(scope, []).append(name)
 
     def outline(self) -> Outline:
         arrows = (*self._entering(), *self._between(), *self._ending())
@@ -140,7 +142,7 @@ class _Outliner:
 
     def _parts(self) -> Iterator[Part]:
         """All parts, nested groups inside their group; without recursion, so any depth can be drawn."""
-        stack: list[Iterator[str]] = [iter(self._inner[""])]
+        stack: list[Iterator[str]] = [iter(self._top)]
         while stack:
             name = next(stack[-1], None)
             if name is None:
@@ -167,7 +169,7 @@ class _Outliner:
                 yield Arrow("start", self._ids[name])
         for group, node in self._graph.nodes.items():
             for name, label in _inner_entries(node):
-                if self._scopes.get(name) == group:
+                if name in self._inner.get(group, ()):
                     yield Arrow(self._anchor(group), self._ids[name], visible(label))
 
     def _between(self) -> Iterator[Arrow]:
@@ -197,13 +199,14 @@ class _Outliner:
 
 
 def _label(name: str, node: Node) -> str:
+    shown = visible(name) or "(no name)"
     match node.kind:
         case GatewayNode(kind="inclusive" | "parallel" as kind) | GroupNode(kind=kind):
-            return f"{visible(name)} ({kind})"
+            return f"{shown} ({kind})"
         case ForEachNode():
-            return f"{visible(name)} (for each)"
+            return f"{shown} (for each)"
         case _:
-            return visible(name)
+            return shown
 
 
 def _inner_entries(node: Node) -> Sequence[tuple[str, str]]:
