@@ -13,8 +13,8 @@ from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.decorators import human_task, step, workflow
 from workflows_core.authoring.definition import WorkflowDefinition
 from workflows_core.authoring.edge import Edge
+from workflows_core.authoring.function_text import annotated_constants, is_empty, returned_constants
 from workflows_core.authoring.groups import ParallelGroup
-from workflows_core.authoring.source_code import annotated_constants, is_empty, returned_constants
 from workflows_core.authoring.step import BaseMachineStep
 from workflows_core.authoring.workflow import definition_of
 from workflows_core.domain.graph import HumanNode
@@ -85,17 +85,33 @@ def test_methods_are_bound_to_one_object_that_is_made_once() -> None:
     assert code["a"].execute(context) is code["b"].execute(context) is made[-1]
 
 
-def test_a_static_method_is_a_step_too() -> None:
+def test_static_and_class_methods_are_steps_too() -> None:
     @workflow
     class Static:
+        prefix = "class"
+
         @staticmethod
-        @step
-        def only(context: WorkflowContext) -> str:
+        @step(next="outer")
+        def inner(context: WorkflowContext) -> str:
             return f"static {context.get('x')}"
 
-    execute = definition_of(Static).code["only"].execute
-    assert execute is not None
-    assert execute(WorkflowContext.for_testing({"x": 1})) == "static 1"
+        @step(next="of_class")
+        @staticmethod
+        def outer(context: WorkflowContext) -> str:
+            return f"also {context.get('x')}"
+
+        @classmethod
+        @step
+        async def of_class(cls, context: WorkflowContext) -> str:
+            return f"{cls.prefix} {context.get('x')}"
+
+    code = definition_of(Static).code
+    context = WorkflowContext.for_testing({"x": 1})
+    assert code["inner"].execute is not None
+    assert code["outer"].execute is not None
+    assert code["inner"].execute(context) == "static 1"
+    assert code["outer"].execute(context) == "also 1"
+    assert code["of_class"].is_async
 
 
 def test_methods_steps_groups_and_classes_mix_and_groups_bind_methods() -> None:

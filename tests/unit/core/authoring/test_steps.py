@@ -62,11 +62,17 @@ def test_a_step_is_named_after_its_class_unless_it_has_a_name() -> None:
 
 
 def test_a_step_in_a_class_body_is_named_after_its_attribute() -> None:
+    class Renamed(BaseMachineStep):
+        def __init__(self) -> None:
+            self.name = "by_itself"
+
     class Holder:
+        renamed = Renamed()
         fetch = SendHTTPRequestStep()
         other = SendHTTPRequestStep(name="given")
         third = Named()
 
+    assert Holder.renamed.name == "by_itself"
     assert (Holder.fetch.name, Holder.other.name, Holder.third.name) == ("fetch", "given", "own_name")
 
 

@@ -48,7 +48,9 @@ def test_steps_stand_in_the_body_in_the_order_of_the_text() -> None:
         async def ship(self, context: WorkflowContext) -> None: ...
 
         not_a_step = 5
-        _helper = str
+
+        class _Shared(Work):
+            pass
 
         __edges__ = [(Receive, pack), (pack, other), (other, ship)]
 

@@ -65,7 +65,7 @@ class CatalogueStep(BaseMachineStep):
 
     def __init__(self, catalogue: str, config: Mapping[str, Any], step: Any, **attributes: Any) -> None:
         """Wrap a step; ``attributes`` are those of `StepAttributes`."""
-        self.name = catalogue
+        self._derive_name(catalogue)
         super().__init__(**attributes)
         self.catalogue = catalogue
         self.config = dict(config)

@@ -11,10 +11,10 @@ from packaging.version import InvalidVersion, Version
 
 from workflows_core.authoring.code import StepCode
 from workflows_core.authoring.edge import AnyEdge, End
-from workflows_core.authoring.edges import EdgeCompiler
+from workflows_core.authoring.edge_compiler import EdgeCompiler
 from workflows_core.authoring.report import Report
 from workflows_core.authoring.schemas import read_schema
-from workflows_core.authoring.steps import StepCompiler
+from workflows_core.authoring.step_compiler import StepCompiler
 from workflows_core.authoring.storable import storable_graph
 from workflows_core.domain.graph import Join, WorkflowGraph
 from workflows_core.domain.problems import Problem

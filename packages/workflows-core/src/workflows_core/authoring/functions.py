@@ -7,8 +7,8 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final, TypeAlias
 
+from workflows_core.authoring.function_text import is_empty
 from workflows_core.authoring.human import BaseHumanStep
-from workflows_core.authoring.source_code import is_empty
 from workflows_core.authoring.step import BaseMachineStep
 
 __all__ = ["FunctionHumanStep", "FunctionStep", "StepDeclaration", "declaration_of", "declare", "function_step"]
@@ -39,8 +39,9 @@ def declare(function: Callable[..., Any], declaration: StepDeclaration) -> None:
 
 
 def declaration_of(function: object) -> StepDeclaration | None:
-    """What a decorator noted about a function; None if it is no step."""
-    declaration = getattr(function, _DECLARATION, None)
+    """What a decorator noted about a function, or about what a static or class method is made of; None if it is no step."""
+    inner = function.__func__ if isinstance(function, staticmethod | classmethod) else None
+    declaration = getattr(function, _DECLARATION, None) or getattr(inner, _DECLARATION, None)
     return declaration if isinstance(declaration, StepDeclaration) else None
 
 

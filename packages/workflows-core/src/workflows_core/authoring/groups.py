@@ -61,8 +61,8 @@ class StepGroup(StepAttributes, ABC):
 
     def _name_after(self, prefix: str) -> None:
         """Take a name made of the members' names, if no other was given."""
-        if not self._has_own_name:
-            self.name = joined_name(prefix, map(step_name, self.members))
+        if not self._has_name:
+            self._derive_name(joined_name(prefix, map(step_name, self.members)))
 
 
 class SequentialGroup(StepGroup):

@@ -15,13 +15,13 @@ __all__ = ["has_methods", "initial_of", "members_of"]
 def members_of(cls: type) -> list[Any]:
     """The steps of a class and its bases, as they were written; those that are inside a group are left to the group.
 
-    A subclass replaces a step by defining its name again, and removes it by setting it to None.
+    What has a name with an underscore before it is no step. A subclass replaces a step by defining its name again, and removes it
+    by setting it to None.
     """
     found: dict[str, Any] = {}
     for base in reversed(cls.__mro__):
-        for attribute, value in vars(base).items():
-            found[attribute] = value.__func__ if isinstance(value, staticmethod) else value
-    written = [value for attribute, value in found.items() if not attribute.startswith("__") and _is_step(value)]
+        found.update(vars(base))
+    written = [value for attribute, value in found.items() if not attribute.startswith("_") and _is_step(value)]
     inside = {id(member) for value in written if isinstance(value, StepGroup) for member in _contained(value)}
     return [value for value in written if id(value) not in inside]
 

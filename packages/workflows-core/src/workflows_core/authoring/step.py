@@ -104,13 +104,14 @@ class StepAttributes:
     next: str | AnyStep | Sequence[str | AnyStep] | None = None
 
     _name_suffix: ClassVar[str] = "Step"
-    _has_own_name: bool = False
+    _class_has_name: ClassVar[bool] = False
+    _name_is_derived: bool = False
 
     def __init_subclass__(cls, **kwargs: Any) -> None:
         super().__init_subclass__(**kwargs)
         if "name" in cls.__dict__:
-            cls._has_own_name = True
-        elif not cls._has_own_name:
+            cls._class_has_name = True
+        elif not cls._class_has_name:
             cls.name = snake_case(cls.__name__, cls._name_suffix)
 
     def __init__(
@@ -128,8 +129,18 @@ class StepAttributes:
         self._assign(terminal=terminal)
 
     def __set_name__(self, owner: type, attribute: str) -> None:
-        if not self._has_own_name:
+        if self._name_is_derived or not self._has_name:
             self._assign(name=attribute)
+
+    @property
+    def _has_name(self) -> bool:
+        """Whether it has another name than the one that follows from its class."""
+        return self._class_has_name or "name" in vars(self)
+
+    def _derive_name(self, name: str) -> None:
+        """Take a name that anything else may replace."""
+        self.name = name
+        self._name_is_derived = True
 
     def _assign(self, **attributes: Any) -> None:
         """Set what was given; what is None stays as the class has it."""
@@ -137,7 +148,7 @@ class StepAttributes:
             if value is not None:
                 setattr(self, attribute, value)
         if attributes.get("name") is not None:
-            self._has_own_name = True
+            self._name_is_derived = False
 
 
 class BaseStep(StepAttributes):

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from typing import Any, NamedTuple
 
-from workflows_core.authoring.source_code import (
+from workflows_core.authoring.function_text import (
     SourceUnavailableError,
     annotated_constants,
     returned_constants,

@@ -9,7 +9,7 @@ from workflows_core.authoring.edge import AnyEdge, Edge
 from workflows_core.authoring.functions import FunctionHumanStep, FunctionStep
 from workflows_core.authoring.report import Report
 from workflows_core.authoring.sources import step_name
-from workflows_core.authoring.steps import StepCompiler
+from workflows_core.authoring.step_compiler import StepCompiler
 from workflows_core.authoring.successors import Successors, returned_successors
 from workflows_core.domain.graph import Edge as GraphEdge, GatewayNode
 from workflows_core.domain.types import Outcome
