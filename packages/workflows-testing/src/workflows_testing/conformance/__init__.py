@@ -6,8 +6,6 @@ An adapter's test module subclasses the suite, names the adapter and overrides t
 
 
     class TheStore:
-        adapter = MyWorkflowStore
-
         @pytest.fixture
         async def store(self, clock: Clock) -> AsyncIterator[WorkflowStore]:
             store = await MyWorkflowStore.open(an_empty_database(), clock=clock)
@@ -20,7 +18,7 @@ An adapter's test module subclasses the suite, names the adapter and overrides t
 
 
     class TestMyWorkflowStore(TheStore, WorkflowStoreConformance):
-        pass
+        adapter = MyWorkflowStore
 
 
     class TestMyWorkflowQueries(TheStore, WorkflowQueriesConformance):

@@ -259,7 +259,7 @@ class InstanceRules(StoreContract):
     ) -> None:
         ids = await start_some(store, clock, 5)
         page = await queries.list_instances(InstanceFilter(descending=False), PageRequest(limit=2))
-        assert await ids_of(queries, cursor=page.next_cursor, offset=2) == ids[2:]
+        assert await ids_of(queries, cursor=page.next_cursor, offset=4) == ids[2:]
 
     async def test_all_that_match_are_counted_when_asked_for(
         self, store: WorkflowStore, queries: WorkflowQueries, clock: MovableClock

@@ -344,6 +344,24 @@ class TaskRules(StoreContract):
         page = await queries.list_tasks(TaskFilter(), PageRequest(limit=2, offset=1))
         assert [task.id for task in page.items] == ids[1:3]
 
+    async def test_a_cursor_of_tasks_wins_over_an_offset(
+        self, store: WorkflowStore, queries: WorkflowQueries, clock: MovableClock
+    ) -> None:
+        ids = []
+        for _ in range(4):
+            ids.append((await a_task(store)).task("review"))
+            clock.advance(seconds(1))
+        first = await queries.list_tasks(TaskFilter(), PageRequest(limit=1))
+        page = await queries.list_tasks(TaskFilter(), PageRequest(cursor=first.next_cursor, offset=3))
+        assert [task.id for task in page.items] == ids[1:]
+
+    async def test_the_last_page_of_tasks_has_no_cursor_even_if_it_is_full(
+        self, store: WorkflowStore, queries: WorkflowQueries
+    ) -> None:
+        for _ in range(3):
+            await a_task(store)
+        assert (await queries.list_tasks(TaskFilter(), PageRequest(limit=3))).next_cursor is None
+
     async def test_all_tasks_that_match_are_counted_when_asked_for(
         self, store: WorkflowStore, queries: WorkflowQueries
     ) -> None:

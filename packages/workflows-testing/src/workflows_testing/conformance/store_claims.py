@@ -187,7 +187,7 @@ class ClaimRules(StoreContract):
     async def test_the_most_urgent_work_comes_first_across_queues_and_workflows(
         self, store: WorkflowStore, clock: MovableClock
     ) -> None:
-        for priority, name, queue in ((1, "a", "slow"), (3, "b", "fast"), (2, "b", "slow"), (4, "a", "fast")):
+        for priority, name, queue in ((1, "a", "slow"), (3, "b", "slow"), (2, "b", "fast"), (4, "a", "fast")):
             await commit(store, with_work(an_instance(a_graph(name=name, queue=queue)).start(), priority=priority))
             clock.advance(seconds(1))
         assert [claimed.item.priority for claimed in await claim(store, limit=3)] == [4, 3, 2]

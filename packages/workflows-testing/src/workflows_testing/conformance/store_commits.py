@@ -134,7 +134,7 @@ class CommitRules(StoreContract):
 
     async def test_the_first_transition_writes_the_data_also_when_there_are_none(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance())
-        assert (await load(store, run)).state.data == {}
+        assert (await load(store, run)).state.scopes[0].data == {}
 
     async def test_maps_keep_their_order(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance(a_parallel_graph("zulu", "mike", "alpha"), data={"z": 1, "m": 2, "a": 3}))

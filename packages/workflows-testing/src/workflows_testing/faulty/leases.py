@@ -1,0 +1,201 @@
+"""Faults of leases: keeping, giving back, and when the next is due."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from functools import partial
+from typing import Final
+
+from workflows_core.adapters.memory import InMemoryWorkflowStore, MemoryState
+from workflows_core.adapters.memory.rows import WorkRow
+from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.store import Claim, ClaimRequest
+from workflows_testing.conformance.store_leases import LeaseRules
+from workflows_testing.faulty.fault import Fault, with_store
+
+__all__ = ["FAULTS"]
+
+
+class RenewsNothing(InMemoryWorkflowStore):
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        return set()
+
+
+class RevivesLeases(InMemoryWorkflowStore):
+    """Renews leases that have ended, as long as nobody else claimed the work."""
+
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        now = self.memory.clock.now()
+        rows = [work for row in self.memory.instances.values() for work in row.work.values() if work.worker == worker]
+        for work in rows:
+            self.memory.backlog.withdraw(work)
+            self.memory.backlog.hold(work, worker, now, lease_s)
+            work.fence -= 1
+        return {work.ref for work in rows}
+
+
+class RenewsForEverybody(InMemoryWorkflowStore):
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        workers = {work.worker for row in self.memory.instances.values() for work in row.work.values()}
+        held = [await super(RenewsForEverybody, self).renew(other, lease_s) for other in workers if other is not None]
+        return set().union(*held)
+
+
+class RenewalRaisesTheFence(InMemoryWorkflowStore):
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        held = await super().renew(worker, lease_s)
+        for ref in held:
+            self.memory.instances[ref.instance_id.int].work[ref.number].fence += 1
+        return held
+
+
+class RemembersEverything(InMemoryWorkflowStore):
+    """Takes whatever a worker ever claimed for held by it."""
+
+    __slots__ = ("_claimed",)
+
+    def __init__(self, memory: MemoryState) -> None:
+        super().__init__(memory)
+        self._claimed: set[WorkRef] = set()
+
+    async def claim(self, request: ClaimRequest) -> list[Claim]:
+        claims = await super().claim(request)
+        self._claimed |= {claimed.ref for claimed in claims}
+        return claims
+
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        return self._claimed | await super().renew(worker, lease_s)
+
+
+class StumblesWithoutClaims(InMemoryWorkflowStore):
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        held = await super().renew(worker, lease_s)
+        if not held:
+            msg = "no rows"
+            raise LookupError(msg)
+        return held
+
+
+class ReleasesNothing(InMemoryWorkflowStore):
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+        return
+
+
+class ReleasesWithoutDelay(InMemoryWorkflowStore):
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+        await super().release(worker, items)
+
+
+class ReleasesAnyones(InMemoryWorkflowStore):
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+        for ref in items:
+            row = self.memory.instances.get(ref.instance_id.int)
+            work = row.work.get(ref.number) if row is not None else None
+            if work is not None and work.worker is not None:
+                await super().release(work.worker, [ref], delay_s=delay_s)
+
+
+class ReleasesAllOfTheWorker(InMemoryWorkflowStore):
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+        await super().release(worker, list(await self.renew(worker, 30)), delay_s=delay_s)
+
+
+class ReleaseUndoesTheClaim(InMemoryWorkflowStore):
+    """A release takes back the fence and the attempt."""
+
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+        await super().release(worker, items, delay_s=delay_s)
+        for ref in items:
+            row = self.memory.instances.get(ref.instance_id.int)
+            work = row.work.get(ref.number) if row is not None else None
+            if work is not None:
+                work.fence -= 1
+                work.attempt -= 1
+
+
+class StumblesOverUnknownWork(InMemoryWorkflowStore):
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+        for ref in items:
+            _ = self.memory.instances[ref.instance_id.int].work[ref.number]
+        await super().release(worker, items, delay_s=delay_s)
+
+
+class ChangesTheDue(InMemoryWorkflowStore):
+    """Tells another due time."""
+
+    __slots__ = ("_change",)
+
+    def __init__(self, memory: MemoryState, change: Callable[[float | None], float | None]) -> None:
+        super().__init__(memory)
+        self._change = change
+
+    async def next_due(
+        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+    ) -> float | None:
+        return self._change(await super().next_due(queues=queues, codes=codes))
+
+
+class DueOfAllQueues(InMemoryWorkflowStore):
+    async def next_due(
+        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+    ) -> float | None:
+        return await super().next_due(codes=codes)
+
+
+class DueOfAllCodes(InMemoryWorkflowStore):
+    async def next_due(
+        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+    ) -> float | None:
+        return await super().next_due(queues=queues)
+
+
+class DueWithoutHeld(InMemoryWorkflowStore):
+    """Forgets that held work comes back."""
+
+    def is_counted(self, work: WorkRow) -> bool:
+        """Whether a work item counts."""
+        return not work.is_held(self.memory.clock.now())
+
+    async def next_due(
+        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+    ) -> float | None:
+        now = self.memory.clock.now()
+        rows = [work for row in self.memory.instances.values() for work in row.work.values() if self.is_counted(work)]
+        moments = [(work.due - now).total_seconds() for work in rows if work.due is not None]
+        return min(moments, default=None)
+
+
+class DueOfTheLast(DueWithoutHeld):
+    async def next_due(
+        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+    ) -> float | None:
+        now = self.memory.clock.now()
+        rows = [work for row in self.memory.instances.values() for work in row.work.values()]
+        return max(((work.due - now).total_seconds() for work in rows if work.due is not None), default=None)
+
+
+FAULTS: Final[tuple[Fault, ...]] = (
+    with_store(RenewsNothing, "renews nothing", LeaseRules),
+    with_store(RevivesLeases, "renews what has ended", LeaseRules),
+    with_store(RenewsForEverybody, "renews for all workers", LeaseRules),
+    with_store(RenewalRaisesTheFence, "raises the fence by a renewal", LeaseRules),
+    with_store(RemembersEverything, "takes finished work for held", LeaseRules),
+    with_store(StumblesWithoutClaims, "cannot renew nothing", LeaseRules, crashes=True),
+    with_store(ReleasesNothing, "does not release", LeaseRules),
+    with_store(ReleasesWithoutDelay, "releases without the delay", LeaseRules),
+    with_store(ReleasesAnyones, "releases what others hold", LeaseRules),
+    with_store(ReleasesAllOfTheWorker, "releases everything of a worker", LeaseRules),
+    with_store(ReleaseUndoesTheClaim, "undoes the claim by a release", LeaseRules),
+    with_store(StumblesOverUnknownWork, "cannot release what is not there", LeaseRules, crashes=True),
+    with_store(partial(ChangesTheDue, change=lambda _due: 0.0), "always has something due", LeaseRules),
+    with_store(partial(ChangesTheDue, change=lambda _due: None), "never has anything due", LeaseRules),
+    with_store(
+        partial(ChangesTheDue, change=lambda due: None if due is None else max(due, 1.0)),
+        "has nothing due at once",
+        LeaseRules,
+    ),
+    with_store(DueOfAllQueues, "looks at all queues for what is due", LeaseRules),
+    with_store(DueOfAllCodes, "looks at all workflows for what is due", LeaseRules),
+    with_store(DueWithoutHeld, "forgets held work in what is due", LeaseRules),
+    with_store(DueOfTheLast, "tells the last due time", LeaseRules),
+)
