@@ -2,134 +2,32 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
-from contextlib import AsyncExitStack, asynccontextmanager
-from dataclasses import dataclass, field
-from typing import Any
-from uuid import UUID
+from collections.abc import AsyncIterator
+from contextlib import AsyncExitStack
+from typing import Any, cast
 
 import pytest
-from httpx import ASGITransport, AsyncClient, Response
+from httpx import ASGITransport, AsyncClient
 from litestar import Litestar
-from litestar.connection import ASGIConnection
-from litestar.exceptions import PermissionDeniedException
-from litestar.handlers import BaseRouteHandler
-from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult
 from litestar.middleware.base import DefineMiddleware
+from tests.integration.litestar.world import (
+    API,
+    HeaderAuthentication,
+    MakeApp,
+    OpenWorld,
+    World,
+    operators_only,
+    running,
+    workflow_definitions,
+)
 
 from workflows_core import (
-    BaseHumanStep,
-    BaseMachineStep,
     EngineSettings,
     LocalExecutionEngine,
-    WebhookStep,
-    WorkflowContext,
-    WorkflowDefinition,
     WorkflowEngine,
     WorkflowRegistry,
 )
 from workflows_litestar import WorkflowPlugin, WorkflowPluginConfig
-
-API = "/workflows/api"
-
-
-@dataclass
-class User:
-    id: str
-    tenant_id: str = "acme"
-    groups: list[str] = field(default_factory=list)
-    roles: list[str] = field(default_factory=list)
-
-
-USERS = {
-    user.id: user
-    for user in (
-        User("alice", groups=["managers"]),
-        User("bob", groups=["managers"]),
-        User("carol"),
-        User("root", roles=["admin", "operator"]),
-        User("mallory", tenant_id="evil", groups=["managers"], roles=["admin"]),
-    )
-}
-
-
-class HeaderAuthentication(AbstractAuthenticationMiddleware):
-    """Believes the header `X-User`, as a test may."""
-
-    async def authenticate_request(self, connection: ASGIConnection) -> AuthenticationResult:
-        return AuthenticationResult(user=USERS.get(connection.headers.get("x-user", "")), auth=None)
-
-
-def operators_only(connection: ASGIConnection, _: BaseRouteHandler) -> None:
-    user = connection.scope.get("user")
-    if user is None or "operator" not in user.roles:
-        raise PermissionDeniedException(detail="Operators only.")
-
-
-class Submit(BaseMachineStep):
-    name = "submit"
-
-    async def execute(self, context: WorkflowContext) -> None:
-        context.set("submitted", True)
-
-
-class Review(BaseHumanStep):
-    name = "review"
-    title = "Review {document}"
-    candidate_groups = ["managers"]
-    form_schema = {
-        "type": "object",
-        "properties": {"approved": {"type": "boolean"}, "note": {"type": "string", "maxLength": 20}},
-        "required": ["approved"],
-    }
-
-
-class Publish(BaseMachineStep):
-    name = "publish"
-
-    async def execute(self, context: WorkflowContext) -> str:
-        return f"published {context.get('document')}"
-
-
-class Explode(BaseMachineStep):
-    name = "explode"
-
-    async def execute(self, context: WorkflowContext) -> None:
-        raise RuntimeError("the disk is on fire")
-
-
-def workflow_definitions() -> list[WorkflowDefinition]:
-    approval = {
-        "steps": [Submit(), Review(), Publish()],
-        "edges": [("submit", "review"), ("review", "publish", "approved")],
-        "terminal_steps": ["review"],
-        "input_schema": {
-            "type": "object",
-            "properties": {"document": {"type": "string"}, "amount": {"type": "number", "minimum": 0}},
-            "required": ["document"],
-        },
-    }
-    return [
-        WorkflowDefinition("approval", "1.9.0", "Somebody approves a document.", **approval),
-        WorkflowDefinition("approval", "1.10.0", "Somebody approves a document.", **approval),
-        WorkflowDefinition("failing", "1.0.0", steps=[Explode()]),
-        WorkflowDefinition(
-            "callback",
-            "1.0.0",
-            steps=[
-                WebhookStep(
-                    name="await_payment",
-                    payload_schema={
-                        "type": "object",
-                        "properties": {"paid": {"type": "boolean"}},
-                        "required": ["paid"],
-                    },
-                    into="payment",
-                )
-            ],
-        ),
-    ]
 
 
 @pytest.fixture
@@ -152,78 +50,6 @@ def engine(registry: WorkflowRegistry, settings: EngineSettings) -> WorkflowEngi
     return LocalExecutionEngine(registry, settings=settings)
 
 
-@dataclass
-class World:
-    """The application and its people."""
-
-    app: Litestar
-    engine: WorkflowEngine
-    client_of: Callable[[str | None], AsyncClient]
-
-    @property
-    def alice(self) -> AsyncClient:
-        return self.client_of("alice")
-
-    @property
-    def bob(self) -> AsyncClient:
-        return self.client_of("bob")
-
-    @property
-    def mallory(self) -> AsyncClient:
-        return self.client_of("mallory")
-
-    @property
-    def nobody(self) -> AsyncClient:
-        return self.client_of(None)
-
-    async def start(
-        self, workflow: str = "approval", data: Mapping[str, Any] | None = None, *, actor: str = "carol", **more: Any
-    ) -> str:
-        """Start an instance, wait until it rests, and give its id."""
-        body = {"workflow_name": workflow, "initial_data": {"document": "plan.md"} if data is None else data, **more}
-        answer = await self.client_of(actor).post(f"{API}/instances", json=body)
-        assert answer.status_code == 201, answer.text
-        instance_id: str = answer.json()["id"]
-        await self.engine.wait(UUID(instance_id), timeout=5)
-        return instance_id
-
-    async def finished(self, instance_id: str) -> None:
-        """Wait until an instance is over."""
-        assert (await self.engine.wait(UUID(instance_id), timeout=5)).status.is_final
-
-    async def open_task(self, **more: Any) -> dict[str, Any]:
-        """Start an approval and give its open task."""
-        instance_id = await self.start(**more)
-        answer = await self.alice.get(f"{API}/tasks", params={"instance_id": instance_id})
-        (task,) = answer.json()["items"]
-        return task
-
-
-@asynccontextmanager
-async def running(app: Litestar) -> AsyncIterator[None]:
-    """Run the lifespan of an application in a task of its own, as a server does: it must end in the task that began it."""
-    started, stop = asyncio.Event(), asyncio.Event()
-
-    async def live() -> None:
-        async with app.lifespan():
-            started.set()
-            await stop.wait()
-
-    life, begun = asyncio.create_task(live()), asyncio.create_task(started.wait())
-    await asyncio.wait({life, begun}, return_when=asyncio.FIRST_COMPLETED)
-    begun.cancel()
-    if life.done():
-        await life
-    try:
-        yield
-    finally:
-        stop.set()
-        await life
-
-
-MakeApp = Callable[..., Litestar]
-
-
 @pytest.fixture
 def make_app(engine: WorkflowEngine) -> MakeApp:
     """Make an application with other settings of the plugin."""
@@ -232,6 +58,7 @@ def make_app(engine: WorkflowEngine) -> MakeApp:
         config = WorkflowPluginConfig(**{"engine": engine, "admin_guard": operators_only, **options})
         return Litestar(
             plugins=[WorkflowPlugin(config), *(plugins or [])],
+            logging_config=None,
             middleware=[DefineMiddleware(HeaderAuthentication)] if authenticated else [],
         )
 
@@ -239,7 +66,7 @@ def make_app(engine: WorkflowEngine) -> MakeApp:
 
 
 @pytest.fixture
-async def open_world(engine: WorkflowEngine) -> AsyncIterator[Callable[[Litestar], Awaitable[World]]]:
+async def open_world(engine: WorkflowEngine) -> AsyncIterator[OpenWorld]:
     """Start an application in the loop of the test; it is stopped after the test."""
     async with AsyncExitStack() as stack:
 
@@ -250,7 +77,7 @@ async def open_world(engine: WorkflowEngine) -> AsyncIterator[Callable[[Litestar
             def client_of(user: str | None) -> AsyncClient:
                 if user not in clients:
                     headers = {} if user is None else {"X-User": user}
-                    transport = ASGITransport(app)
+                    transport = ASGITransport(cast("Any", app))
                     clients[user] = AsyncClient(
                         transport=transport, base_url="http://testserver.local", headers=headers
                     )
@@ -262,22 +89,5 @@ async def open_world(engine: WorkflowEngine) -> AsyncIterator[Callable[[Litestar
 
 
 @pytest.fixture
-async def world(make_app: MakeApp, open_world: Callable[[Litestar], Awaitable[World]]) -> World:
+async def world(make_app: MakeApp, open_world: OpenWorld) -> World:
     return await open_world(make_app())
-
-
-def assert_problem(answer: Response, status: int, slug: str) -> dict[str, Any]:
-    """The answer is that problem; its body."""
-    assert answer.status_code == status, answer.text
-    assert answer.headers["content-type"] == "application/problem+json"
-    body: dict[str, Any] = answer.json()
-    assert body["type"] == f"urn:workflows:problem:{slug}"
-    assert body["status"] == status
-    assert body["title"]
-    assert body["detail"]
-    return body
-
-
-@pytest.fixture
-def is_problem() -> Callable[[Response, int, str], dict[str, Any]]:
-    return assert_problem

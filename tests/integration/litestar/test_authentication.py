@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
+from litestar.handlers import BaseRouteHandler
+from tests.integration.litestar.world import API, MakeApp, OpenWorld, is_problem
 
 from workflows_core import Actor
-
-API = "/workflows/api"
 
 READING = [
     "/definitions",
@@ -28,7 +30,7 @@ MUTATING = {
 
 
 @pytest.mark.parametrize("authenticated", [True, False], ids=["with authentication", "without any authentication"])
-async def test_nobody_is_refused_everywhere(make_app, open_world, is_problem, authenticated):
+async def test_nobody_is_refused_everywhere(make_app: MakeApp, open_world: OpenWorld, authenticated: bool) -> None:
     world = await open_world(make_app(authenticated=authenticated))
     for path in READING:
         is_problem(await world.nobody.get(API + path), 401, "not-authenticated")
@@ -36,7 +38,9 @@ async def test_nobody_is_refused_everywhere(make_app, open_world, is_problem, au
         is_problem(await world.nobody.post(API + path, json=body), 401, "not-authenticated")
 
 
-async def test_anonymous_requests_act_as_the_anonymous_actor_where_they_are_allowed(make_app, open_world):
+async def test_anonymous_requests_act_as_the_anonymous_actor_where_they_are_allowed(
+    make_app: MakeApp, open_world: OpenWorld
+) -> None:
     world = await open_world(make_app(authenticated=False, allow_anonymous=True, admin_guard=None))
     started = await world.nobody.post(f"{API}/instances", json={"workflow_name": "callback"})
     assert started.status_code == 201
@@ -45,7 +49,7 @@ async def test_anonymous_requests_act_as_the_anonymous_actor_where_they_are_allo
     assert (await world.nobody.get("/workflows/admin/stats")).status_code == 200
 
 
-async def test_the_anonymous_actor_can_be_given_roles(make_app, open_world):
+async def test_the_anonymous_actor_can_be_given_roles(make_app: MakeApp, open_world: OpenWorld) -> None:
     actor = Actor("developer", roles=frozenset({"admin"}), tenant="acme")
     world = await open_world(
         make_app(authenticated=False, allow_anonymous=True, anonymous_actor=actor, admin_guard=None)
@@ -54,24 +58,26 @@ async def test_the_anonymous_actor_can_be_given_roles(make_app, open_world):
     assert (started.json()["created_by"], started.json()["tenant_id"]) == ("developer", "acme")
 
 
-async def test_who_is_known_is_not_anonymous_where_anonymous_requests_are_allowed(make_app, open_world):
+async def test_who_is_known_is_not_anonymous_where_anonymous_requests_are_allowed(
+    make_app: MakeApp, open_world: OpenWorld
+) -> None:
     world = await open_world(make_app(allow_anonymous=True))
     started = await world.alice.post(f"{API}/instances", json={"workflow_name": "callback"})
     assert started.json()["created_by"] == "alice"
 
 
-async def test_the_guard_of_the_api_is_asked_first(make_app, open_world, is_problem):
-    def refuse(connection, handler) -> None:
+async def test_the_guard_of_the_api_is_asked_first(make_app: MakeApp, open_world: OpenWorld) -> None:
+    def refuse(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         raise NotAuthorizedException(detail="token expired", headers={"WWW-Authenticate": "Bearer"})
 
     world = await open_world(make_app(auth_guard=refuse))
     answer = await world.alice.get(f"{API}/instances")
-    assert is_problem(answer, 401, "not-authenticated")["detail"] == "401: token expired"
+    assert is_problem(answer, 401, "not-authenticated")["detail"] == "token expired"
     assert answer.headers["www-authenticate"] == "Bearer"
 
 
-async def test_a_guard_may_forbid(make_app, open_world, is_problem):
-    def refuse(connection, handler) -> None:
+async def test_a_guard_may_forbid(make_app: MakeApp, open_world: OpenWorld) -> None:
+    def refuse(connection: ASGIConnection[Any, Any, Any, Any], handler: BaseRouteHandler) -> None:
         raise PermissionDeniedException(detail="not in this house")
 
     world = await open_world(make_app(auth_guard=refuse))
@@ -79,11 +85,11 @@ async def test_a_guard_may_forbid(make_app, open_world, is_problem):
 
 
 @pytest.mark.parametrize("asynchronous", [True, False])
-async def test_the_application_may_say_who_acts(make_app, open_world, asynchronous):
-    def from_header(connection):
+async def test_the_application_may_say_who_acts(make_app: MakeApp, open_world: OpenWorld, asynchronous: bool) -> None:
+    def from_header(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor:
         return Actor(connection.headers["x-service"], tenant="acme")
 
-    async def from_header_later(connection):
+    async def from_header_later(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor:
         return from_header(connection)
 
     world = await open_world(make_app(actor_provider=from_header_later if asynchronous else from_header))
@@ -93,8 +99,10 @@ async def test_the_application_may_say_who_acts(make_app, open_world, asynchrono
     assert answer.json()["created_by"] == "billing"
 
 
-async def test_a_user_without_an_id_is_a_fault_of_the_application(make_app, open_world, is_problem, caplog):
-    def provider(connection):
+async def test_a_user_without_an_id_is_a_fault_of_the_application(
+    make_app: MakeApp, open_world: OpenWorld, caplog: pytest.LogCaptureFixture
+) -> None:
+    def provider(connection: ASGIConnection[Any, Any, Any, Any]) -> Actor | None:
         from workflows_litestar import actor_from_user
 
         connection.scope["user"] = object()

@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+from typing import Any
 from uuid import uuid4
 
 import pytest
+from tests.integration.litestar.world import API, World, is_problem
 
-API = "/workflows/api"
 
-
-async def test_a_start_answers_201_with_the_address_of_the_instance(world):
+async def test_a_start_answers_201_with_the_address_of_the_instance(world: World) -> None:
     body = {"workflow_name": "approval", "initial_data": {"document": "plan.md"}}
     answer = await world.alice.post(f"{API}/instances", json=body)
     assert answer.status_code == 201
@@ -22,19 +22,19 @@ async def test_a_start_answers_201_with_the_address_of_the_instance(world):
     assert shown.json()["id"] == started["id"]
 
 
-async def test_a_start_may_name_a_version(world):
+async def test_a_start_may_name_a_version(world: World) -> None:
     instance_id = await world.start(version="1.9.0")
     shown = (await world.alice.get(f"{API}/instances/{instance_id}")).json()
     assert shown["workflow_version"] == "1.9.0"
 
 
-async def test_a_start_without_data_is_one_with_empty_data(world):
+async def test_a_start_without_data_is_one_with_empty_data(world: World) -> None:
     answer = await world.alice.post(f"{API}/instances", json={"workflow_name": "callback"})
     assert answer.status_code == 201
 
 
 @pytest.mark.parametrize("place", ["header", "body", "both"])
-async def test_a_repeated_start_with_a_key_answers_200_with_the_first_instance(world, place):
+async def test_a_repeated_start_with_a_key_answers_200_with_the_first_instance(world: World, place: str) -> None:
     body = {"workflow_name": "approval", "initial_data": {"document": "plan.md"}}
     if place != "header":
         body["idempotency_key"] = "order-1"
@@ -46,7 +46,7 @@ async def test_a_repeated_start_with_a_key_answers_200_with_the_first_instance(w
     assert first.headers["location"] == second.headers["location"]
 
 
-async def test_the_same_key_with_other_data_is_a_conflict_that_names_the_instance(world, is_problem):
+async def test_the_same_key_with_other_data_is_a_conflict_that_names_the_instance(world: World) -> None:
     first = {"workflow_name": "approval", "initial_data": {"document": "a"}, "idempotency_key": "order-1"}
     started = (await world.alice.post(f"{API}/instances", json=first)).json()
     other = {**first, "initial_data": {"document": "b"}}
@@ -54,7 +54,7 @@ async def test_the_same_key_with_other_data_is_a_conflict_that_names_the_instanc
     assert problem["workflow_instance_id"] == started["id"]
 
 
-async def test_two_tenants_may_use_the_same_key(world):
+async def test_two_tenants_may_use_the_same_key(world: World) -> None:
     body = {"workflow_name": "approval", "initial_data": {"document": "a"}, "idempotency_key": "order-1"}
     first = await world.alice.post(f"{API}/instances", json=body)
     other = await world.mallory.post(f"{API}/instances", json={**body, "initial_data": {"document": "b"}})
@@ -62,33 +62,33 @@ async def test_two_tenants_may_use_the_same_key(world):
     assert first.json()["id"] != other.json()["id"]
 
 
-async def test_two_different_keys_in_one_request_are_refused(world, is_problem):
+async def test_two_different_keys_in_one_request_are_refused(world: World) -> None:
     body = {"workflow_name": "callback", "idempotency_key": "a"}
     answer = await world.alice.post(f"{API}/instances", json=body, headers={"Idempotency-Key": "b"})
     (error,) = is_problem(answer, 400, "bad-request")["errors"]
     assert (error["source"], error["pointer"]) == ("header", "Idempotency-Key")
 
 
-async def test_an_unknown_workflow_cannot_be_started(world, is_problem):
+async def test_an_unknown_workflow_cannot_be_started(world: World) -> None:
     answer = await world.alice.post(f"{API}/instances", json={"workflow_name": "aproval"})
     assert is_problem(answer, 404, "workflow-not-found")["near"] == ["approval"]
 
 
-async def test_initial_data_that_do_not_satisfy_the_schema_name_every_place(world, is_problem):
+async def test_initial_data_that_do_not_satisfy_the_schema_name_every_place(world: World) -> None:
     body = {"workflow_name": "approval", "initial_data": {"amount": -1}}
     problem = is_problem(await world.alice.post(f"{API}/instances", json=body), 422, "invalid-input")
     found = {(error["pointer"], error["keyword"]) for error in problem["errors"]}
     assert found == {("/document", "required"), ("/amount", "minimum")}
 
 
-async def test_data_beyond_the_limit_are_refused_with_both_sizes(world, is_problem):
+async def test_data_beyond_the_limit_are_refused_with_both_sizes(world: World) -> None:
     body = {"workflow_name": "callback", "initial_data": {"blob": "x" * 30_000}}
     problem = is_problem(await world.alice.post(f"{API}/instances", json=body), 413, "data-too-large")
     assert problem["limit_bytes"] == 20_000
     assert problem["size_bytes"] > 30_000
 
 
-async def test_an_instance_shows_its_data_its_steps_and_its_history(world):
+async def test_an_instance_shows_its_data_its_steps_and_its_history(world: World) -> None:
     instance_id = await world.start(metadata={"channel": "web"})
     shown = (await world.alice.get(f"{API}/instances/{instance_id}")).json()
     assert shown["status"] == "waiting"
@@ -104,7 +104,7 @@ async def test_an_instance_shows_its_data_its_steps_and_its_history(world):
     assert shown["error"] is None
 
 
-async def test_a_failed_instance_shows_its_error_without_the_traceback(world):
+async def test_a_failed_instance_shows_its_error_without_the_traceback(world: World) -> None:
     instance_id = await world.start("failing", {})
     shown = (await world.alice.get(f"{API}/instances/{instance_id}")).json()
     assert shown["status"] == "failed"
@@ -113,21 +113,21 @@ async def test_a_failed_instance_shows_its_error_without_the_traceback(world):
     assert "Traceback" not in str(shown)
 
 
-async def test_an_unknown_instance_is_not_found(world, is_problem):
+async def test_an_unknown_instance_is_not_found(world: World) -> None:
     for path in ("", "/graph", "/history", "/events"):
         is_problem(await world.alice.get(f"{API}/instances/{uuid4()}{path}"), 404, "instance-not-found")
 
 
-async def test_an_id_that_is_no_uuid_is_malformed(world, is_problem):
+async def test_an_id_that_is_no_uuid_is_malformed(world: World) -> None:
     (error,) = is_problem(await world.alice.get(f"{API}/instances/17"), 400, "bad-request")["errors"]
     assert (error["source"], error["pointer"]) == ("path", "instance_id")
 
 
-async def test_the_list_is_filtered(world):
+async def test_the_list_is_filtered(world: World) -> None:
     waiting = await world.start()
     failed = await world.start("failing", {}, actor="bob")
 
-    async def ids(**params):
+    async def ids(**params: Any) -> set[str]:
         body = (await world.alice.get(f"{API}/instances", params=params)).json()
         return {item["id"] for item in body["items"]}
 
@@ -141,10 +141,10 @@ async def test_the_list_is_filtered(world):
     assert await ids(started_before="2020-01-01T00:00:00") == set()
 
 
-async def test_the_list_is_newest_first_unless_asked_otherwise(world):
+async def test_the_list_is_newest_first_unless_asked_otherwise(world: World) -> None:
     first, second = await world.start(), await world.start()
 
-    async def ids(**params):
+    async def ids(**params: Any) -> list[str]:
         body = (await world.alice.get(f"{API}/instances", params=params)).json()
         return [item["id"] for item in body["items"]]
 
@@ -153,7 +153,7 @@ async def test_the_list_is_newest_first_unless_asked_otherwise(world):
     assert await ids(order="-updated_at") == [second, first]
 
 
-async def test_the_list_is_read_page_by_page_and_counted_on_request(world):
+async def test_the_list_is_read_page_by_page_and_counted_on_request(world: World) -> None:
     started = [await world.start() for _ in range(3)]
     first = (await world.alice.get(f"{API}/instances", params={"limit": 2, "with_total": True})).json()
     assert (first["total"], first["limit"], first["has_more"]) == (3, 2, True)
@@ -181,18 +181,18 @@ async def test_the_list_is_read_page_by_page_and_counted_on_request(world):
         ("order", "name"),
     ],
 )
-async def test_a_malformed_filter_is_refused_with_its_place(world, is_problem, name, value):
+async def test_a_malformed_filter_is_refused_with_its_place(world: World, name: str, value: str) -> None:
     answer = await world.alice.get(f"{API}/instances", params={name: value})
     errors = is_problem(answer, 400, "bad-request")["errors"]
     assert [(error["source"], error["pointer"]) for error in errors] == [("query", name)]
 
 
-async def test_a_cursor_of_another_query_is_refused(world, is_problem):
+async def test_a_cursor_of_another_query_is_refused(world: World) -> None:
     problem = is_problem(await world.alice.get(f"{API}/instances", params={"cursor": "made-up"}), 400, "invalid-cursor")
     assert problem["errors"][0]["pointer"] == "cursor"
 
 
-async def test_the_drawing_of_an_instance_shows_the_state_of_its_steps(world):
+async def test_the_drawing_of_an_instance_shows_the_state_of_its_steps(world: World) -> None:
     instance_id = await world.start()
     body = (await world.alice.get(f"{API}/instances/{instance_id}/graph")).json()
     assert body["step_states"] == {"submit": "succeeded", "review": "waiting"}
@@ -202,14 +202,14 @@ async def test_the_drawing_of_an_instance_shows_the_state_of_its_steps(world):
     assert as_json.json()["step_states"] == body["step_states"]
 
 
-async def test_the_drawing_shows_a_failed_step(world):
+async def test_the_drawing_shows_a_failed_step(world: World) -> None:
     instance_id = await world.start("failing", {})
     body = (await world.alice.get(f"{API}/instances/{instance_id}/graph")).json()
     assert body["step_states"] == {"explode": "failed"}
     assert "classDef failed" in body["graph"]
 
 
-async def test_the_history_is_read_page_by_page(world):
+async def test_the_history_is_read_page_by_page(world: World) -> None:
     task = await world.open_task()
     await world.alice.post(f"{API}/tasks/{task['id']}/complete", json={"form_data": {"approved": True}})
     await world.finished(task["instance_id"])
@@ -224,7 +224,7 @@ async def test_the_history_is_read_page_by_page(world):
     assert seen == ["submit", "review", "publish"]
 
 
-async def test_the_events_say_who_did_what(world):
+async def test_the_events_say_who_did_what(world: World) -> None:
     task = await world.open_task()
     form = {"form_data": {"approved": False}, "comment": "not yet"}
     await world.bob.post(f"{API}/tasks/{task['id']}/complete", json=form)
@@ -239,7 +239,7 @@ async def test_the_events_say_who_did_what(world):
     assert body["has_more"] is False
 
 
-async def test_the_events_are_read_page_by_page_in_whole_changes(world):
+async def test_the_events_are_read_page_by_page_in_whole_changes(world: World) -> None:
     instance_id = await world.start()
     whole = (await world.alice.get(f"{API}/instances/{instance_id}/events")).json()["items"]
     seen, cursor = [], None
@@ -253,7 +253,7 @@ async def test_the_events_are_read_page_by_page_in_whole_changes(world):
     assert seen == whole
 
 
-async def test_cancel_ends_an_instance_and_says_why(world):
+async def test_cancel_ends_an_instance_and_says_why(world: World) -> None:
     task = await world.open_task()
     path = f"{API}/instances/{task['instance_id']}"
     answer = await world.alice.post(f"{path}/cancel", json={"reason": "no longer needed"})
@@ -266,7 +266,7 @@ async def test_cancel_ends_an_instance_and_says_why(world):
     assert shown["status"] == "canceled"
 
 
-async def test_a_finished_instance_cannot_be_cancelled(world, is_problem):
+async def test_a_finished_instance_cannot_be_cancelled(world: World) -> None:
     instance_id = await world.start("failing", {})
     answer = await world.alice.post(f"{API}/instances/{instance_id}/cancel", json={})
     problem = is_problem(answer, 409, "instance-finished")

@@ -8,7 +8,9 @@ import pytest
 from litestar import Litestar
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.spec import Tag
+from tests.integration.litestar.world import MakeApp
 
+from workflows_core import WorkflowEngine
 from workflows_litestar import WorkflowPlugin, WorkflowPluginConfig
 
 OPERATIONS = {
@@ -45,7 +47,7 @@ STATUSES = {
 
 
 @pytest.fixture
-def document(make_app) -> dict[str, Any]:
+def document(make_app: MakeApp) -> dict[str, Any]:
     return make_app().openapi_schema.to_schema()
 
 
@@ -58,11 +60,11 @@ def operations(document: dict[str, Any]) -> dict[str, dict[str, Any]]:
     }
 
 
-def test_paths_and_operation_ids_are_these(document):
+def test_paths_and_operation_ids_are_these(document: dict[str, Any]) -> None:
     assert {place: operation["operationId"] for place, operation in operations(document).items()} == OPERATIONS
 
 
-def test_every_operation_has_a_summary_a_tag_and_described_parameters(document):
+def test_every_operation_has_a_summary_a_tag_and_described_parameters(document: dict[str, Any]) -> None:
     for place, operation in operations(document).items():
         assert operation["summary"], place
         assert len(operation["tags"]) == 1, place
@@ -71,7 +73,7 @@ def test_every_operation_has_a_summary_a_tag_and_described_parameters(document):
             assert described, f"{place}: {parameter['name']}"
 
 
-def test_every_error_response_is_documented_as_problem_details(document):
+def test_every_error_response_is_documented_as_problem_details(document: dict[str, Any]) -> None:
     found = {operation["operationId"]: operation["responses"] for operation in operations(document).values()}
     for operation_id, responses in found.items():
         errors = {status: response for status, response in responses.items() if int(status) >= 400}
@@ -87,7 +89,7 @@ def test_every_error_response_is_documented_as_problem_details(document):
     assert {key: set(found[key]) for key in STATUSES} == STATUSES
 
 
-def test_injected_values_are_no_parameters(document):
+def test_injected_values_are_no_parameters(document: dict[str, Any]) -> None:
     names = {
         parameter["name"]
         for operation in operations(document).values()
@@ -97,19 +99,19 @@ def test_injected_values_are_no_parameters(document):
     assert {"Idempotency-Key", "status", "cursor", "with_total", "format"} <= names
 
 
-def test_request_bodies_are_closed_and_response_bodies_are_open(document):
+def test_request_bodies_are_closed_and_response_bodies_are_open(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     closed = {name for name, schema in schemas.items() if schema.get("additionalProperties") is False}
     assert closed == {"StartWorkflowDTO", "CancelWorkflowDTO", "CompleteTaskDTO", "ReassignTaskDTO"}
 
 
-def test_fields_have_examples(document):
+def test_fields_have_examples(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     assert schemas["StartWorkflowDTO"]["properties"]["workflow_name"]["examples"] == ["document_approval"]
     assert schemas["StartWorkflowDTO"]["required"] == ["workflow_name"]
 
 
-def test_the_tags_are_described_beside_those_of_the_application(engine):
+def test_the_tags_are_described_beside_those_of_the_application(engine: WorkflowEngine) -> None:
     config = OpenAPIConfig(title="Mine", version="1", tags=[Tag(name="Mine"), Tag(name="Human Tasks", description="!")])
     plugin = WorkflowPlugin(WorkflowPluginConfig(engine=engine))
     app = Litestar(plugins=[plugin], openapi_config=config)
@@ -122,20 +124,20 @@ def test_the_tags_are_described_beside_those_of_the_application(engine):
     )
 
 
-def test_further_tags_stand_beside_those_of_the_kind(make_app):
+def test_further_tags_stand_beside_those_of_the_kind(make_app: MakeApp) -> None:
     document = make_app(tags=["Back office"]).openapi_schema.to_schema()
     for operation in operations(document).values():
         assert "Back office" in operation["tags"]
         assert len(operation["tags"]) == 2
 
 
-def test_the_routes_can_be_left_out_of_the_document(make_app):
+def test_the_routes_can_be_left_out_of_the_document(make_app: MakeApp) -> None:
     document = make_app(include_in_schema=False).openapi_schema.to_schema()
     assert operations(document) == {}
     assert "tags" not in document
 
 
-def test_the_document_is_served(make_app):
+def test_the_document_is_served(make_app: MakeApp) -> None:
     from litestar.testing import TestClient
 
     with TestClient(make_app()) as client:

@@ -7,8 +7,7 @@ from typing import Any, NamedTuple
 import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
-
-API = "/workflows/api"
+from tests.integration.litestar.world import API, MakeApp, World, is_problem
 
 
 class Attempt(NamedTuple):
@@ -65,12 +64,12 @@ def operations(app: Litestar) -> set[str]:
     }
 
 
-def test_every_route_is_either_tried_below_or_has_a_reason_not_to(make_app):
+def test_every_route_is_either_tried_below_or_has_a_reason_not_to(make_app: MakeApp) -> None:
     assert operations(make_app()) == ATTEMPTS.keys() | WITHOUT_TENANT.keys()
 
 
 @pytest.mark.parametrize("operation", ATTEMPTS)
-async def test_another_tenant_gets_nowhere(world, is_problem, operation):
+async def test_another_tenant_gets_nowhere(world: World, operation: str) -> None:
     attempt = ATTEMPTS[operation]
     ours = await world.open_task(data={"document": "secret plan"}, idempotency_key="shared")
     before = (await world.alice.get(f"{API}/instances/{ours['instance_id']}")).json()
@@ -96,7 +95,7 @@ async def test_another_tenant_gets_nowhere(world, is_problem, operation):
 
 
 @pytest.mark.parametrize("operation", ATTEMPTS)
-async def test_the_tenant_itself_succeeds(world, operation):
+async def test_the_tenant_itself_succeeds(world: World, operation: str) -> None:
     """Otherwise the test above would prove nothing."""
     attempt = ATTEMPTS[operation]
     ours = await world.open_task(data={"document": "secret plan"})
@@ -107,13 +106,13 @@ async def test_the_tenant_itself_succeeds(world, operation):
         assert answer.json()["items"]
 
 
-async def test_a_role_of_another_tenant_is_no_role_here(world, is_problem):
+async def test_a_role_of_another_tenant_is_no_role_here(world: World) -> None:
     ours = await world.open_task()
     assert "admin" in (await _roles(world))
     is_problem(await world.mallory.get(f"{API}/tasks/{ours['id']}"), 404, "task-not-found")
 
 
-async def _roles(world) -> list[str]:
+async def _roles(world: World) -> list[str]:
     """Mallory is an admin of her own tenant: she may complete what nobody assigned to her."""
     theirs = await world.start(actor="mallory")
     (task,) = (await world.mallory.get(f"{API}/tasks", params={"instance_id": theirs})).json()["items"]

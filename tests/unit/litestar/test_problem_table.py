@@ -22,7 +22,7 @@ def _is_request_error(error: type[errors.WorkflowsError]) -> bool:
     return issubclass(error, families) and error.__module__.startswith("workflows_core.errors")
 
 
-@pytest.mark.parametrize("error", sorted(set(_subclasses(errors.WorkflowsError)), key=lambda error: error.__name__))
+@pytest.mark.parametrize("error", sorted(set(_subclasses(errors.WorkflowsError)), key=str))
 def test_every_error_has_a_kind(error: type[errors.WorkflowsError]) -> None:
     kind = kind_of(error)
     assert 400 <= kind.status < 600

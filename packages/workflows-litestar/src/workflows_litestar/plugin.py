@@ -23,11 +23,12 @@ from workflows_litestar.controllers import (
     WorkflowInstanceController,
 )
 from workflows_litestar.controllers.parameters import provide_paging
-from workflows_litestar.dependencies import ACTOR_KEY, ENGINE_KEY, alias, require_json
+from workflows_litestar.dependencies import ACTOR_KEY, ENGINE_KEY, alias
 from workflows_litestar.identity import ActorGuard, provide_actor
 from workflows_litestar.lifespan import EngineLifespan
 from workflows_litestar.openapi import StrictBodySchemas, with_tags
 from workflows_litestar.problems.handlers import EXCEPTION_HANDLERS
+from workflows_litestar.request_bodies import require_json
 
 if TYPE_CHECKING:
     from click import Group

@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 from datetime import UTC, datetime
-from typing import Annotated, Literal, cast
+from typing import Annotated, Literal, TypeAlias, cast
 from uuid import UUID
 
+import msgspec
 from litestar.di import NamedDependency
 from litestar.exceptions import ValidationException
 from litestar.params import PathParameter, QueryParameter, SkipValidation
@@ -18,12 +19,13 @@ __all__ = [
     "Drawing",
     "InstanceId",
     "Instances",
+    "Moment",
     "Paging",
     "TaskId",
     "WorkflowName",
+    "moment_of",
     "provide_instances",
     "provide_paging",
-    "utc",
 ]
 
 MAX_OFFSET = 100_000
@@ -32,6 +34,9 @@ MAX_OFFSET = 100_000
 InstanceId = Annotated[UUID, PathParameter(description="Id of the instance.")]
 TaskId = Annotated[UUID, PathParameter(description="Id of the task.")]
 WorkflowName = Annotated[str | None, QueryParameter(max_length=255, description="Only of this workflow.")]
+
+Moment: TypeAlias = str | None
+"""A moment in the query. Litestar would take numbers for a `datetime`, too."""
 
 Drawing = Annotated[GraphFormat, QueryParameter(name="format", description="Kind of drawing.")]
 
@@ -64,19 +69,18 @@ def provide_paging(
 def provide_instances(
     workflow_name: WorkflowName = None,
     workflow_version: Annotated[str | None, QueryParameter(max_length=255, description="Only of this version.")] = None,
-    statuses: Annotated[
+    status: Annotated[
         list[WorkflowStatus] | None,
-        QueryParameter(name="status", description="Only with one of these statuses; may be given several times."),
+        QueryParameter(description="Only with one of these statuses; may be given several times."),
     ] = None,
     created_by: Annotated[
         str | None, QueryParameter(max_length=255, description="Only those that this actor started.")
     ] = None,
     started_after: Annotated[
-        datetime | None,
-        QueryParameter(description="Only those started at or after this moment; UTC if it has no offset."),
+        Moment, QueryParameter(format="date-time", description="Only those started at or after this moment.")
     ] = None,
     started_before: Annotated[
-        datetime | None, QueryParameter(description="Only those started before this moment; UTC if it has no offset.")
+        Moment, QueryParameter(format="date-time", description="Only those started before this moment.")
     ] = None,
     order: Annotated[
         Literal["started_at", "-started_at", "updated_at", "-updated_at"],
@@ -87,27 +91,30 @@ def provide_instances(
     return InstanceFilter(
         workflow_name=workflow_name,
         workflow_version=workflow_version,
-        statuses=tuple(statuses) if statuses else None,
+        statuses=tuple(status) if status else None,
         created_by=created_by,
-        started_after=utc(started_after, "started_after"),
-        started_before=utc(started_before, "started_before"),
+        started_after=moment_of(started_after, "started_after"),
+        started_before=moment_of(started_before, "started_before"),
         order_by=cast("Literal['started_at', 'updated_at']", order.removeprefix("-")),
         descending=order.startswith("-"),
     )
 
 
-def utc(moment: datetime | None, name: str) -> datetime | None:
-    """A moment of the query in UTC.
+def moment_of(text: Moment, name: str) -> datetime | None:
+    """Read a moment of the query; one without an offset is in UTC.
+
+    Args:
+        text: RFC 3339; None is no moment.
+        name: The parameter, for the message.
 
     Raises:
-        ValidationException: There is no such moment in UTC (before the year 1 or after the year 9999).
+        ValidationException: It is no such text, or there is no such moment in UTC.
     """
-    if moment is None:
+    if text is None:
         return None
-    if moment.tzinfo is None:
-        return moment.replace(tzinfo=UTC)
     try:
-        return moment.astimezone(UTC)
-    except OverflowError:
-        problem = {"key": name, "message": "there is no such moment in UTC", "source": "query"}
-        raise ValidationException(detail="A moment is out of range.", extra=[problem]) from None
+        moment = msgspec.convert(text, datetime)
+        return moment.replace(tzinfo=UTC) if moment.tzinfo is None else moment.astimezone(UTC)
+    except (msgspec.ValidationError, OverflowError):
+        problem = {"key": name, "message": "expected a moment like 2026-03-01T09:30:00Z", "source": "query"}
+        raise ValidationException(detail=f"The moment {name!r} cannot be read.", extra=[problem]) from None

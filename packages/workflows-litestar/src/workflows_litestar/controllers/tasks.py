@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from datetime import datetime
 from typing import Annotated, Literal, cast
 from uuid import UUID
 
@@ -20,7 +19,7 @@ from workflows_core import (
     TaskStatus,
 )
 from workflows_core.ports.queries import TaskFilter
-from workflows_litestar.controllers.parameters import Paging, TaskId, WorkflowName, utc
+from workflows_litestar.controllers.parameters import Moment, Paging, TaskId, WorkflowName, moment_of
 from workflows_litestar.dependencies import CurrentActor, Engine
 from workflows_litestar.openapi import TASKS_TAG
 from workflows_litestar.problems.documentation import document_problems
@@ -55,9 +54,9 @@ class HumanTaskController(Controller):
         mine: Annotated[
             bool, QueryParameter(description="Only tasks that the actor may do; else all of the tenant.")
         ] = True,
-        statuses: Annotated[
+        status: Annotated[
             list[TaskStatus] | None,
-            QueryParameter(name="status", description="Only with one of these statuses; open ones if left out."),
+            QueryParameter(description="Only with one of these statuses; open ones if left out."),
         ] = None,
         assignee_id: Annotated[
             str | None, QueryParameter(max_length=255, description="Only those assigned to exactly this user.")
@@ -66,7 +65,7 @@ class HumanTaskController(Controller):
         instance_id: Annotated[UUID | None, QueryParameter(description="Only of this instance.")] = None,
         step_name: Annotated[str | None, QueryParameter(max_length=255, description="Only of this step.")] = None,
         due_before: Annotated[
-            datetime | None, QueryParameter(description="Only those due before this moment; UTC if it has no offset.")
+            Moment, QueryParameter(format="date-time", description="Only those due before this moment.")
         ] = None,
         order: Annotated[
             Literal["created_at", "-created_at", "due_at", "-due_at", "priority", "-priority"],
@@ -76,14 +75,14 @@ class HumanTaskController(Controller):
         """List tasks of the actor's tenant."""
         where = TaskFilter(
             tenant=workflow_actor.tenant,
-            statuses=tuple(statuses) if statuses else (TaskStatus.PENDING,),
+            statuses=tuple(status) if status else (TaskStatus.PENDING,),
             user_id=workflow_actor.id if mine else None,
             groups=workflow_actor.groups | workflow_actor.roles if mine else frozenset(),
             assignee_id=assignee_id,
             workflow_name=workflow_name,
             instance_id=instance_id,
             step_name=step_name,
-            due_before=utc(due_before, "due_before"),
+            due_before=moment_of(due_before, "due_before"),
             order_by=cast("Literal['created_at', 'due_at', 'priority']", order.removeprefix("-")),
             descending=order.startswith("-"),
         )

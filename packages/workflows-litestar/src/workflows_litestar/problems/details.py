@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from datetime import datetime
 from typing import Annotated, Final
 from uuid import UUID
@@ -9,12 +10,12 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-__all__ = ["PROBLEM_MEDIA_TYPE", "FieldProblem", "ProblemDetails"]
+__all__ = ["PROBLEM_MEDIA_TYPE", "FieldProblem", "ProblemDetails", "json_pointer"]
 
 PROBLEM_MEDIA_TYPE: Final = "application/problem+json"
 
 
-class FieldProblem(msgspec.Struct, frozen=True, omit_defaults=True):
+class FieldProblem(msgspec.Struct, frozen=True):
     """One place in the request that is wrong."""
 
     message: Annotated[str, Meta(description="What is wrong there.", examples=["12 is more than the maximum of 10"])]
@@ -26,7 +27,9 @@ class FieldProblem(msgspec.Struct, frozen=True, omit_defaults=True):
         str,
         Meta(description="Part of the request: `body`, `query`, `path` or `header`.", examples=["body"]),
     ] = "body"
-    keyword: Annotated[str, Meta(description="Keyword of the JSON Schema that is broken.", examples=["maximum"])] = ""
+    keyword: Annotated[
+        str | None, Meta(description="Keyword of the JSON Schema that is broken.", examples=["maximum"])
+    ] = None
 
 
 class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
@@ -53,3 +56,8 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     task_ids: Annotated[tuple[UUID, ...], Meta(description="The tasks among which to choose.")] = ()
     size_bytes: Annotated[int | None, Meta(description="Size that was refused.")] = None
     limit_bytes: Annotated[int | None, Meta(description="Largest size that is accepted.")] = None
+
+
+def json_pointer(places: Iterable[str]) -> str:
+    """The JSON pointer (RFC 6901) to what is found by going from key to key."""
+    return "".join("/" + place.replace("~", "~0").replace("/", "~1") for place in places)

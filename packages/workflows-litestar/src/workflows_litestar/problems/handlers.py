@@ -41,7 +41,7 @@ def handle_http_exception(request: _AnyRequest, error: HTTPException) -> Respons
     if kind.status >= 500:
         _log(request, error)
         return _respond(request, kind, _detail(request, kind, error), headers=error.headers)
-    found = field_problems(error)
+    found = field_problems(error, request.route_handler)
     members = {"errors": found} if found else {}
     return _respond(request, kind, error.detail, members=members, headers=error.headers)
 

@@ -94,7 +94,7 @@ PROBLEMS: Final[Mapping[type[errors.WorkflowsError], ProblemKind]] = MappingProx
         errors.TaskNotFoundError: ProblemKind("task-not-found", 404, "There is no such human task"),
         errors.WebhookNotFoundError: ProblemKind("webhook-not-found", 404, "There is no such webhook address"),
         SecretMissingError: ProblemKind("webhook-not-found", 404, "There is no such webhook address"),
-    errors.StateError: ProblemKind("state-conflict", 409, "The request does not fit the state of the resource"),
+        errors.StateError: ProblemKind("state-conflict", 409, "The request does not fit the state of the resource"),
         errors.InstanceFinishedError: ProblemKind("instance-finished", 409, "The workflow instance is over"),
         errors.TaskAlreadyCompletedError: ProblemKind("task-already-completed", 409, "The task was already completed"),
         errors.TaskNotOpenError: ProblemKind("task-not-open", 409, "The task is not open"),
@@ -106,7 +106,7 @@ PROBLEMS: Final[Mapping[type[errors.WorkflowsError], ProblemKind]] = MappingProx
             "idempotency-conflict", 409, "The key was used for another request"
         ),
         errors.ItemsNotLoadedError: INTERNAL,
-    errors.PermissionDeniedError: FORBIDDEN,
+        errors.PermissionDeniedError: FORBIDDEN,
         errors.ConcurrencyError: ProblemKind("concurrent-change", 409, "Somebody else was first; ask again", 1),
         errors.InfrastructureError: ProblemKind("service-unavailable", 503, "The service is not available", 5),
         errors.StoreUnavailableError: ProblemKind("store-unavailable", 503, "The store is not available", 5),

@@ -7,7 +7,7 @@ from types import MappingProxyType
 from typing import Any, Final
 
 from workflows_core import errors
-from workflows_litestar.problems.details import FieldProblem
+from workflows_litestar.problems.details import FieldProblem, json_pointer
 
 __all__ = ["members_of"]
 
@@ -28,8 +28,7 @@ def _invalid_cursor(_: errors.InvalidCursorError) -> dict[str, Any]:
 
 
 def _not_storable(error: errors.PayloadError) -> dict[str, Any]:
-    key = error.key.replace("~", "~0").replace("/", "~1")
-    return {"errors": (FieldProblem(error.hint, f"/{key}{error.path}"),)}
+    return {"errors": (FieldProblem(error.hint, json_pointer([error.key]) + error.path),)}
 
 
 def _too_large(error: errors.PayloadTooLargeError) -> dict[str, Any]:
