@@ -93,15 +93,16 @@ def test_an_edge_shows_how_it_was_written() -> None:
 @pytest.mark.parametrize(
     ("edges", "code", "message", "mend"),
     [
-        ([("start", "midle"), (Middle, End), (Start, Middle)], "unknown_step", "'midle'", "did you mean 'middle'?"),
-        ([(Start, Middle), (Middle, type("Ende", (Start,), {}))], "unknown_step", "'ende'", "did you mean 'end'?"),
+        ([("start", "mddle"), (Middle, End), (Start, Middle)], "unknown_step", "'mddle'", "did you mean 'middle'?"),
+        ([(Start, Middle), (Middle, type("Endd", (Start,), {}))], "unknown_step", "'endd'", "did you mean 'end'?"),
         ([(Start, Middle), (Middle, End), "start->end"], "bad_edge", "'start->end' is no edge", "Edge(source, target)"),
         ([(Start, Middle), (Middle, End), ("start",)], "bad_edge", "('start',)", "(source, target)"),
-        ([(Start, Middle), Edge(Middle, End, on="sucess")], "bad_outcome", "'sucess'", "did you mean 'success'?"),
+        ([(Start, Middle), Edge(Middle, End, on="suc_cess")], "bad_outcome", "'suc_cess'", "did you mean 'success'?"),
         ([(Start, Middle), (Middle, End, 5)], "bad_condition", "5", "callable"),
         ([(Start, Middle), (Middle, End, "amount >")], "bad_expression", "amount >", ""),
         ([(Start, Middle), (Middle, End), (Middle, End)], "duplicate_edge", "repeats", "remove"),
         ([(Start, Middle)], "unreachable_step", "", ""),
+        ([(Start, Middle), (Middle, End), (End, None)], "unknown_step", "'None'", "remove the edge"),
     ],
 )
 def test_edges_that_cannot_be_are_refused(edges: Any, code: str, message: str, mend: str) -> None:
@@ -134,7 +135,7 @@ def test_next_leads_to_one_step_or_lets_the_result_choose() -> None:
 
 
 def test_an_unknown_next_is_refused() -> None:
-    problems = problems_of(steps=[Start(next="midle"), Middle(next="end"), End], edges=())
+    problems = problems_of(steps=[Start(next="mddle"), Middle(next="end"), End], edges=())
     assert "did you mean 'middle'?" in problems["unknown_step"].mend
 
 
@@ -181,7 +182,7 @@ def test_terminal_steps_end_their_token() -> None:
     assert definition.terminal_steps == define().terminal_steps == {"end"}
     assert define(terminal_steps=[End(), End][1:]).graph == definition.graph
     assert define(terminal_steps="end").graph == definition.graph
-    assert "'nd' does not exist" in problems_of(terminal_steps=["nd"])["unknown_step"].message
+    assert "'eend' does not exist" in problems_of(terminal_steps=["eend"])["unknown_step"].message
 
 
 def test_warnings_are_kept_and_do_not_stop_anybody() -> None:

@@ -180,10 +180,10 @@ def test_a_document_without_catalogue_steps_needs_no_catalogue() -> None:
         ({"steps": []}, "name"),
         ({"name": "test"}, "steps"),
         (one(type="robot"), "robot"),
-        (one(type="human", titel="Ask"), "titel"),
+        (one(type="human", ti_tle="Ask"), "ti_tle"),
         (one(type="machine"), "catalogue"),
         (one(type="human", priority="high"), "priority"),
-        ({"name": "test", "steps": [], "edges": [{"source": "a", "target": "b", "on": "sucess"}]}, "sucess"),
+        ({"name": "test", "steps": [], "edges": [{"source": "a", "target": "b", "on": "suc_cess"}]}, "suc_cess"),
         ("{not json", "JSON"),
     ],
 )

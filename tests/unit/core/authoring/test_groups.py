@@ -189,13 +189,21 @@ def test_names_of_groups_follow_from_their_members() -> None:
         ([RaceGroup()], "no_entry"),
         ([ConditionalGroup("kind", {})], "no_entry"),
         ([ConditionalGroup("kind ==", {"x": A()})], "bad_expression"),
+        ([ConditionalGroup(5, {"x": A()})], "bad_type"),  # type: ignore[arg-type]
         ([ForEach("items", A(), concurrency=0)], "bad_concurrency"),
+        ([ForEach(["a", "b"], A())], "bad_type"),  # type: ignore[arg-type]
         ([SequentialGroup(A(), 5)], "not_a_step"),  # type: ignore[arg-type]
         ([SequentialGroup(A(next="b"), B())], "next_in_group"),
     ],
 )
 def test_groups_that_cannot_run_are_refused(steps: Any, code: str) -> None:
     assert code in problems_of(*steps)
+
+
+@pytest.mark.parametrize("outputs", ["a", 5])
+def test_outputs_are_keys(outputs: Any) -> None:
+    with pytest.raises(TypeError, match="list of keys"):
+        SequentialGroup(A(), outputs=outputs)
 
 
 def test_an_edge_does_not_lead_into_a_group() -> None:

@@ -222,6 +222,7 @@ def test_the_default_hooks_say_what_the_attributes_say() -> None:
         ({"reminder": "1h"}, "bad_type", "reminder is '1h'"),
         ({"candidate_users": "ann"}, "bad_type", "candidate_users is 'ann'"),
         ({"candidate_groups": [1]}, "bad_type", "candidate_groups is"),
+        ({"candidate_groups": 5}, "bad_type", "candidate_groups is 5"),
         ({"form_schema": "form.json"}, "bad_schema", "'form.json'"),
         ({"form_schema": type("Odd", (), {})}, "bad_schema", "Odd"),
         ({"form_schema": {"type": "text"}}, "bad_schema", "form schema"),

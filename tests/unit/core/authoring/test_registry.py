@@ -79,7 +79,7 @@ def test_what_is_not_registered_is_named_with_what_is_near() -> None:
     registry.register(definition(version="1.9.0"))
     registry.register(definition(version="1.10.0"))
     with pytest.raises(DefinitionNotFoundError, match="did you mean approval"):
-        registry.get_definition("aproval")
+        registry.get_definition("approvall")
     with pytest.raises(DefinitionNotFoundError, match=r"no version '3'; did you mean 1.9.0, 1.10.0"):
         registry.get_definition("approval", "3")
     for ask in (registry.versions, registry.get_workflow_class, registry.unregister):

@@ -208,9 +208,10 @@ def test_a_step_entered_only_after_failures_runs_once_for_each() -> None:
     assert graph.nodes["report"].join == Join()
 
 
-def test_an_unknown_step_type_is_refused() -> None:
+@pytest.mark.parametrize("step_type", ["robot", [], None])
+def test_an_unknown_step_type_is_refused(step_type: Any) -> None:
     step = Plain()
-    step.step_type = "robot"  # type: ignore[attr-defined]
+    step.step_type = step_type  # type: ignore[attr-defined]
     assert "machine" in problems_of(step)["bad_type"].mend
 
 

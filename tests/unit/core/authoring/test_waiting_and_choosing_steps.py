@@ -95,6 +95,14 @@ async def test_a_gateway_class_chooses_by_its_evaluate() -> None:
     assert await code.execute(WorkflowContext.for_testing()) == ["yes", "no"]
 
 
+@pytest.mark.parametrize("following", ["yes", ["yes"]])
+def test_what_follows_a_gateway_that_chooses_by_code_is_chosen(following: Any) -> None:
+    gateway = ExclusiveGateway("it", lambda context: "yes", next=following)
+    definition = WorkflowDefinition("test", steps={"it": gateway, "yes": Work()})
+    assert [edge.named for edge in definition.edges] == [True]
+    assert definition.code["it"].routes
+
+
 def test_an_edge_of_a_gateway_that_chooses_by_code_has_no_condition() -> None:
     problem = problems_of(ExclusiveGateway("it", lambda context: "yes"), ("it", "yes", "amount > 3"), ("it", "no"))
     assert "chooses by code" in problem["ambiguous_condition"].message

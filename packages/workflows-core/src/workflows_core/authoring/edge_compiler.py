@@ -6,9 +6,10 @@ from collections.abc import Callable, Iterable
 from typing import Any
 
 from workflows_core.authoring.edge import AnyEdge, Edge
-from workflows_core.authoring.functions import FunctionHumanStep, FunctionStep
+from workflows_core.authoring.functions import FunctionHumanStep, FunctionStep, declaration_of
 from workflows_core.authoring.report import Report
 from workflows_core.authoring.sources import step_name
+from workflows_core.authoring.step import StepAttributes
 from workflows_core.authoring.step_compiler import StepCompiler
 from workflows_core.authoring.successors import Successors, returned_successors
 from workflows_core.domain.graph import Edge as GraphEdge, GatewayNode
@@ -51,7 +52,9 @@ class EdgeCompiler:
         if len(found) > 1:
             message = f"it may mean {' or '.join(map(repr, found))}"
             self._report.about_edge(source, target, "ambiguous_step", message, "write the name of the step")
-        return found[0] if found else step_name(end)
+        if found:
+            return found[0]
+        return step_name(end) if isinstance(end, type | StepAttributes) or declaration_of(end) else str(end)
 
     def refuse_unknown(self, name: str) -> None:
         """Report a terminal step that does not exist."""
@@ -114,8 +117,9 @@ class EdgeCompiler:
     def _declare(self, name: str, declared: Any) -> None:
         """Edges for ``next=``: one step leads there, a collection is chosen from by the result."""
         single = isinstance(declared, str) or not isinstance(declared, Iterable)
+        named = not single or self._chooses_by_code(name)
         for end in [declared] if single else declared:
-            self._lead(name, self.name_of(end, name, end), named=not single)
+            self._lead(name, self.name_of(end, name, end), named=named)
 
     def _lead(self, name: str, target: str, *, named: bool) -> None:
         self.edges.append(GraphEdge(name, target, named=named))

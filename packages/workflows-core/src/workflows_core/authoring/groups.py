@@ -14,7 +14,7 @@ from workflows_core.authoring.code import MaybeAwaitable, ask, default_hook
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.naming import joined_name
 from workflows_core.authoring.sources import as_step, step_name
-from workflows_core.authoring.standalone import all_results, first_result, publish
+from workflows_core.authoring.standalone import all_results, first_result, output_keys, publish
 from workflows_core.authoring.step import AnyStep, StepAttributes, StepRunner
 from workflows_core.domain.expressions import compile_expression
 from workflows_core.domain.types import StepType
@@ -48,7 +48,7 @@ class StepGroup(StepAttributes, ABC):
     ) -> None:
         """Set what was given; ``attributes`` are those of `StepAttributes`."""
         super().__init__(**attributes)
-        self._assign(outputs=outputs, into=into)
+        self._assign(outputs=None if outputs is None else output_keys(outputs), into=into)
 
     @abstractmethod
     async def execute(self, context: WorkflowContext, engine: StepRunner) -> Any:

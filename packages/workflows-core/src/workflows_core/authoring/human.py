@@ -4,7 +4,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Awaitable, Callable, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final
 
@@ -236,8 +236,8 @@ def _checked(name: str, hook: str, answer: Any) -> Any:
 
 
 def _names(name: str, step: Any, attribute: str, report: Report) -> tuple[str, ...]:
-    value = getattr(step, attribute, ())
-    if isinstance(value, str) or not all(isinstance(entry, str) for entry in value):
+    value = getattr(step, attribute, None) or ()
+    if not isinstance(value, Collection) or isinstance(value, str) or not all(isinstance(each, str) for each in value):
         report.about_step(name, "bad_type", f"{attribute} is {value!r}", "write a list of names")
         return ()
     return tuple(value)

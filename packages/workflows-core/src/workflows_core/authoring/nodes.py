@@ -23,9 +23,9 @@ Terminal = Literal["", "branch", "instance"]
 def read_kind(name: str, step: Any, report: Report) -> tuple[NodeKind, StepCode]:
     """What a step is, and its code; `step_type` decides, and a step without one is a machine step."""
     step_type = getattr(step, "step_type", StepType.MACHINE)
-    reader = _READERS.get(step_type)
+    reader = _READERS.get(step_type) if isinstance(step_type, str) else None
     if reader is None:
-        mend = f"write one of {', '.join(kind.value for kind in _READERS)}"
+        mend = f"write one of {', '.join(_READERS)}"
         report.about_step(name, "bad_type", f"step_type is {step_type!r}", mend)
         return MachineNode(), StepCode(step=step)
     return reader(name, step, report)
@@ -49,7 +49,7 @@ def _read_machine(name: str, step: Any, report: Report) -> tuple[NodeKind, StepC
     return node, code
 
 
-_READERS: Final[dict[StepType, Callable[[str, Any, Report], tuple[NodeKind, StepCode]]]] = {
+_READERS: Final[dict[str, Callable[[str, Any, Report], tuple[NodeKind, StepCode]]]] = {
     StepType.MACHINE: _read_machine,
     StepType.HUMAN: read_human,
     StepType.WEBHOOK: read_webhook,

@@ -19,7 +19,14 @@ class Scoped(Protocol):
 
 
 def output_keys(outputs: Mapping[str, str] | Sequence[str]) -> dict[str, str]:
-    """Outer data key by inner data key."""
+    """Outer data key by inner data key.
+
+    Raises:
+        TypeError: It is neither a mapping nor a list of keys.
+    """
+    if isinstance(outputs, str) or not isinstance(outputs, Mapping | Sequence):
+        msg = f"outputs of a group are a mapping of inner to outer keys, or a list of keys, not {outputs!r}"
+        raise TypeError(msg)
     return dict(outputs) if isinstance(outputs, Mapping) else {key: key for key in outputs}
 
 

@@ -102,13 +102,17 @@ class StepCompiler:
         self._report.refuse_hooks(name, step, type(step).__name__, *hooks)
         code = StepCode(step=step)
         match step:
-            case ConditionalGroup():
-                computed = not isinstance(step.condition, str)
-                code = replace(code, prepare=step.choose) if computed else code
-            case ForEach():
-                computed = not isinstance(step.source, str)
-                code = replace(code, prepare=step.items) if computed else code
+            case ConditionalGroup() if self._is_code(name, "condition", step.condition):
+                code = replace(code, prepare=step.choose)
+            case ForEach() if self._is_code(name, "source", step.source):
+                code = replace(code, prepare=step.items)
         return _group_kind(step), code
+
+    def _is_code(self, name: str, attribute: str, value: Any) -> bool:
+        if not isinstance(value, str) and not callable(value):
+            mend = "write an expression as text, or a callable of the context"
+            self._report.about_step(name, "bad_type", f"{attribute} is {value!r}", mend)
+        return not isinstance(value, str)
 
     def _add_members(self, name: str, group: StepGroup) -> None:
         """Add the steps of a group, to which its kind refers by name, and connect them."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from functools import cache
 from typing import Any, Final, TypeVar
 
 import msgspec
@@ -43,8 +44,14 @@ def _canonical_node(node: Node) -> Node:
 def _canonical(value: S) -> S:
     """An equal value whose defaults are the default objects themselves: only these are left out of the encoding."""
     kept: dict[str, Any] = {}
-    for field in msgspec.structs.fields(value):
-        given = getattr(value, field.name)
-        if type(given) is not type(field.default) or given != field.default:
-            kept[field.name] = given
+    for name, default in _defaults(type(value)).items():
+        given = getattr(value, name)
+        if type(given) is not type(default) or given != default:
+            kept[name] = given
     return type(value)(**kept)
+
+
+@cache
+def _defaults(kind: type[msgspec.Struct]) -> dict[str, Any]:
+    """The default of each field; what stands for none is equal to no value."""
+    return {field.name: field.default for field in msgspec.structs.fields(kind)}
