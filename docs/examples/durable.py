@@ -10,7 +10,7 @@ from workflows_core import WorkflowRegistry
 from workflows_sqlalchemy import PersistentExecutionEngine, upgrade
 
 sys.path.insert(0, str(Path(__file__).parent))
-from quickstart import Expense  # noqa: E402
+from quickstart import Expense
 
 
 async def main(database: str = "sqlite+aiosqlite:///expenses.db") -> None:
