@@ -190,7 +190,7 @@ def test_a_name_given_twice_is_noticed_although_json_keeps_only_the_last() -> No
         ("/edges/0", "a", "wrong_type", "/edges/0", "an object is expected here, not a text"),
         ("/edges/1/on", "never", "wrong_type", "/edges/1/on", "invalid enum value 'never'"),
         ("/edges/1/default", 1, "wrong_type", "/edges/1/default", "expected bool, got int"),
-        ("/edges/1/conditon", "x", "unknown_field", "/edges/1/conditon", "there is no field 'conditon' here"),
+        ("/edges/1/conditin", "x", "unknown_field", "/edges/1/conditin", "there is no field 'conditin' here"),
         ("/nodes/review/kind/form", {}, "unknown_field", "/nodes/review/kind/form", "there is no field 'form' here"),
         ("/colour", "red", "unknown_field", "/colour", "there is no field 'colour' here"),
     ],
@@ -201,7 +201,7 @@ def test_a_fault_of_shape_is_named_by_its_pointer(path: str, value: Any, code: s
 
 
 def test_a_misspelt_field_suggests_the_right_one() -> None:
-    assert only(changed("/edges/1/conditon", "x")).mend == "did you mean 'condition'?"
+    assert only(changed("/edges/1/conditin", "x")).mend == "did you mean 'condition'?"
 
 
 def test_all_faults_of_shape_are_found_at_once() -> None:

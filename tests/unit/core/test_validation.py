@@ -360,9 +360,9 @@ BAD_GRAPHS: dict[str, list[tuple[str, Callable[[], WorkflowGraph]]]] = {
         ("step 'group'", lambda: inside(ForEachNode("a", source="x", item="index"), step("a", scope="group"))),
     ],
     "bad_schema": [
-        ("workflow 'orders'", lambda: graph(steps("a"), input_schema={"type": "objekt"})),
-        ("step 'only'", lambda: alone(HumanNode(form_schema={"type": "objekt"}))),
-        ("step 'only'", lambda: alone(WebhookNode(payload_schema={"type": "objekt"}))),
+        ("workflow 'orders'", lambda: graph(steps("a"), input_schema={"type": "thing"})),
+        ("step 'only'", lambda: alone(HumanNode(form_schema={"type": "thing"}))),
+        ("step 'only'", lambda: alone(WebhookNode(payload_schema={"type": "thing"}))),
     ],
     "bad_duration": [
         ("step 'only'", lambda: alone(TimerNode(-1))),
@@ -518,8 +518,8 @@ def test_an_unknown_step_suggests_the_one_that_was_meant() -> None:
 
 
 def test_one_wrong_name_is_one_problem() -> None:
-    assert codes(graph(steps("a review b"), [*path("a", "reveiw"), *path("review", "b")])) == ["unknown_step"]
-    assert codes(graph(steps("start end"), path("start", "end"), initial="strat")) == ["unknown_step"]
+    assert codes(graph(steps("a review b"), [*path("a", "revieww"), *path("review", "b")])) == ["unknown_step"]
+    assert codes(graph(steps("start end"), path("start", "end"), initial="startt")) == ["unknown_step"]
 
 
 def test_a_bad_expression_is_shown_with_its_column_and_what_to_write() -> None:

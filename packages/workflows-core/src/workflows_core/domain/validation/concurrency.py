@@ -6,7 +6,7 @@ ends it. This is the concurrency relation of Petri nets, with the joins of this 
 
 from __future__ import annotations
 
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from workflows_core.domain.graph import Edge, GatewayNode, GroupNode
@@ -24,6 +24,7 @@ class Concurrency:
         self._view = view
         self._successors = view.successors(names, forward=True)
         self._reach = {name: reachable(self._successors, self._successors[name]) for name in names}
+        self._ahead: dict[str, frozenset[str]] = {}
         self._together: dict[str, set[str]] = {name: set() for name in names}
         self._spread(scope, names)
 
@@ -34,6 +35,25 @@ class Concurrency:
     def together(self, one: str, other: str) -> bool:
         """Whether tokens may be at both steps at once."""
         return other in self._together[one]
+
+    def two_together(self, names: Sequence[str]) -> tuple[str, str] | None:
+        """The first two of some steps that may be active together."""
+        wanted = set(names)
+        for name in names:
+            if together := self._together[name] & wanted:
+                return name, next(other for other in names if other in together)
+        return None
+
+    def ahead(self, name: str, joins: Iterable[str]) -> frozenset[str]:
+        """The joins that a token on its way to a step can come to; to be asked with the same joins always."""
+        known = self._ahead.get(name)
+        if known is None:
+            known = self._ahead[name] = frozenset(join for join in joins if self.leads(name, join))
+        return known
+
+    def apart(self, join: str, joins: Iterable[str]) -> frozenset[str]:
+        """The joins that do not lead to one, nor it to them."""
+        return frozenset(other for other in joins if not (self.leads(join, other) or self.leads(other, join)))
 
     def waits(self, name: str) -> bool:
         """Whether a step waits for the tokens that can still come to it."""

@@ -50,13 +50,15 @@ def _endless(view: GraphView, scope: str, reached: Sequence[str]) -> Findings:
         for _, edge in view.outgoing[name]:
             leaving[edge.target].append(name)
     ends = [name for name in reached if view.ends(name) or name in view.unsure]
-    trapped = [name for name in reached if name not in reachable(leaving, ends)]
+    free = reachable(leaving, ends)
+    trapped = [name for name in reached if name not in free]
     if not trapped or (ends and _is_race(view, scope)):
         return
     is_warning = any(node.terminal == INSTANCE for node in view.graph.nodes.values())
     successors = view.successors(trapped)
     for loop in cycles(successors):
-        if all(target in loop for name in loop for target in successors[name]):
+        inside = set(loop)
+        if all(inside.issuperset(successors[name]) for name in loop):
             message = f"no way leads out of the loop {listed(loop)}"
             mend = "add an edge that leaves the loop, or mark a step in it as terminal"
             yield about_step(view, loop[0], "endless_loop", message, mend, is_warning=is_warning)
@@ -87,7 +89,8 @@ def _two_entries(view: GraphView, reached: Sequence[str], entries: set[str]) -> 
     known = set(reached)
     while pending:
         for loop in cycles(pending.pop()):
-            entered = [name for name in loop if name in entries or _is_entered(view, name, known, loop)]
+            outside = known.difference(loop)
+            entered = [name for name in loop if name in entries or _is_entered(view, name, outside)]
             if len(entered) > 1:
                 message = (
                     f"the loop {listed(loop)} can be entered at {listed(entered)}, so joins in it may run too early"
@@ -97,8 +100,8 @@ def _two_entries(view: GraphView, reached: Sequence[str], entries: set[str]) -> 
             pending.append(_without(view.successors(loop), entered or loop[:1]))
 
 
-def _is_entered(view: GraphView, name: str, known: set[str], loop: Sequence[str]) -> bool:
-    return any(edge.source in known and edge.source not in loop for _, edge in view.incoming[name])
+def _is_entered(view: GraphView, name: str, outside: set[str]) -> bool:
+    return any(edge.source in outside for _, edge in view.incoming[name])
 
 
 def _without(successors: Mapping[str, Sequence[str]], removed: Sequence[str]) -> dict[str, list[str]]:

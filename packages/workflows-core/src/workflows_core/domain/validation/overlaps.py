@@ -6,10 +6,10 @@ number.
 
 from __future__ import annotations
 
-from itertools import combinations
+from collections.abc import Mapping
 from typing import Final
 
-from workflows_core.domain.graph import Edge, GatewayNode, TimerNode
+from workflows_core.domain.graph import GatewayNode, TimerNode
 from workflows_core.domain.types import Outcome
 from workflows_core.domain.validation.concurrency import Concurrency, alternatives
 from workflows_core.domain.validation.findings import Findings, about_step, listed
@@ -53,20 +53,14 @@ def _timers(view: GraphView, joins: list[str], concurrency: Concurrency) -> Find
 
 def _competing(view: GraphView, names: list[str], joins: list[str], concurrency: Concurrency) -> Findings:
     """Two joins between which concurrent branches decide each for itself: each may get a token, so both may run."""
-    choices = {name: chosen for name in names if (chosen := alternatives(view, name))}
-    deciders = {
-        (first, second): [name for name, ways in choices.items() if _decides(ways, first, second, concurrency)]
-        for first, second in combinations(joins, 2)
-        if not concurrency.leads(first, second) and not concurrency.leads(second, first)
-    }
-    found = [
-        (pair, both)
-        for pair, names_of_pair in deciders.items()
-        for both in [next((two for two in combinations(names_of_pair, 2) if concurrency.together(*two)), None)]
-        if both is not None
-    ]
-    for (first, second), branches in found:
-        if any(_comes_before(other, (first, second), concurrency) for other, _ in found):
+    apart = {join: concurrency.apart(join, joins) for join in joins}
+    deciders: dict[tuple[str, str], list[str]] = {}
+    for name in names:
+        for pair in _decided(view, name, apart, concurrency):
+            deciders.setdefault(pair, []).append(name)
+    found = {pair: both for pair, deciding in deciders.items() if (both := concurrency.two_together(deciding))}
+    for (first, second), branches in sorted(found.items()):
+        if any(_comes_before(other, (first, second), concurrency) for other in found):
             continue
         message = (
             f"it takes tokens from the same branches as {first!r}: {listed(branches)} each decide between the two, "
@@ -76,17 +70,21 @@ def _competing(view: GraphView, names: list[str], joins: list[str], concurrency:
         yield about_step(view, second, "competing_joins", message, mend, is_warning=True)
 
 
-def _decides(ways: list[tuple[Edge, Edge]], first: str, second: str, concurrency: Concurrency) -> bool:
-    """Whether one of two ways leads to one join and rules out the other."""
-    for one, other in ways:
-        for left, right in ((one.target, other.target), (other.target, one.target)):
-            if (
-                concurrency.leads(left, first)
-                and concurrency.leads(right, second)
-                and not (concurrency.leads(left, second) and concurrency.leads(right, first))
-            ):
-                return True
-    return False
+def _decided(
+    view: GraphView, name: str, apart: Mapping[str, frozenset[str]], concurrency: Concurrency
+) -> set[tuple[str, str]]:
+    """The pairs of joins, in their order, between which a token decides that leaves a step: each rules out the other."""
+    ways = {
+        (concurrency.ahead(one.target, apart), concurrency.ahead(other.target, apart))
+        for one, other in alternatives(view, name)
+    }
+    return {
+        (first, second) if view.place[first] < view.place[second] else (second, first)
+        for left, right in ways
+        for first in left
+        for second in right & apart[first]
+        if not (second in left and first in right)
+    }
 
 
 def _comes_before(other: tuple[str, str], pair: tuple[str, str], concurrency: Concurrency) -> bool:
