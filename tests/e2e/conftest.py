@@ -179,6 +179,12 @@ def run_demo(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
 
 
 @pytest.fixture
+def unused_port() -> int:
+    """A port at which nobody listens."""
+    return free_port()
+
+
+@pytest.fixture
 def eventually() -> Callable[..., Any]:
     """Looks until something is found."""
 

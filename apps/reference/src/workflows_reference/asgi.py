@@ -6,12 +6,13 @@
 
 from __future__ import annotations
 
+import logging
 from importlib.metadata import version
-from typing import Final
+from typing import Any, Final
 
 from dishka import AsyncContainer
 from dishka.integrations.litestar import setup_dishka
-from litestar import Litestar
+from litestar import Litestar, Request, Response
 from litestar.connection import ASGIConnection
 from litestar.exceptions import PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
@@ -20,6 +21,7 @@ from litestar.middleware import DefineMiddleware
 from litestar.openapi import OpenAPIConfig
 from litestar.openapi.plugins import SwaggerRenderPlugin
 from litestar.openapi.spec import Components, SecurityScheme, Tag
+from litestar.status_codes import HTTP_500_INTERNAL_SERVER_ERROR
 
 from workflows_core import WorkflowEngine
 from workflows_litestar import WorkflowPlugin, WorkflowPluginConfig
@@ -31,6 +33,8 @@ from workflows_reference.web.home import health, home
 from workflows_reference.web.records import RecordController
 
 __all__ = ["create_app"]
+
+logger = logging.getLogger(__name__)
 
 _DESCRIPTION: Final = (
     "Three workflows with people, machines and time: expense approval, document review, employee onboarding. A demo: log in as "
@@ -58,20 +62,26 @@ def create_app(container: AsyncContainer | None = None) -> Litestar:
         middleware=[DefineMiddleware(DemoAuthentication)],
         plugins=[WorkflowPlugin(WorkflowPluginConfig(engine=engine_of, admin_guard=_require_admin))],
         openapi_config=_openapi(),
-        logging_config=LoggingConfig(
-            root={"level": "WARNING", "handlers": ["queue_listener"]}
-        ),
+        exception_handlers={HTTP_500_INTERNAL_SERVER_ERROR: _report},
+        logging_config=LoggingConfig(root={"level": "WARNING", "handlers": ["queue_listener"]}),
         on_shutdown=[services.close],
     )
     setup_dishka(services, app)
     return app
 
 
-def _require_admin(connection: ASGIConnection[object, object, object, object], _: BaseRouteHandler) -> None:
+def _require_admin(connection: ASGIConnection[Any, Any, Any, Any], _: BaseRouteHandler) -> None:
     """Let only holders of the role ``admin`` see all companies at once."""
     user = connection.user
     if "admin" not in getattr(user, "roles", ()):
         raise PermissionDeniedException(detail="The routes for operators are for the role admin: log in as admin.")
+
+
+def _report(request: Request[Any, Any, Any], error: Exception) -> Response[dict[str, Any]]:
+    """Log an error that nobody foresaw in a route of the demo; those of the plugin have their own way."""
+    logger.error("%s %s failed", request.method, request.url.path, exc_info=error)
+    body = {"status_code": 500, "detail": "The server could not do this; its log says why."}
+    return Response(body, status_code=HTTP_500_INTERNAL_SERVER_ERROR)
 
 
 def _openapi() -> OpenAPIConfig:

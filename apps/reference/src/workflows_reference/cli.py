@@ -10,7 +10,6 @@ import sys
 import tempfile
 from dataclasses import replace
 from pathlib import Path
-from typing import Any
 
 import click
 import httpx
@@ -45,7 +44,9 @@ def demo(context: click.Context, *, host: str | None, port: int | None) -> None:
 
 
 @demo.command()
-@click.option("--concurrency", default=32, show_default=True, type=click.IntRange(1, 10_000), help="Most steps at once.")
+@click.option(
+    "--concurrency", default=32, show_default=True, type=click.IntRange(1, 10_000), help="Most steps at once."
+)
 def worker(concurrency: int) -> None:
     """Run steps in this process, beside a server, until SIGTERM or SIGINT."""
     asyncio.run(_work(replace(load_settings(), run_worker=False), concurrency))
@@ -97,9 +98,7 @@ async def _work(settings: Settings, concurrency: int) -> None:
         stopping: list[asyncio.Task[None]] = []
         loop = asyncio.get_running_loop()
         for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(
-                name, lambda: stopping.append(asyncio.create_task(worker.stop(drain_s=_DRAIN_S)))
-            )
+            loop.add_signal_handler(name, lambda: stopping.append(asyncio.create_task(worker.stop(drain_s=_DRAIN_S))))
         click.echo(f"worker {worker.id} is running")
         await worker.run()
         await asyncio.gather(*stopping)
@@ -137,5 +136,7 @@ async def _tour_at(url: str) -> None:
             await take_tour(client, narrator)
         except httpx.ConnectError as error:
             reason = f"nothing answers at {url}"
-            raise DemoStartError(reason, str(error), "start the demo with `workflows-demo`, or leave --url out") from error
+            raise DemoStartError(
+                reason, str(error), "start the demo with `workflows-demo`, or leave --url out"
+            ) from error
     click.echo(f"\nAll {narrator.checks} checks passed.")

@@ -12,7 +12,7 @@ from typing import Final, NewType
 from dishka import AsyncContainer, Provider, Scope, from_context, make_async_container, provide
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from workflows_core import EngineSettings, InProcessExecutor, NullExecutor, Worker, WorkflowEngine, WorkflowRegistry
+from workflows_core import EngineSettings, WorkflowEngine, WorkflowRegistry
 from workflows_core.ports.executor import StepExecutor
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore
@@ -20,6 +20,7 @@ from workflows_dishka import WorkflowsProvider
 from workflows_reference.accounts.directory import UserDirectory
 from workflows_reference.accounts.tokens import SessionTokens
 from workflows_reference.archive import Archive
+from workflows_reference.local_worker import LocalExecutor, LocalWorker
 from workflows_reference.records import Records
 from workflows_reference.secret_file import read_or_make_secret
 from workflows_reference.settings import InvalidSettingError, Settings
@@ -28,36 +29,14 @@ from workflows_reference.workflows.expense import expense_approval
 from workflows_reference.workflows.onboarding import employee_onboarding
 from workflows_sqlalchemy.config import StoreAndQueries, create_store
 
-__all__ = ["LocalWorker", "Secret", "make_container"]
+__all__ = ["Secret", "make_container"]
 
 API_PATH: Final = "/workflows/api"
-_DRAIN_S: Final = 5.0
 _CONNECT_S: Final = 10.0
 """How long to wait for PostgreSQL to take a connection, and for a lock of SQLite."""
 
 Secret = NewType("Secret", bytes)
 """Signs sessions and webhook addresses."""
-
-
-class LocalWorker:
-    """The worker of this process; it wakes as soon as this process makes work ready.
-
-    Args:
-        engine: Whose work it does.
-        executor: Passes on what is ready.
-    """
-
-    def __init__(self, engine: WorkflowEngine, executor: InProcessExecutor) -> None:
-        self._executor = executor
-        executor.bind(lambda: Worker(engine))
-
-    def start(self) -> None:
-        """Begin, if it has not begun; to be called in the event loop that serves."""
-        self._executor.ensure_running()
-
-    async def stop(self) -> None:
-        """Let the steps under way finish, or give them back to others."""
-        await self._executor.stop(drain_s=_DRAIN_S)
 
 
 class AdapterProvider(Provider):
@@ -81,20 +60,18 @@ class AdapterProvider(Provider):
         return both.queries
 
     @provide
-    def in_process_executor(self) -> InProcessExecutor:
-        """Passes on what is ready to the worker of this process."""
-        return InProcessExecutor()
+    def local_executor(self) -> LocalExecutor:
+        """Wakes the worker of this process, where there is one."""
+        return LocalExecutor()
 
     @provide(override=True)
-    def executor(self, settings: Settings, in_process: InProcessExecutor) -> StepExecutor:
-        """To this process's own worker, if it has one; workers elsewhere look for themselves."""
-        return in_process if settings.run_worker else NullExecutor()
+    def executor(self, local: LocalExecutor) -> StepExecutor:
+        """How ready work reaches a worker; the settings allow no other so far."""
+        return local
 
     @provide
-    async def local_worker(
-        self, engine: WorkflowEngine, executor: InProcessExecutor
-    ) -> AsyncIterator[LocalWorker]:
-        """The worker of this process; stopped before the engine is closed."""
+    async def local_worker(self, engine: WorkflowEngine, executor: LocalExecutor) -> AsyncIterator[LocalWorker]:
+        """The worker of this process, not yet started; stopped before the engine is closed."""
         worker = LocalWorker(engine, executor)
         yield worker
         await worker.stop()
@@ -161,7 +138,9 @@ class DemoProvider(Provider):
             try:
                 found = importlib.import_module(name).WORKFLOWS
             except (ImportError, AttributeError) as error:
-                raise InvalidSettingError("WORKFLOWS_MODULES", name, f"a module with a list WORKFLOWS ({error})") from error
+                raise InvalidSettingError(
+                    "WORKFLOWS_MODULES", name, f"a module with a list WORKFLOWS ({error})"
+                ) from error
             for workflow in found:
                 registry.register(workflow)
         return registry
@@ -173,6 +152,4 @@ def make_container(settings: Settings) -> AsyncContainer:
     Args:
         settings: What the environment says.
     """
-    return make_async_container(
-        WorkflowsProvider(), AdapterProvider(), DemoProvider(), context={Settings: settings}
-    )
+    return make_async_container(WorkflowsProvider(), AdapterProvider(), DemoProvider(), context={Settings: settings})

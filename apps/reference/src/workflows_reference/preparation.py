@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from workflows_core import StoreUnavailableError, WorkflowEngine
 from workflows_reference.accounts.directory import UserDirectory
 from workflows_reference.errors import DemoStartError
-from workflows_reference.ioc import LocalWorker
+from workflows_reference.local_worker import LocalWorker
 from workflows_reference.seeds import seed_instances
 from workflows_reference.settings import Settings
 from workflows_reference.tables import metadata

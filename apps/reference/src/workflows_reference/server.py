@@ -43,8 +43,9 @@ def listen(settings: Settings) -> tuple[socket.socket, Settings]:
         listener.close()
         what = f"cannot listen on {settings.host}:{settings.port}"
         reason = error.strerror or str(error)
-        raise DemoStartError(what, reason, "stop what uses the port, or choose another: workflows-demo --port 8001") from error
-    listener.setblocking(False)
+        raise DemoStartError(
+            what, reason, "stop what uses the port, or choose another: workflows-demo --port 8001"
+        ) from error
     return listener, replace(settings, port=int(listener.getsockname()[1]))
 
 

@@ -97,14 +97,15 @@ class SessionController(Controller):
         token = tokens.issue(user.id)
         length_s = int(SESSION_LENGTH.total_seconds())
         # SameSite=Strict: no other site can make a browser act in this session.
-        cookie = Cookie(COOKIE, token, httponly=True, samesite="strict", max_age=length_s)
+        cookie = Cookie(key=COOKIE, value=token, httponly=True, samesite="strict", max_age=length_s)
         body = SessionDTO(token=token, expires_in_s=length_s, user=UserDTO.of(user))
         return Response(body, cookies=[cookie], headers={"cache-control": _CACHED})
 
     @post("/logout", status_code=204, summary="Log out")
     async def log_out(self) -> Response[None]:
         """Forget the session's cookie."""
-        return Response(None, status_code=204, cookies=[Cookie(COOKIE, "", httponly=True, samesite="strict", max_age=0)])
+        forgotten = Cookie(key=COOKIE, value="", httponly=True, samesite="strict", max_age=0)
+        return Response(None, status_code=204, cookies=[forgotten])
 
     @get("/me", guards=[require_user], summary="Who am I?")
     async def who_am_i(self, request: Request[User, Any, Any]) -> UserDTO:

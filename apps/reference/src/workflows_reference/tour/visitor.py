@@ -4,12 +4,14 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable, Mapping
-from typing import Any, Final
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
 
 import httpx
 
 __all__ = ["API", "Narrator", "TourFailedError", "Visitor"]
+
+T = TypeVar("T")
 
 API: Final = "/workflows/api"
 _WAIT_S: Final = 30.0
@@ -173,12 +175,14 @@ class Visitor:
         return response.json() if is_json else response.text
 
 
-async def _until(look: Callable[[], Any]) -> Any:
+async def _until(look: Callable[[], Awaitable[T | None]]) -> T | None:
     """Look until something is found; None after `_WAIT_S`."""
     deadline = time.monotonic() + _WAIT_S
-    while (found := await look()) is None and time.monotonic() < deadline:
+    while True:
+        found = await look()
+        if found is not None or time.monotonic() > deadline:
+            return found
         await asyncio.sleep(_PAUSE_S)
-    return found
 
 
 def _short(value: object) -> str:

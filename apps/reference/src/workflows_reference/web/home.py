@@ -37,15 +37,30 @@ payment and receipt</tr>
 </body></html>
 """)
 
-_SESSION: Final = """login() {{ curl -s {url}/login --json '{{"username": "'$1'", "password": "demo"}}' \\
-    | python3 -c 'import json, sys; print(json.load(sys.stdin)["token"])'; }}
-ALICE=$(login alice); BOB=$(login bob)
+_SESSION: Final = r"""URL=@URL@
+JSON='Content-Type: application/json'
+value() { python3 -c "import json, sys; print(json.load(sys.stdin)$1)"; }
 
-curl -s {url}/workflows/api/instances -H "Authorization: Bearer $ALICE" --json '{{
+# Alice and Bob log in; each gets a cookie.
+for name in alice bob; do
+  curl -sf -o /dev/null -c $name.cookies $URL/login -H "$JSON" -d '{"username": "'$name'", "password": "demo"}'
+done
+
+# Alice files an expense. Three checks run at once, then it waits for her manager.
+ID=$(curl -sf -b alice.cookies $URL/workflows/api/instances -H "$JSON" -d '{
   "workflow_name": "expense_approval",
-  "initial_data": {{"employee": "alice", "purpose": "Train to Ghent", "category": "travel", "amount": 84.50}}}}'
+  "initial_data": {"purpose": "Train to Ghent, '$(date +%T)'", "category": "travel", "amount": 84.50}
+}' | value '["id"]')
+sleep 1
 
-curl -s {url}/workflows/api/tasks -H "Authorization: Bearer $BOB"
+# Bob finds it among his tasks, and approves. The next steps pay it and write a receipt.
+TASK=$(curl -sf -b bob.cookies "$URL/workflows/api/tasks?instance_id=$ID" | value '["items"][0]["id"]')
+curl -sf -b bob.cookies $URL/workflows/api/tasks/$TASK/complete -H "$JSON" -d '{"form_data": {"decision": "approve"}}'
+sleep 1
+
+# What ran, in which order, and who decided; and the receipt.
+curl -sf -b alice.cookies $URL/workflows/api/instances/$ID/history
+curl -sf -b alice.cookies $URL/demo/files/$ID/receipt.txt
 """
 
 
@@ -65,7 +80,7 @@ async def home(settings: FromDishka[Settings]) -> Response[str]:
             password=DEMO_PASSWORD,
             people=people,
             url=html.escape(url),
-            session=html.escape(_SESSION.format(url=url)),
+            session=html.escape(_SESSION.replace("@URL@", url)),
         )
     )
 

@@ -81,7 +81,15 @@ class RecordController(Controller):
     ) -> list[AccountDTO]:
         """The newest 100 accounts."""
         rows = await records.list(accounts, tenant=request.user.tenant_id, instance_id=_text(instance_id))
-        return [msgspec.convert(row, AccountDTO, strict=False) for row in rows]
+        return [
+            AccountDTO(
+                instance_id=UUID(row["instance_id"]),
+                system=row["system"],
+                login=row["login"],
+                created_at=row["created_at"],
+            )
+            for row in rows
+        ]
 
     @get("/deliveries", summary="List orders")
     @inject
@@ -90,7 +98,16 @@ class RecordController(Controller):
     ) -> list[DeliveryDTO]:
         """The newest 100 orders."""
         rows = await records.list(deliveries, tenant=request.user.tenant_id, instance_id=_text(instance_id))
-        return [msgspec.convert(row, DeliveryDTO, strict=False) for row in rows]
+        return [
+            DeliveryDTO(
+                instance_id=UUID(row["instance_id"]),
+                item=row["item"],
+                recipient=row["recipient"],
+                callback_url=row["callback_url"],
+                created_at=row["created_at"],
+            )
+            for row in rows
+        ]
 
     @get("/files/{instance_id:uuid}/{name:str}", media_type=MediaType.TEXT, summary="Read a file that a workflow wrote")
     @inject

@@ -66,7 +66,11 @@ def document_review(*, directory: UserDirectory, archive: Archive) -> type[Any]:
         async def review(self, context: WorkflowContext) -> dict[str, Any]:
             """Read the draft and say whether it can be published."""
             form = context.get("forms")["review"]
-            return {"reviewer": context.get("reviewer"), "approved": form["approved"], "remarks": form.get("remarks", "")}
+            return {
+                "reviewer": context.get("reviewer"),
+                "approved": form["approved"],
+                "remarks": form.get("remarks", ""),
+            }
 
         collect_reviews = ForEach(
             "reviewers", review, item="reviewer", into="reviews", name="collect_reviews", next="decide"
