@@ -19,6 +19,12 @@ from workflows_sqlalchemy.sqlite.backend import SQLiteBackend, Synchronous
 __all__ = ["async_url", "make_backend", "make_engine"]
 
 _DRIVERS: Final = {"sqlite": ("aiosqlite",), "postgresql": ("asyncpg", "psycopg")}
+_CONNECT_ARGS: Final[dict[str, dict[str, Any]]] = {
+    # Plans are made once and kept, possibly from the time when a table was still empty and reading all of it was cheap. For what
+    # the store asks, an index is never wrong.
+    "asyncpg": {"server_settings": {"enable_seqscan": "off", "application_name": "workflows"}},
+    "psycopg": {"options": "-c enable_seqscan=off", "application_name": "workflows"},
+}
 _SERVED: Final = "say sqlite+aiosqlite:///path, postgresql+asyncpg://… or postgresql+psycopg://…"
 
 
@@ -54,6 +60,7 @@ def make_engine(url: str | URL, *, pool_size: int, options: Mapping[str, Any]) -
     settings: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
     if parsed.get_backend_name() == "postgresql" or parsed.database not in (None, "", ":memory:"):
         settings |= {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30.0, "pool_reset_on_return": None}
+    settings["connect_args"] = _CONNECT_ARGS.get(parsed.get_driver_name(), {})
     return create_async_engine(parsed, **{**settings, **options})
 
 

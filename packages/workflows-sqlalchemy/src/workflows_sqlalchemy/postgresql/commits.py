@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import UTC, datetime
+from uuid import UUID
 
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -103,11 +104,15 @@ async def _execute(
     rows = rows_of(writes)
     parts = parts_of(rows, skip_locked=skip_locked)
     found = await connection.execute(commit_statement(parts), {"now": now, **parameters_of(rows, parts)})
-    done: dict[int, Committed] = {}
-    for place, at, number, fence in found:
-        result = done.get(place)
-        if result is None:
-            result = done[place] = Committed(at.astimezone(UTC), {})
-        if number is not None:
-            result.fences[number] = fence
-    return done
+    moments: dict[UUID, datetime] = {}
+    fences: dict[UUID, dict[int, int]] = {}
+    for instance_id, at, number, fence in found:
+        if number is None:
+            moments[instance_id] = at.astimezone(UTC)
+        else:
+            fences.setdefault(instance_id, {})[number] = fence
+    return {
+        row.place: Committed(moments[row.instance_id], fences.get(row.instance_id, {}))
+        for row in rows.instances
+        if row.instance_id in moments
+    }

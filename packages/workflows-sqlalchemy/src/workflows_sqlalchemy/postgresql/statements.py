@@ -178,6 +178,11 @@ dropped AS (
     DELETE FROM workflow_scopes s USING {dropped} JOIN accepted ok ON ok.place = r.place
     WHERE s.instance_id = r.instance_id AND s.home BETWEEN r.first AND r.last
 )"""
+_RESULT: Final = """
+SELECT ok.instance_id, m.at, CAST(NULL AS bigint) AS number, CAST(NULL AS bigint) AS fence
+FROM accepted ok CROSS JOIN moment m"""
+_RESULT_WITH_TAKEN: Final = f"""{_RESULT}
+UNION ALL SELECT w.instance_id, NULL, w.number, w.fence FROM worked w WHERE w.worker IS NOT NULL"""
 _WRITTEN: Final = {
     "work": _WORK,
     "work_gone": _WORK_GONE,
@@ -219,7 +224,7 @@ def parameters_of(rows: Rows, parts: Iterable[Part]) -> dict[str, list[Any]]:
 
 @lru_cache(maxsize=256)
 def commit_statement(parts: frozenset[Part]) -> TextClause:
-    """The statement of a batch: gives place, moment, and number and fence of what was taken, for each write that was accepted."""
+    """The statement of a batch: gives instance and moment of what was accepted; instance, number and fence of what was taken."""
     accepted: list[str] = []
     ctes = [
         "moment AS MATERIALIZED (SELECT COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS at)",
@@ -240,11 +245,7 @@ def commit_statement(parts: frozenset[Part]) -> TextClause:
         )
     ctes.append(f"accepted(place, instance_id) AS MATERIALIZED ({' UNION ALL '.join(accepted)})")
     ctes.extend(sql.format(**{name: _unnest(name, "r")}) for name, sql in _WRITTEN.items() if name in parts)
-    taken = "w.number, w.fence"
-    join = "LEFT JOIN worked w ON w.instance_id = ok.instance_id AND w.worker IS NOT NULL"
-    if "taken" not in parts:
-        taken, join = "CAST(NULL AS bigint) AS number, CAST(NULL AS bigint) AS fence", ""
-    return text(f"WITH {', '.join(ctes)}\nSELECT ok.place, m.at, {taken} FROM accepted ok CROSS JOIN moment m {join}")
+    return text(f"WITH {', '.join(ctes)}\n{_RESULT_WITH_TAKEN if 'taken' in parts else _RESULT}")
 
 
 def _unnest(name: str, alias: str) -> str:
