@@ -13,14 +13,14 @@ import pytest
 
 from workflows_core.adapters import memory
 from workflows_core.adapters.memory import InMemoryWorkflowStore
-from workflows_testing import faulty
-from workflows_testing.clock import ManualClock
-from workflows_testing.conformance import WorkflowQueriesConformance, WorkflowStoreConformance
+from workflows_testing import conformance, faulty
+from workflows_testing.conformance.contract import StoreContract
 from workflows_testing.faulty import FAULTS, Fault
 from workflows_testing.faulty.fault import with_store
 
-SUITES = (WorkflowStoreConformance, WorkflowQueriesConformance)
-AREAS = tuple(area for suite in SUITES for area in suite.__bases__)
+SUITES: tuple[type, ...] = tuple(getattr(conformance, name) for name in conformance.__all__)
+AREAS = tuple(area for suite in SUITES for area in (suite.__bases__ if suite.__bases__ != (object,) else (suite,)))
+STORE_AREAS = tuple(area for area in AREAS if issubclass(area, StoreContract))
 ADAPTERS = {Path(module.__file__ or "").parent for module in (faulty, memory)}
 SOUND = with_store(InMemoryWorkflowStore, "is sound")
 
@@ -34,9 +34,7 @@ def trips(fault: Fault, area: type, rule: str, runner: asyncio.Runner) -> BaseEx
 
     An error that the adapter raises by mistake proves nothing about the rule, and is passed on.
     """
-    clock = ManualClock()
-    store, queries = fault.build(clock)
-    subjects = {"clock": clock, "store": store, "peer": store, "queries": queries}
+    subjects = fault.build()
     test: Callable[..., object] = getattr(area(), rule)
     wanted = {name: subjects[name] for name in inspect.signature(test).parameters}
 
@@ -78,6 +76,7 @@ def area(request: pytest.FixtureRequest) -> type:
     return found
 
 
+@pytest.mark.parametrize("area", STORE_AREAS, ids=lambda area: area.__name__)
 def test_a_sound_adapter_trips_over_no_rule(area: type) -> None:
     with asyncio.Runner() as runner:
         errors = {rule: trips(SOUND, area, rule, runner) for rule in rules_of(area)}

@@ -58,6 +58,7 @@ from workflows_core.domain.transition import Transition, WorkItem
 from workflows_core.ports.store import Held, StartKey, Write
 
 __all__ = [
+    "START",
     "Run",
     "WriteOptions",
     "a_for_each_graph",
@@ -77,6 +78,7 @@ __all__ = [
 ]
 
 START: Final = datetime(2026, 1, 1, tzinfo=UTC)
+"""Time of decisions unless another is given; also when a `ManualClock` begins."""
 
 _ids = Uuid7Generator()
 

@@ -24,7 +24,7 @@ An adapter's test module subclasses the suite, names the adapter and overrides t
     class TestMyWorkflowQueries(TheStore, WorkflowQueriesConformance):
         adapter = MyWorkflowQueries
 
-The fixtures of both suites:
+The fixtures of these two suites (each of the others says its own):
 
 ``clock``
     The time of the store, moved by the test: `Clock` with ``advance(timedelta)``. A `workflows_testing.clock.ManualClock` unless
@@ -43,8 +43,21 @@ one is not an adapter of that port. Rules assert what a port promises and nothin
 from __future__ import annotations
 
 from workflows_testing.conformance.clocks import ClockConformance
+from workflows_testing.conformance.codecs import PayloadCodecConformance
+from workflows_testing.conformance.conditions import ConditionEvaluatorConformance
+from workflows_testing.conformance.executors import StepExecutorConformance
 from workflows_testing.conformance.identities import IdGeneratorConformance
+from workflows_testing.conformance.publishers import EventPublisherConformance
 from workflows_testing.conformance.queries import WorkflowQueriesConformance
 from workflows_testing.conformance.store import WorkflowStoreConformance
 
-__all__ = ["ClockConformance", "IdGeneratorConformance", "WorkflowQueriesConformance", "WorkflowStoreConformance"]
+__all__ = [
+    "ClockConformance",
+    "ConditionEvaluatorConformance",
+    "EventPublisherConformance",
+    "IdGeneratorConformance",
+    "PayloadCodecConformance",
+    "StepExecutorConformance",
+    "WorkflowQueriesConformance",
+    "WorkflowStoreConformance",
+]

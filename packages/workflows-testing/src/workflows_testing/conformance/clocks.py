@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from datetime import timedelta
-from typing import ClassVar
 
 import pytest
 
@@ -19,7 +18,7 @@ class ClockConformance:
         adapter: The class under test.
     """
 
-    adapter: ClassVar[type]
+    adapter: type
 
     @pytest.fixture
     def clock(self) -> Clock:

@@ -5,7 +5,7 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import ClassVar, Protocol
+from typing import Protocol
 
 import pytest
 
@@ -56,7 +56,7 @@ class StoreContract:
         adapter: The class under test.
     """
 
-    adapter: ClassVar[type]
+    adapter: type
 
     @pytest.fixture
     def clock(self) -> MovableClock:

@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import ClassVar
-
 import pytest
 
 from workflows_core.ports.ids import IdGenerator
@@ -18,7 +16,7 @@ class IdGeneratorConformance:
         adapter: The class under test.
     """
 
-    adapter: ClassVar[type]
+    adapter: type
 
     @pytest.fixture
     def ids(self) -> IdGenerator:

@@ -19,6 +19,7 @@ from workflows_testing.faulty import (
     leases,
     payloads,
     refusals,
+    small_ports,
     starts,
     tasks,
 )
@@ -40,5 +41,6 @@ FAULTS: tuple[Fault, ...] = (
     *tasks.FAULTS,
     *history.FAULTS,
     *clocks.FAULTS,
+    *small_ports.FAULTS,
 )
 """Every fault."""

@@ -2,13 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 
 from workflows_core.adapters.memory import InMemoryWorkflowQueries, InMemoryWorkflowStore, MemoryState
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore, Write, WriteResult
+from workflows_testing.clock import ManualClock
 
 __all__ = ["ChangesWrites", "Fault", "with_clock", "with_queries", "with_store"]
 
@@ -20,13 +21,13 @@ class Fault:
     Attributes:
         name: What the adapter does wrong.
         areas: Groups of rules of which it is meant to break some.
-        build: Makes the store and the queries over one memory with this clock.
+        build: Makes the fixtures that the rules ask for, by name.
         crashes: Whether the mistake is an error that the adapter raises itself.
     """
 
     name: str
     areas: tuple[type, ...]
-    build: Callable[[Clock], tuple[WorkflowStore, WorkflowQueries]]
+    build: Callable[[], Mapping[str, object]]
     crashes: bool = False
 
     def __str__(self) -> str:
@@ -36,9 +37,10 @@ class Fault:
 def with_store(store: Callable[[MemoryState], WorkflowStore], name: str, *areas: type, crashes: bool = False) -> Fault:
     """A fault of the write side."""
 
-    def build(clock: Clock) -> tuple[WorkflowStore, WorkflowQueries]:
+    def build() -> Mapping[str, object]:
+        clock = ManualClock()
         memory = MemoryState(clock)
-        return store(memory), InMemoryWorkflowQueries(memory)
+        return _fixtures(clock, store(memory), InMemoryWorkflowQueries(memory))
 
     return Fault(name, areas, build, crashes)
 
@@ -48,9 +50,10 @@ def with_queries(
 ) -> Fault:
     """A fault of the read side."""
 
-    def build(clock: Clock) -> tuple[WorkflowStore, WorkflowQueries]:
+    def build() -> Mapping[str, object]:
+        clock = ManualClock()
         memory = MemoryState(clock)
-        return InMemoryWorkflowStore(memory), queries(memory)
+        return _fixtures(clock, InMemoryWorkflowStore(memory), queries(memory))
 
     return Fault(name, areas, build, crashes)
 
@@ -58,11 +61,16 @@ def with_queries(
 def with_clock(broken: Callable[[Clock], Clock], name: str, *areas: type) -> Fault:
     """A fault of the store's clock."""
 
-    def build(clock: Clock) -> tuple[WorkflowStore, WorkflowQueries]:
+    def build() -> Mapping[str, object]:
+        clock = ManualClock()
         memory = MemoryState(broken(clock))
-        return InMemoryWorkflowStore(memory), InMemoryWorkflowQueries(memory)
+        return _fixtures(clock, InMemoryWorkflowStore(memory), InMemoryWorkflowQueries(memory))
 
     return Fault(name, areas, build)
+
+
+def _fixtures(clock: Clock, store: WorkflowStore, queries: WorkflowQueries) -> Mapping[str, object]:
+    return {"clock": clock, "store": store, "peer": store, "queries": queries}
 
 
 class ChangesWrites(InMemoryWorkflowStore):

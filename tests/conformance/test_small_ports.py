@@ -1,0 +1,120 @@
+"""Clocks, identities, codecs, conditions, publishers and executors pass their conformance kits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator, Callable
+from typing import Any
+
+import pytest
+
+from workflows_core import LocalExecutionEngine
+from workflows_core.adapters.event_bus import EventBus
+from workflows_core.adapters.in_process_executor import InProcessExecutor, NullExecutor
+from workflows_core.adapters.json_codec import JsonCodec
+from workflows_core.adapters.safe_expressions import SafeExpressions
+from workflows_core.adapters.system_clock import SystemClock
+from workflows_core.adapters.uuid7 import Uuid7Generator
+from workflows_core.domain.events import WorkflowEvent
+from workflows_core.engine.worker import Worker
+from workflows_reference.local_worker import LocalExecutor, LocalWorker
+from workflows_testing.clock import ManualClock
+from workflows_testing.conformance import (
+    ClockConformance,
+    ConditionEvaluatorConformance,
+    EventPublisherConformance,
+    IdGeneratorConformance,
+    PayloadCodecConformance,
+    StepExecutorConformance,
+)
+
+
+class TestSystemClock(ClockConformance):
+    adapter = SystemClock
+
+    @pytest.fixture
+    def clock(self) -> SystemClock:
+        return SystemClock()
+
+
+class TestManualClock(ClockConformance):
+    adapter = ManualClock
+
+    @pytest.fixture
+    def clock(self) -> ManualClock:
+        return ManualClock()
+
+
+class TestUuid7Generator(IdGeneratorConformance):
+    adapter = Uuid7Generator
+
+    @pytest.fixture
+    def ids(self) -> Uuid7Generator:
+        return Uuid7Generator()
+
+
+class TestJsonCodec(PayloadCodecConformance):
+    adapter = JsonCodec
+
+    @pytest.fixture
+    def codec(self) -> JsonCodec:
+        return JsonCodec()
+
+
+class TestSafeExpressions(ConditionEvaluatorConformance):
+    adapter = SafeExpressions
+
+    @pytest.fixture
+    def evaluator(self) -> SafeExpressions:
+        return SafeExpressions()
+
+
+class TestEventBus(EventPublisherConformance):
+    adapter = EventBus
+
+    @pytest.fixture
+    def publisher(self) -> EventBus:
+        return EventBus()
+
+    @pytest.fixture
+    def listen(self, publisher: EventBus) -> Callable[[Callable[[Any], None]], None]:
+        def listen(listener: Callable[[Any], None]) -> None:
+            publisher.subscribe(WorkflowEvent, listener)
+
+        return listen
+
+
+class TestNullExecutor(StepExecutorConformance):
+    adapter = NullExecutor
+
+    @pytest.fixture
+    def executor(self) -> NullExecutor:
+        return NullExecutor()
+
+
+class TestInProcessExecutor(StepExecutorConformance):
+    adapter = InProcessExecutor
+
+    @pytest.fixture
+    async def executor(self) -> AsyncGenerator[InProcessExecutor]:
+        executor = InProcessExecutor()
+        async with LocalExecutionEngine() as engine:
+            executor.bind(lambda: Worker(engine))
+            yield executor
+            await executor.stop()
+
+
+class TestLocalExecutor(StepExecutorConformance):
+    adapter = LocalExecutor
+
+    @pytest.fixture
+    async def executor(self) -> AsyncGenerator[LocalExecutor]:
+        executor = LocalExecutor()
+        async with LocalExecutionEngine() as engine:
+            worker = LocalWorker(engine, executor)
+            worker.start()
+            yield executor
+            await worker.stop()
+
+    @pytest.fixture
+    def unreachable(self) -> LocalExecutor:
+        return LocalExecutor()
