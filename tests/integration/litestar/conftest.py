@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 from contextlib import AsyncExitStack
+from pathlib import Path
 from typing import Any, cast
 
 import pytest
@@ -23,11 +24,13 @@ from tests.integration.litestar.world import (
 
 from workflows_core import (
     EngineSettings,
+    InProcessEngine,
     LocalExecutionEngine,
     WorkflowEngine,
     WorkflowRegistry,
 )
 from workflows_litestar import WorkflowPlugin, WorkflowPluginConfig
+from workflows_sqlalchemy import create_store, schema
 
 
 @pytest.fixture
@@ -46,8 +49,19 @@ def settings() -> EngineSettings:
 
 
 @pytest.fixture
-def engine(registry: WorkflowRegistry, settings: EngineSettings) -> WorkflowEngine:
-    return LocalExecutionEngine(registry, settings=settings)
+async def engine(
+    request: pytest.FixtureRequest, registry: WorkflowRegistry, settings: EngineSettings, tmp_path: Path
+) -> AsyncIterator[WorkflowEngine]:
+    """An engine with a worker in its process; `DATABASES` runs a test on SQLite, too."""
+    if getattr(request, "param", "memory") == "memory":
+        yield LocalExecutionEngine(registry, settings=settings)
+        return
+    url = f"sqlite:///{tmp_path}/workflows.db"
+    await schema.upgrade(url)
+    both = create_store(url, synchronous="NORMAL")
+    engine = InProcessEngine(registry, store=both.store, queries=both.queries, settings=settings)
+    yield engine
+    await engine.aclose()
 
 
 @pytest.fixture

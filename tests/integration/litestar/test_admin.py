@@ -5,7 +5,9 @@ from __future__ import annotations
 from typing import Any
 
 import pytest
-from tests.integration.litestar.world import MakeApp, OpenWorld, World, is_problem
+from tests.integration.litestar.world import DATABASES, MakeApp, OpenWorld, World, is_problem
+
+pytestmark = DATABASES
 
 ADMIN = "/workflows/admin"
 

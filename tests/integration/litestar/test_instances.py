@@ -6,7 +6,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.integration.litestar.world import API, World, is_problem
+from tests.integration.litestar.world import API, DATABASES, World, is_problem
+
+pytestmark = DATABASES
 
 
 async def test_a_start_answers_201_with_the_address_of_the_instance(world: World) -> None:

@@ -7,7 +7,9 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.integration.litestar.world import API, World, is_problem
+from tests.integration.litestar.world import API, DATABASES, World, is_problem
+
+pytestmark = DATABASES
 
 
 async def test_the_list_shows_my_open_tasks(world: World) -> None:

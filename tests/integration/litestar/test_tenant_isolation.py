@@ -7,7 +7,9 @@ from typing import Any, NamedTuple
 import pytest
 from litestar import Litestar
 from litestar.handlers import HTTPRouteHandler
-from tests.integration.litestar.world import API, MakeApp, World, is_problem
+from tests.integration.litestar.world import API, DATABASES, MakeApp, World, is_problem
+
+pytestmark = DATABASES
 
 
 class Attempt(NamedTuple):

@@ -9,7 +9,9 @@ from uuid import UUID, uuid4
 import pytest
 from litestar.connection import ASGIConnection
 from litestar.handlers import BaseRouteHandler
-from tests.integration.litestar.world import API, MakeApp, OpenWorld, World, is_problem
+from tests.integration.litestar.world import API, DATABASES, MakeApp, OpenWorld, World, is_problem
+
+pytestmark = DATABASES
 
 
 async def test_a_call_to_the_signed_address_moves_the_instance_on(world: World) -> None:

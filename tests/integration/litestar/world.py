@@ -9,6 +9,7 @@ from dataclasses import dataclass, field
 from typing import Any
 from uuid import UUID
 
+import pytest
 from httpx import AsyncClient, Response
 from litestar import Litestar
 from litestar.connection import ASGIConnection
@@ -27,6 +28,9 @@ from workflows_core import (
 )
 
 API = "/workflows/api"
+
+DATABASES = pytest.mark.parametrize("engine", ["memory", "sqlite"], indirect=True)
+"""Runs a test, or all of a module, on each store."""
 
 
 @dataclass

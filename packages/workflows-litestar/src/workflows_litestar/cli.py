@@ -20,11 +20,16 @@ def workflows_group(config: WorkflowPluginConfig) -> click.Group:
     """The command group; without an engine in the settings, its option ``--engine`` names one."""
     configured = config.engine
     if configured is None:
-        return build_group()
+        return build_group(_ask_which)
     if isinstance(configured, WorkflowEngine):
         engine = configured
         return build_group(lambda: engine)
     return build_group(lambda: _made_for_the_application(configured))
+
+
+def _ask_which() -> WorkflowEngine:
+    msg = "which engine? the application provides it for requests only; give --engine MODULE:NAME before the command"
+    raise click.UsageError(msg)
 
 
 def _made_for_the_application(factory: EngineFactory) -> WorkflowEngine | Awaitable[WorkflowEngine]:
