@@ -28,8 +28,9 @@ from workflows_core.domain.graph import (
 from workflows_core.domain.problems import Problem
 from workflows_core.domain.types import Outcome
 from workflows_core.domain.validation import duplicate_names, require_valid, validate_graph
+from workflows_core.domain.validation.concurrency import Concurrency
 from workflows_core.domain.validation.overlaps import MAX_STEPS
-from workflows_core.domain.validation.view import back_edges_of
+from workflows_core.domain.validation.view import GraphView, back_edges_of
 from workflows_core.errors import InvalidDefinitionError
 
 EXCLUSIVE = GatewayNode("exclusive")
@@ -147,6 +148,17 @@ GOOD_GRAPHS: dict[str, WorkflowGraph] = {
             to("b", default=True),
             *(Edge(name, "yes", condition="approved") for name in "ab"),
             *(Edge(name, "no", default=True) for name in "ab"),
+        ],
+    ),
+    "a decision that has waited for both branches": graph(
+        [step("split", PARALLEL), *steps("a"), step("x", EXCLUSIVE), step("y", EXCLUSIVE), *steps("yes no")],
+        [
+            *path("split", "a", "x"),
+            *path("split", "x"),
+            Edge("x", "yes", condition="clear"),
+            Edge("x", "y", default=True),
+            Edge("y", "yes", condition="approved"),
+            Edge("y", "no", default=True),
         ],
     ),
     "a timer that a join outruns": graph(
@@ -619,6 +631,20 @@ def test_a_timer_and_work_that_wait_explicitly_for_both_are_no_doubt() -> None:
         [*path("a", "wait", "next"), *path("a", "work", "next")],
     )
     assert validate_graph(explicit) == []
+
+
+def test_a_join_waits_for_a_branch_that_still_turns_in_its_loop() -> None:
+    looping = graph(
+        [step("split", PARALLEL), step("head", EXCLUSIVE), *steps("work b join after")],
+        [
+            *path("split", "head"), *path("split", "b", "join", "after"),
+            Edge("head", "work", condition="again"), Edge("head", "join", default=True), *path("work", "head"),
+        ],
+    )  # fmt: skip
+    concurrency = Concurrency(GraphView(looping), "")
+    assert concurrency.together("work", "b")
+    assert not concurrency.together("work", "join")
+    assert not concurrency.together("work", "after")
 
 
 def test_a_scope_too_large_to_compare_is_still_validated() -> None:

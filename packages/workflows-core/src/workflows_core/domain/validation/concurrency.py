@@ -1,7 +1,7 @@
 """Which steps of a scope may be active at the same time, as far as forward edges tell.
 
 A pair of steps is concurrent where a token splits, and stays so while one of the two moves on; a join that waits for the other
-ends it. This is the concurrency relation of Petri nets, with the joins of this library.
+ends it. This is the concurrency relation of Petri nets, with the joins of the kernel.
 """
 
 from __future__ import annotations
@@ -10,7 +10,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from itertools import combinations
 
 from workflows_core.domain.graph import Edge, GatewayNode, GroupNode
-from workflows_core.domain.structure import reachable
+from workflows_core.domain.structure import JoinReach, loops_of, reachable
 from workflows_core.domain.validation.view import GraphView
 
 __all__ = ["Concurrency", "alternatives"]
@@ -24,6 +24,7 @@ class Concurrency:
         self._view = view
         self._successors = view.successors(names, forward=True)
         self._reach = {name: reachable(self._successors, self._successors[name]) for name in names}
+        self._awaited = _awaited(view, names)
         self._ahead: dict[str, frozenset[str]] = {}
         self._together: dict[str, set[str]] = {name: set() for name in names}
         self._spread(scope, names)
@@ -57,25 +58,25 @@ class Concurrency:
 
     def waits(self, name: str) -> bool:
         """Whether a step waits for the tokens that can still come to it."""
-        kind = self._view.graph.nodes[name].join.kind
-        return len(self._view.forward_incoming(name)) > 1 and kind in {"auto", "all", "n"}
+        return name in self._awaited
 
     def _spread(self, scope: str, names: Sequence[str]) -> None:
+        """Follow every pair as one of the two moves; a join stays where it is while it waits for the other."""
         pending = [*self._entered_together(scope), *(pair for name in names for pair in self._splits(name))]
+        seen: set[tuple[str, str]] = set()
         while pending:
             one, other = pending.pop()
-            if one == other or other in self._together[one]:
+            if one == other or (one, other) in seen:
                 continue
-            self._together[one].add(other)
-            self._together[other].add(one)
-            pending.extend(self._moves(one, other))
-            pending.extend(self._moves(other, one))
-
-    def _moves(self, name: str, other: str) -> Iterator[tuple[str, str]]:
-        """The pairs after one step of a pair has moved on."""
-        for target in self._successors[name]:
-            if not (self.waits(target) and self.leads(other, target)):
-                yield target, other
+            seen |= {(one, other), (other, one)}
+            one_waits, other_waits = other in self._awaited.get(one, ()), one in self._awaited.get(other, ())
+            if not one_waits and not other_waits:
+                self._together[one].add(other)
+                self._together[other].add(one)
+            if not one_waits:
+                pending.extend((target, other) for target in self._successors[one])
+            if not other_waits:
+                pending.extend((target, one) for target in self._successors[other])
 
     def _entered_together(self, scope: str) -> Iterator[tuple[str, str]]:
         kind = self._view.graph.nodes[scope].kind if scope else None
@@ -92,6 +93,20 @@ class Concurrency:
         for one, other in combinations(forward, 2):
             if one.on is other.on and (everything or not _exclude(one, other)):
                 yield one.target, other.target
+
+
+def _awaited(view: GraphView, names: Sequence[str]) -> dict[str, frozenset[str]]:
+    """For each join that waits, the steps from where it still expects tokens."""
+    indexed = [way for name in names for way in view.outgoing[name]]
+    edges = [edge for _, edge in indexed]
+    back = {place for place, (index, _) in enumerate(indexed) if index in view.back}
+    loops = loops_of(names, edges, back)
+    waiting = [
+        name
+        for name in names
+        if len(view.incoming[name]) > 1 and view.graph.nodes[name].join.kind in {"auto", "all", "n"}
+    ]
+    return {name: JoinReach(name, edges, loops).expected[-1] | {name} for name in waiting}
 
 
 def alternatives(view: GraphView, name: str) -> list[tuple[Edge, Edge]]:

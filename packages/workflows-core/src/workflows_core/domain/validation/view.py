@@ -25,9 +25,8 @@ class GraphView:
 
     Attributes:
         graph: The graph.
-        edges: Sound edges with their index: both ends are known and of one scope.
-        outgoing: Sound edges by the step that they leave.
-        incoming: Sound edges by the step that they enter.
+        outgoing: Sound edges, with their index, by the step that they leave; both ends are known and of one scope.
+        incoming: Sound edges, with their index, by the step that they enter.
         place: Place of each step in the definition, from 0.
         scopes: The top (empty) and every group, in order.
         unsure: Sources of edges that are not sound: where these steps lead cannot be said.
@@ -40,12 +39,10 @@ class GraphView:
         self.place = {name: index for index, name in enumerate(graph.nodes)}
         self.outgoing: dict[str, list[tuple[int, Edge]]] = {name: [] for name in graph.nodes}
         self.incoming: dict[str, list[tuple[int, Edge]]] = {name: [] for name in graph.nodes}
-        self.edges: list[tuple[int, Edge]] = []
         self.unsure: set[str] = set()
         self.claimed: set[str] = set()
         for index, edge in enumerate(graph.edges):
             if self._is_sound(edge):
-                self.edges.append((index, edge))
                 self.outgoing[edge.source].append((index, edge))
                 self.incoming[edge.target].append((index, edge))
             else:
