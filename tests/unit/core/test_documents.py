@@ -121,6 +121,10 @@ def test_a_document_without_a_format_is_read_as_the_current_one() -> None:
     assert import_graph(changed("/format", ...)) == graph
 
 
+def test_null_is_read_where_a_setting_may_be_absent() -> None:
+    assert import_graph(changed("/nodes/review/kind/form_schema", None)) == import_graph(DOCUMENT)
+
+
 def test_another_format_is_refused_by_name() -> None:
     problem = only(changed("/format", "workflow-graph/99"))
     assert (problem.code, problem.where) == ("unknown_format", "/format")
