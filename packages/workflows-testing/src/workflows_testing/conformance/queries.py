@@ -4,10 +4,11 @@ from __future__ import annotations
 
 from workflows_testing.conformance.queries_history import HistoryRules
 from workflows_testing.conformance.queries_instances import InstanceRules
+from workflows_testing.conformance.queries_task_lists import TaskListRules
 from workflows_testing.conformance.queries_tasks import TaskRules
 
 __all__ = ["WorkflowQueriesConformance"]
 
 
-class WorkflowQueriesConformance(InstanceRules, TaskRules, HistoryRules):
+class WorkflowQueriesConformance(InstanceRules, TaskRules, TaskListRules, HistoryRules):
     """All rules of the queries."""

@@ -8,6 +8,7 @@ from typing import Final
 from workflows_core.ports.clock import Clock
 from workflows_testing.conformance.queries_history import HistoryRules
 from workflows_testing.conformance.queries_instances import InstanceRules
+from workflows_testing.conformance.queries_task_lists import TaskListRules
 from workflows_testing.conformance.queries_tasks import TaskRules
 from workflows_testing.conformance.store_claims import ClaimRules
 from workflows_testing.conformance.store_commits import CommitRules
@@ -58,6 +59,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
         GraphRules,
         InstanceRules,
         TaskRules,
+        TaskListRules,
         HistoryRules,
     ),
     with_clock(LocalClock, "tells local times", PayloadRules),

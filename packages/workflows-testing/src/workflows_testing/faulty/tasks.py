@@ -14,6 +14,7 @@ from workflows_core.adapters.memory import InMemoryWorkflowQueries, InMemoryWork
 from workflows_core.domain.types import TaskStatus
 from workflows_core.ports.queries import Page, PageRequest, TaskFilter, TaskRecord
 from workflows_core.ports.store import Write, WriteResult
+from workflows_testing.conformance.queries_task_lists import TaskListRules
 from workflows_testing.conformance.queries_tasks import TaskRules
 from workflows_testing.faulty.fault import ChangesWrites, Fault, with_queries, with_store
 from workflows_testing.faulty.paging import PAGING, Build, ChangesLists
@@ -208,7 +209,6 @@ _QUERIES: Final[tuple[tuple[Build, str], ...]] = (
     (partial(ChangesTasks, change=_current_assignee_in_opening), "changes what was asked"),
     (FindsTasksOfAnyTenant, "finds a task for any tenant"),
     (FindsTasksWithoutATenant, "finds no task for a tenant"),
-    (ListsWithoutDueDatesFirst, "lists tasks without a due date first"),
     (partial(ListsForUsers, may_do=_even_if_assigned), "shows candidates what is assigned"),
     (partial(ListsForUsers, may_do=_by_first_assignee), "goes by the first assignee"),
     (partial(ListsForUsers, may_do=_assigned_only), "shows what is assigned only"),
@@ -216,21 +216,27 @@ _QUERIES: Final[tuple[tuple[Build, str], ...]] = (
     (partial(ListsForUsers, may_do=_users_and_groups_alike), "takes users for groups"),
     (partial(ListsForUsers, may_do=_anything_unassigned), "shows everybody what is not assigned"),
     (partial(ListsForUsers, may_do=_anything), "shows everybody everything"),
-    (_ignoring("tenant"), "lists tasks of all tenants"),
     (_ignoring("statuses"), "lists tasks of all statuses"),
     (_ignoring("assignee_id"), "lists tasks of all assignees"),
     (_ignoring("workflow_name"), "lists tasks of all workflows"),
     (_ignoring("instance_id"), "lists tasks of all instances"),
     (_ignoring("step_name"), "lists tasks of all steps"),
     (_ignoring("due_before"), "lists tasks whenever they are due"),
-    (_ignoring("order_by", value="created_at"), "always lists tasks by their opening"),
     (_filters(_due_later), "lists tasks that are due at the moment"),
     (_filters(_first_status), "looks for tasks of one status of several"),
+    (_ignoring("tenant"), "lists tasks of all tenants"),
+)
+
+_LISTS: Final[tuple[tuple[Build, str], ...]] = (
+    (ListsWithoutDueDatesFirst, "lists tasks without a due date first"),
+    (_ignoring("order_by", value="created_at"), "always lists tasks by their opening"),
+    (_ignoring("descending", value=False), "always lists tasks in one direction"),
     *PAGING,
 )
 
 FAULTS: Final[tuple[Fault, ...]] = (
     *(with_queries(build, name, TaskRules) for build, name in _QUERIES),
+    *(with_queries(build, name, TaskListRules) for build, name in _LISTS),
     *(
         with_store(partial(ChangesWrites, change=change), name, TaskRules)
         for change, name in (
