@@ -9,7 +9,7 @@ from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import Column, ColumnElement, func, literal
+from sqlalchemy import ColumnElement, func, literal
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
 from workflows_core.ports.clock import Clock
@@ -62,10 +62,6 @@ class Backend(ABC):
         if self.clock is None:
             return func.clock_timestamp(type_=Moment())
         return literal(self.clock.now(), Moment())
-
-    @abstractmethod
-    def any_of(self, column: Column[list[str]], texts: Sequence[str]) -> ColumnElement[bool]:
-        """The condition that a list in a column has one of these texts."""
 
     # Writing
 

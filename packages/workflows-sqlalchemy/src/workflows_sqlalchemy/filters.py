@@ -2,22 +2,23 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-from typing import TypeAlias
+from collections.abc import Collection, Sequence
+from typing import Any, Final
 
-from sqlalchemy import Boolean, Column, ColumnElement, and_, literal_column, or_
+from sqlalchemy import Boolean, ColumnElement, and_, literal, literal_column, or_
+from sqlalchemy.ext.compiler import compiles
+from sqlalchemy.sql.compiler import SQLCompiler
+from sqlalchemy.sql.functions import FunctionElement
 
 from workflows_core.domain.types import TaskStatus, WorkflowStatus
 from workflows_core.ports.queries import InstanceFilter, TaskFilter
+from workflows_sqlalchemy.column_types import TextList
 from workflows_sqlalchemy.tables import NOT_COMPLETED, OPEN_TASK, instances, tasks
 from workflows_sqlalchemy.writing import candidates_of
 
-__all__ = ["AnyOf", "instance_conditions", "is_open_task", "is_unfinished", "task_conditions"]
+__all__ = ["instance_conditions", "is_open_task", "is_unfinished", "may_be_done", "task_conditions"]
 
-AnyOf: TypeAlias = Callable[[Column[list[str]], Sequence[str]], ColumnElement[bool]]
-"""Whether a list in a column has one of these texts; each database says it in its own way."""
-
-UNFINISHED = tuple(status for status in WorkflowStatus if not status.is_final)
+_UNFINISHED: Final = tuple(status for status in WorkflowStatus if not status.is_final)
 
 
 def instance_conditions(where: InstanceFilter) -> list[ColumnElement[bool]]:
@@ -43,7 +44,7 @@ def instance_conditions(where: InstanceFilter) -> list[ColumnElement[bool]]:
 
 def is_unfinished() -> list[ColumnElement[bool]]:
     """Conditions on instances that are not over."""
-    return _in_statuses(UNFINISHED)
+    return _in_statuses(_UNFINISHED)
 
 
 def is_open_task() -> ColumnElement[bool]:
@@ -51,7 +52,7 @@ def is_open_task() -> ColumnElement[bool]:
     return literal_column(f"{tasks.name}.{OPEN_TASK}", Boolean())
 
 
-def task_conditions(where: TaskFilter, any_of: AnyOf) -> list[ColumnElement[bool]]:
+def task_conditions(where: TaskFilter) -> list[ColumnElement[bool]]:
     """Conditions on tasks."""
     conditions = [
         column == value
@@ -69,10 +70,18 @@ def task_conditions(where: TaskFilter, any_of: AnyOf) -> list[ColumnElement[bool
         if where.statuses == (TaskStatus.PENDING,):
             conditions.append(is_open_task())
     if where.user_id is not None:
-        conditions.append(_may_be_done(where, any_of))
+        conditions.append(may_be_done(where.user_id, where.groups))
     if where.due_before is not None:
         conditions.append(tasks.c.due_at < where.due_before)
     return conditions
+
+
+def may_be_done(user_id: str, groups: Collection[str] = ()) -> ColumnElement[bool]:
+    """Condition on tasks that a user, being in these groups, may do."""
+    candidates = candidates_of((user_id,), sorted(groups))
+    is_candidate = _HasAny(tasks.c.candidates, literal(candidates, TextList()))
+    unassigned = and_(tasks.c.assignee_id.is_(None), or_(is_candidate, tasks.c.candidates == []))
+    return or_(tasks.c.assignee_id == user_id, unassigned)
 
 
 def _in_statuses(statuses: Sequence[WorkflowStatus]) -> list[ColumnElement[bool]]:
@@ -84,8 +93,21 @@ def _in_statuses(statuses: Sequence[WorkflowStatus]) -> list[ColumnElement[bool]
     return conditions
 
 
-def _may_be_done(where: TaskFilter, any_of: AnyOf) -> ColumnElement[bool]:
-    user = where.user_id or ""
-    mine = any_of(tasks.c.candidates, candidates_of((user,), sorted(where.groups)))
-    unassigned = and_(tasks.c.assignee_id.is_(None), or_(mine, tasks.c.candidates == []))
-    return or_(tasks.c.assignee_id == user, unassigned)
+class _HasAny(FunctionElement[bool]):
+    """Whether two lists of texts have one in common."""
+
+    type = Boolean()
+    name = "has_any"
+    inherit_cache = True
+
+
+@compiles(_HasAny, "postgresql")
+def _on_postgresql(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
+    column, texts = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"{column} && {texts}"
+
+
+@compiles(_HasAny, "sqlite")
+def _on_sqlite(element: _HasAny, compiler: SQLCompiler, **options: Any) -> str:
+    column, texts = (compiler.process(clause, **options) for clause in element.clauses)
+    return f"EXISTS (SELECT 1 FROM json_each({column}) WHERE value IN (SELECT value FROM json_each({texts})))"

@@ -116,7 +116,7 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
 
     async def list_tasks(self, where: TaskFilter, page: PageRequest) -> Page[TaskRecord]:
         sorting = Sorting(task_order(where), tasks.c[where.order_by], tasks.c.id, where.descending)
-        conditions = task_conditions(where, self._backend.any_of)
+        conditions = task_conditions(where)
         return await self._page(
             lambda connection: read_page(connection, tuple(tasks.c), conditions, sorting, page), page, task_record
         )

@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, TypeVar
 
-from sqlalchemy import Column, ColumnElement, literal, select
+from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 
@@ -14,7 +14,6 @@ from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_sqlalchemy.backend import Backend, Work, persistently
-from workflows_sqlalchemy.column_types import TextList
 from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.postgresql.claims import claim, next_due
 from workflows_sqlalchemy.postgresql.commits import commit
@@ -53,9 +52,6 @@ class PostgreSQLBackend(Backend):
             return (await connection.execute(query)).scalar_one()
 
         return await self.read(ask)
-
-    def any_of(self, column: Column[list[str]], texts: Sequence[str]) -> ColumnElement[bool]:
-        return column.bool_op("&&")(literal(list(texts), TextList()))
 
     async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
         statement = insert(definitions).on_conflict_do_nothing(index_elements=["hash"]).values(list(rows))

@@ -7,7 +7,6 @@ from collections.abc import Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, Literal, TypeAlias, TypeVar
 
-from sqlalchemy import Column, ColumnElement, func, select
 from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
 from sqlalchemy.pool import StaticPool
 
@@ -73,10 +72,6 @@ class SQLiteBackend(Backend):
 
     async def now(self) -> datetime:
         return self._time()
-
-    def any_of(self, column: Column[list[str]], texts: Sequence[str]) -> ColumnElement[bool]:
-        listed = func.json_each(column).table_valued("value", joins_implicitly=True)
-        return select(listed.c.value).where(listed.c.value.in_(texts)).exists()
 
     async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
         await self._write(lambda connection: connection.execute(INSERT_DEFINITIONS, rows))
