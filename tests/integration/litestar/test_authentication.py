@@ -6,12 +6,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
+from litestar import Litestar
 from litestar.connection import ASGIConnection
 from litestar.exceptions import NotAuthorizedException, PermissionDeniedException
 from litestar.handlers import BaseRouteHandler
-from tests.integration.litestar.world import API, MakeApp, OpenWorld, is_problem
+from litestar.middleware import AbstractAuthenticationMiddleware, AuthenticationResult, DefineMiddleware
+from tests.integration.litestar.world import API, MakeApp, OpenWorld, World, is_problem
 
-from workflows_core import Actor
+from workflows_core import Actor, WorkflowEngine
+from workflows_litestar import WorkflowPlugin, WorkflowPluginConfig
 
 READING = [
     "/definitions",
@@ -111,3 +114,20 @@ async def test_a_user_without_an_id_is_a_fault_of_the_application(
     world = await open_world(make_app(actor_provider=provider))
     is_problem(await world.alice.get(f"{API}/instances"), 500, "internal-error")
     assert "actor_provider" in caplog.text
+
+
+async def test_a_refusal_by_the_authentication_of_the_application_is_a_problem_too(
+    engine: WorkflowEngine, open_world: OpenWorld
+) -> None:
+    class Strict(AbstractAuthenticationMiddleware):
+        async def authenticate_request(self, connection: ASGIConnection[Any, Any, Any, Any]) -> AuthenticationResult:
+            raise NotAuthorizedException(detail="no token")
+
+    app = Litestar(plugins=[WorkflowPlugin(WorkflowPluginConfig(engine=engine))], middleware=[DefineMiddleware(Strict)])
+    world = await open_world(app)
+    is_problem(await world.nobody.get(f"{API}/instances"), 401, "not-authenticated")
+    is_problem(await world.nobody.post(f"{API}/webhooks/x", json={}), 404, "webhook-not-found")
+
+
+async def test_answers_are_not_kept_by_caches(world: World) -> None:
+    assert (await world.alice.get(f"{API}/instances")).headers["cache-control"] == "no-store"

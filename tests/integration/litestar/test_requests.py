@@ -25,6 +25,7 @@ from workflows_core import StoreUnavailableError, WorkflowEngine
         ({"workflow_name": "approval", "initial_data": [1]}, "/initial_data"),
         ({"workflow_name": "approval", "tenant_id": "evil"}, "/tenant_id"),
         ({"workflow_name": "approval", "idempotency_key": ""}, "/idempotency_key"),
+        ({"workflow_name": "approval", "a/b~c": 1}, "/a~1b~0c"),
         ([], ""),
         ("text", ""),
     ],

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 
 from litestar import Litestar
 from litestar.types import Guard
+from litestar.utils import normalize_path
 
 from workflows_core import Actor, WorkflowEngine
 from workflows_litestar.identity import ANONYMOUS, ActorProvider, actor_from_user
@@ -81,7 +82,7 @@ class WorkflowPluginConfig:
     @property
     def api_path(self) -> str:
         """Path of the REST API; ``EngineSettings.public_url`` must end with it for webhook addresses to lead here."""
-        return f"{self.path_prefix.rstrip('/')}/api"
+        return normalize_path(f"{self.path_prefix}/api")
 
     @property
     def mounts_admin(self) -> bool:

@@ -8,6 +8,7 @@ from typing import TYPE_CHECKING, Any, Final
 
 from litestar import Controller, Router
 from litestar.config.app import AppConfig
+from litestar.datastructures import CacheControlHeader
 from litestar.di import Provide
 from litestar.exceptions import ImproperlyConfiguredException
 from litestar.plugins import CLIPlugin, InitPlugin
@@ -103,7 +104,12 @@ class WorkflowPlugin(InitPlugin, CLIPlugin, StrictBodySchemas):
         return routers
 
     def _router(self, path: str, controllers: Sequence[type[Controller]], guards: Sequence[Guard]) -> Router:
-        return Router(path=path, route_handlers=list(controllers), guards=list(guards))
+        return Router(
+            path=path,
+            route_handlers=list(controllers),
+            guards=list(guards),
+            cache_control=CacheControlHeader(no_store=True),
+        )
 
     def _actor_guard(self) -> ActorGuard:
         anonymous = self.config.anonymous_actor if self.config.allow_anonymous else None

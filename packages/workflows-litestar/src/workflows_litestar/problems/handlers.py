@@ -93,4 +93,5 @@ def _detail(request: _AnyRequest, kind: ProblemKind, error: Exception) -> str:
 
 
 def _log(request: _AnyRequest, error: Exception) -> None:
-    _LOGGER.error("%s %s failed", request.method, request.scope["path"], exc_info=error)
+    # The path itself may hold a webhook's token, which is a secret.
+    _LOGGER.error("%s %s failed", request.method, request.scope.get("path_template"), exc_info=error)
