@@ -81,9 +81,9 @@ class DemoProcess:
         """``kill -9``: no handler runs, nothing is flushed."""
         self._end(signal.SIGKILL)
 
-    def stop(self) -> int:
-        """End it as an init system does."""
-        return self._end(signal.SIGTERM)
+    def stop(self, how: signal.Signals = signal.SIGTERM) -> int:
+        """End it as an init system does (or a terminal), and return its exit code."""
+        return self._end(how)
 
     def client(self, user: str = "") -> httpx.Client:
         """A client, logged in as somebody."""

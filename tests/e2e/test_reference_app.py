@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import contextlib
 import re
+import signal
 import socket
 import sqlite3
 from collections.abc import Callable
@@ -14,16 +16,21 @@ from typing import Any
 API = "/workflows/api"
 
 
-def test_the_tour_finds_everything_as_it_should_be(
+def test_the_tour_finds_everything_as_it_should_be_and_so_it_does_after_a_restart(
     database_environment: dict[str, str], demo_process: Callable[..., Any], run_demo: Callable[..., Any]
 ) -> None:
-    server = demo_process(database_environment).start()
-    for _ in range(2):  # what one tour leaves behind does not disturb the next
+    server = demo_process(database_environment)
+    for starts in (1, 2):
+        server.start()
         tour = run_demo("tour", "--url", server.url)
         assert tour.returncode == 0, tour.stdout + tour.stderr
         assert len(re.findall(r"^ ?\d+\. ", tour.stdout, re.MULTILINE)) == 12, "each step is printed"
         assert re.search(r"All \d\d checks passed", tour.stdout)
-    server.stop()
+        with server.client("admin") as admin:
+            found = admin.get("/workflows/admin/stats").json()["instances"]
+        # Four instances are there from the first start on, once; each tour completes one and cancels one.
+        assert found == {**found, "waiting": 4, "completed": starts, "canceled": starts, "failed": 0}
+        server.stop()
     assert "Traceback" not in server.log
 
 
@@ -51,21 +58,6 @@ def test_the_tour_says_where_nobody_answers(run_demo: Callable[..., Any], unused
     assert tour.returncode == 1
     assert f"nothing answers at http://127.0.0.1:{unused_port}" in tour.stderr
     assert "Traceback" not in tour.stderr
-
-
-def test_a_restart_fills_nothing_twice_and_ends_in_good_order(
-    database_environment: dict[str, str], demo_process: Callable[..., Any]
-) -> None:
-    server = demo_process(database_environment)
-    counts = []
-    for _ in range(2):
-        server.start()
-        with server.client("admin") as admin:
-            counts.append(admin.get(f"{API}/instances", params={"with_total": "true"}).json()["total"])
-            assert admin.get("/workflows/admin/stats").json()["instances"]["failed"] == 0
-        server.stop()
-    assert counts == [4, 4]
-    assert "Traceback" not in server.log
 
 
 def test_reviewers_work_in_parallel_and_the_majority_decides(
@@ -183,14 +175,16 @@ def test_a_setting_that_cannot_be_used_is_named(run_demo: Callable[..., Any]) ->
     assert "WORKFLOWS_EXECUTOR is 'carrier-pigeon', but must be one of: local" in ended.stderr
 
 
-def test_the_server_ends_on_sigint_and_sigterm(demo_process: Callable[..., Any], run_demo: Callable[..., Any]) -> None:
-    server = demo_process().start()
-    assert server.stop() in {0, -15}
-    with sqlite3.connect(server.data_dir / "demo.db") as database:
-        assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
-        leases = database.execute("SELECT count(*) FROM workflow_work_items WHERE worker IS NOT NULL").fetchone()
-    database.close()
-    assert leases == (0,), "what was under way was given back"
+def test_the_server_ends_on_sigint_and_sigterm_and_gives_its_work_back(demo_process: Callable[..., Any]) -> None:
+    server = demo_process()
+    for how, code in ((signal.SIGINT, 130), (signal.SIGTERM, -signal.SIGTERM)):
+        server.start()
+        assert server.stop(how) == code
+        with contextlib.closing(sqlite3.connect(server.data_dir / "demo.db")) as database:
+            assert database.execute("PRAGMA integrity_check").fetchone() == ("ok",)
+            leases = database.execute("SELECT count(*) FROM workflow_work_items WHERE worker IS NOT NULL").fetchone()
+        assert leases == (0,)
+    assert "Traceback" not in server.log
 
 
 class _AlwaysFine(BaseHTTPRequestHandler):

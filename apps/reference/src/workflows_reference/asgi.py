@@ -41,6 +41,14 @@ _DESCRIPTION: Final = (
     "alice, bob, carol, dan, erin, hana, admin or zoe; everybody's password is `demo`."
 )
 
+_EXAMPLES: Final = {
+    "/workflows/api/instances": {
+        "workflow_name": "expense_approval",
+        "initial_data": {"purpose": "Train to Ghent", "category": "travel", "amount": 84.50},
+    },
+    "/workflows/api/tasks/{task_id}/complete": {"form_data": {"decision": "approve"}, "comment": "Have a good trip."},
+}
+
 
 def create_app(container: AsyncContainer | None = None) -> Litestar:
     """The application.
@@ -90,7 +98,7 @@ def _openapi() -> OpenAPIConfig:
         version=version("workflows-reference"),
         description=_DESCRIPTION,
         path="/schema",
-        render_plugins=[ApiPage(), SwaggerRenderPlugin(path="/swagger")],
+        render_plugins=[ApiPage(_EXAMPLES), SwaggerRenderPlugin(path="/swagger")],
         tags=[Tag(name="Demo", description="Logging in, and what the workflows did.")],
         security=[{"bearer": []}, {"cookie": []}],
         components=Components(

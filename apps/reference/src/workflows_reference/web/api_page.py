@@ -34,16 +34,21 @@ document.addEventListener("submit", async (event) => {
 
 
 class ApiPage(OpenAPIRenderPlugin):
-    """Shows every operation, its parameters and bodies, and lets the reader send requests."""
+    """Shows every operation, its parameters and bodies, and lets the reader send requests.
 
-    def __init__(self, path: str = "/") -> None:
-        super().__init__(path=path, favicon="", style=STYLE)
+    Args:
+        examples: Bodies to begin with, by path; others are made of the examples in the document.
+    """
+
+    def __init__(self, examples: Mapping[str, Any]) -> None:
+        super().__init__(path="/", favicon="", style=STYLE)
+        self._examples = examples
 
     def render(self, request: Request[Any, Any, Any], openapi_schema: dict[str, Any]) -> bytes:
         """The page for a document."""
         title = html.escape(openapi_schema["info"]["title"])
         document = html.escape(self.get_openapi_json_route(request))
-        sections = "".join(_sections(openapi_schema))
+        sections = "".join(_sections(openapi_schema, self._examples))
         return f"""<!doctype html>
 <html lang="en"><head><meta charset="utf-8"><title>{title}</title>{self.style}</head><body>
 <h1>{title}</h1>
@@ -54,13 +59,14 @@ Send <code>POST /login</code> below first; the browser then keeps the session.</
 {sections}<script>{_SCRIPT}</script></body></html>""".encode()
 
 
-def _sections(document: Mapping[str, Any]) -> Iterator[str]:
+def _sections(document: Mapping[str, Any], examples: Mapping[str, Any]) -> Iterator[str]:
     by_tag: dict[str, list[str]] = {tag["name"]: [] for tag in document.get("tags") or ()}
     for path, operations in document["paths"].items():
         for method in _METHODS:
             if method in operations:
                 operation = operations[method]
-                shown = _operation(document, method, path, operation)
+                body = _body(document, examples.get(path), operation)
+                shown = _operation(method, path, operation, body)
                 for tag in operation.get("tags") or ("Other",):
                     by_tag.setdefault(tag, []).append(shown)
     for tag, shown_operations in by_tag.items():
@@ -68,18 +74,21 @@ def _sections(document: Mapping[str, Any]) -> Iterator[str]:
             yield f"<h2>{html.escape(tag)}</h2>{''.join(shown_operations)}"
 
 
-def _operation(document: Mapping[str, Any], method: str, path: str, operation: Mapping[str, Any]) -> str:
-    body = operation.get("requestBody")
-    schema = _json_schema(body) if body else None
-    textarea = ""
-    if schema is not None:
-        example = html.escape(json.dumps(_example(document, schema), indent=2))
-        textarea = f'<textarea rows="6" aria-label="Body">{example}</textarea>'
+def _body(document: Mapping[str, Any], example: Any, operation: Mapping[str, Any]) -> str:
+    """The field for the body of a request; empty for an operation without one."""
+    for media_type, content in operation.get("requestBody", {}).get("content", {}).items():
+        if "json" in media_type:
+            value = _example(document, content["schema"]) if example is None else example
+            return f'<textarea rows="6" aria-label="Body">{html.escape(json.dumps(value, indent=2))}</textarea>'
+    return ""
+
+
+def _operation(method: str, path: str, operation: Mapping[str, Any], body: str) -> str:
     return f"""<details><summary><b class="{method}">{method.upper()}</b> <code>{html.escape(path)}</code>
 {html.escape(operation.get("summary") or "")}</summary>
 <p>{html.escape(operation.get("description") or "")}</p>
 {_parameters(operation)}{_responses(operation)}
-<form data-method="{method.upper()}"><input value="{html.escape(path)}" aria-label="Path">{textarea}
+<form data-method="{method.upper()}"><input value="{html.escape(path)}" aria-label="Path">{body}
 <button>Send</button><output></output></form></details>"""
 
 
@@ -100,25 +109,15 @@ def _responses(operation: Mapping[str, Any]) -> str:
     return f"<table><tr><th>answer<th></tr>{rows}</table>"
 
 
-def _json_schema(body: Mapping[str, Any]) -> Mapping[str, Any] | None:
-    for media_type, content in (body.get("content") or {}).items():
-        if "json" in media_type:
-            schema: Mapping[str, Any] = content.get("schema") or {}
-            return schema
-    return None
-
-
 def _example(document: Mapping[str, Any], schema: Mapping[str, Any]) -> Any:
-    """A value to begin with: the first example of each field that has one, and of each that is required."""
-    reference = schema.get("$ref")
-    if reference is not None:
-        schema = document["components"]["schemas"][reference.rpartition("/")[2]]
-    if schema.get("examples"):
-        examples = schema["examples"]
-        return examples[0] if isinstance(examples, list) else next(iter(examples.values()))
+    """A value that satisfies an object's schema as far as its examples do: of each field that is required, or has one."""
+    for part in schema.get("allOf") or ():
+        schema = part
+    if "$ref" in schema:
+        schema = document["components"]["schemas"][schema["$ref"].rpartition("/")[2]]
     required = schema.get("required") or ()
     return {
-        name: _example(document, field) if field.get("examples") or "$ref" in field else ""
+        name: (field.get("examples") or [""])[0]
         for name, field in (schema.get("properties") or {}).items()
         if name in required or field.get("examples")
     }

@@ -26,7 +26,7 @@ password are public, so keep it on this machine.</p>
 <table><tr><th>name<th>who<th>groups, roles<th>company</tr>$people</table>
 <h2>Workflows</h2>
 <table><tr><th>name<th>what happens</tr>
-<tr><td><code>expense_approval</code><td>three checks in parallel, approval by the manager, by finance from 1000.00, a revise loop,
+<tr><td><code>expense_approval</code><td>three checks in parallel, approval by the manager, by finance above 1000.00, a revise loop,
 payment and receipt</tr>
 <tr><td><code>document_review</code><td>reviewers in parallel, a decision, publish or revise</tr>
 <tr><td><code>employee_onboarding</code><td>accounts and equipment in parallel, the supplier's call, the first day, a check-list</tr>
