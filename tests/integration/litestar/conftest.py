@@ -53,13 +53,14 @@ async def engine(
     request: pytest.FixtureRequest, registry: WorkflowRegistry, settings: EngineSettings, tmp_path: Path
 ) -> AsyncIterator[WorkflowEngine]:
     """An engine with a worker in its process; `DATABASES` runs a test on SQLite, too."""
+    engine: WorkflowEngine
     if getattr(request, "param", "memory") == "memory":
-        yield LocalExecutionEngine(registry, settings=settings)
-        return
-    url = f"sqlite:///{tmp_path}/workflows.db"
-    await schema.upgrade(url)
-    both = create_store(url, synchronous="NORMAL")
-    engine = InProcessEngine(registry, store=both.store, queries=both.queries, settings=settings)
+        engine = LocalExecutionEngine(registry, settings=settings)
+    else:
+        url = f"sqlite:///{tmp_path}/workflows.db"
+        await schema.upgrade(url)
+        both = create_store(url, synchronous="NORMAL")
+        engine = InProcessEngine(registry, store=both.store, queries=both.queries, settings=settings)
     yield engine
     await engine.aclose()
 
@@ -102,6 +103,23 @@ async def open_world(engine: WorkflowEngine) -> AsyncIterator[OpenWorld]:
         yield enter
 
 
+@pytest.fixture(scope="session")
+def app() -> Litestar:
+    """The application that most tests use; making one takes longer than a test."""
+
+    def engine_of(app: Litestar) -> WorkflowEngine:
+        found: WorkflowEngine = app.state.engine
+        return found
+
+    config = WorkflowPluginConfig(engine=engine_of, admin_guard=operators_only)
+    return Litestar(
+        plugins=[WorkflowPlugin(config)],
+        logging_config=None,
+        middleware=[DefineMiddleware(HeaderAuthentication)],
+    )
+
+
 @pytest.fixture
-async def world(make_app: MakeApp, open_world: OpenWorld) -> World:
-    return await open_world(make_app())
+async def world(app: Litestar, engine: WorkflowEngine, open_world: OpenWorld) -> World:
+    app.state.engine = engine
+    return await open_world(app)

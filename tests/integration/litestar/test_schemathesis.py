@@ -21,20 +21,20 @@ from tests.integration.litestar.world import MakeApp
 from workflows_core import Actor, WorkflowEngine
 
 INSTANCES = "/workflows/api/instances"
-REQUESTS = 15
+REQUESTS = 10
 """Requests for each operation, kind of request and choice of ids; all together take about ten seconds."""
 
 
 @pytest.fixture
-def app(make_app: MakeApp) -> Litestar:
+def open_app(make_app: MakeApp) -> Litestar:
     """Everything is open, so that requests get further than the guards."""
     developer = Actor("developer", groups=frozenset({"managers"}), roles=frozenset({"admin"}))
     return make_app(authenticated=False, allow_anonymous=True, anonymous_actor=developer, admin_guard=None)
 
 
 @pytest.fixture
-def document(app: Litestar) -> Iterator[Any]:
-    yield schemathesis.openapi.from_asgi("/schema/openapi.json", app)
+def document(open_app: Litestar) -> Iterator[Any]:
+    yield schemathesis.openapi.from_asgi("/schema/openapi.json", open_app)
     shutdown_lifespans()
 
 
