@@ -1,5 +1,7 @@
 """Errors raised by workflows.
 
+::
+
     WorkflowsError
     ├── DefinitionError                     the program is wrong
     │   ├── InvalidDefinitionError              a definition has problems; lists all of them
