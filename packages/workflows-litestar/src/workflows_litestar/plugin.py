@@ -94,22 +94,14 @@ class WorkflowPlugin(InitPlugin, CLIPlugin, StrictBodySchemas):
         if config.enable_api:
             guarded = [WorkflowDefinitionController, WorkflowInstanceController, HumanTaskController]
             routers += [
-                self._router("/api", guarded, [*_given(config.auth_guard), self._actor_guard(), require_json]),
-                self._router("/api", [WebhookController], [require_json]),
+                _router("/api", guarded, [*_given(config.auth_guard), self._actor_guard(), require_json]),
+                _router("/api", [WebhookController], [require_json]),
             ]
         if config.mounts_admin:
-            routers.append(self._router("/admin", [WorkflowAdminController], _given(config.admin_guard)))
+            routers.append(_router("/admin", [WorkflowAdminController], _given(config.admin_guard)))
         if config.enable_ui:
             routers.append(_load_ui(config))
         return routers
-
-    def _router(self, path: str, controllers: Sequence[type[Controller]], guards: Sequence[Guard]) -> Router:
-        return Router(
-            path=path,
-            route_handlers=list(controllers),
-            guards=list(guards),
-            cache_control=CacheControlHeader(no_store=True),
-        )
 
     def _actor_guard(self) -> ActorGuard:
         anonymous = self.config.anonymous_actor if self.config.allow_anonymous else None
@@ -166,6 +158,15 @@ class WorkflowWebPlugin(WorkflowPlugin):
                 **settings,
             )
         )
+
+
+def _router(path: str, controllers: Sequence[type[Controller]], guards: Sequence[Guard]) -> Router:
+    return Router(
+        path=path,
+        route_handlers=list(controllers),
+        guards=list(guards),
+        cache_control=CacheControlHeader(no_store=True),
+    )
 
 
 def _given(guard: Guard | None) -> list[Guard]:
