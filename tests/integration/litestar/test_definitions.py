@@ -62,11 +62,11 @@ async def test_a_definition_is_found_by_its_version(world: World) -> None:
 
 
 async def test_an_unknown_workflow_names_those_that_are_near(world: World) -> None:
-    answer = await world.alice.get(f"{API}/definitions/aproval")
+    answer = await world.alice.get(f"{API}/definitions/approvals")
     problem = is_problem(answer, 404, "workflow-not-found")
     assert problem["near"] == ["approval"]
     assert "did you mean approval?" in problem["detail"]
-    assert problem["instance"] == f"{API}/definitions/aproval"
+    assert problem["instance"] == f"{API}/definitions/approvals"
 
 
 async def test_an_unknown_version_names_those_that_exist(world: World) -> None:

@@ -72,7 +72,7 @@ async def test_two_different_keys_in_one_request_are_refused(world: World) -> No
 
 
 async def test_an_unknown_workflow_cannot_be_started(world: World) -> None:
-    answer = await world.alice.post(f"{API}/instances", json={"workflow_name": "aproval"})
+    answer = await world.alice.post(f"{API}/instances", json={"workflow_name": "approvals"})
     assert is_problem(answer, 404, "workflow-not-found")["near"] == ["approval"]
 
 
