@@ -27,6 +27,7 @@ class EventBus(EventPublisher):
 
     def __init__(self) -> None:
         self._listeners: dict[type[WorkflowEvent], list[Listener]] = {}
+        self._heard_by: dict[type[WorkflowEvent], tuple[Listener, ...]] = {}
 
     def subscribe(
         self, event: type[EventT], listener: Callable[[EventT], Awaitable[None] | None]
@@ -38,10 +39,12 @@ class EventBus(EventPublisher):
         """
         listeners = self._listeners.setdefault(event, [])
         listeners.append(listener)
+        self._heard_by.clear()
 
         def unsubscribe() -> None:
             if listener in listeners:
                 listeners.remove(listener)
+                self._heard_by.clear()
 
         return unsubscribe
 
@@ -63,15 +66,28 @@ class EventBus(EventPublisher):
         if not self._listeners:
             return
         for recorded in events:
-            await self.emit(recorded.event)
+            event = recorded.event
+            for listener in self._listeners_of(type(event)):
+                await _tell(listener, event)
 
     async def emit(self, event: WorkflowEvent) -> None:
         """Call the listeners of one event."""
-        for wanted in type(event).__mro__:
-            for listener in tuple(self._listeners.get(wanted, ())):
-                try:
-                    answer = listener(event)
-                    if inspect.isawaitable(answer):
-                        await answer
-                except Exception:
-                    logger.exception("a listener of %s failed", type(event).__name__)
+        for listener in self._listeners_of(type(event)):
+            await _tell(listener, event)
+
+    def _listeners_of(self, event: type[WorkflowEvent]) -> tuple[Listener, ...]:
+        """Listeners of an event's type and of its bases, the nearest first."""
+        known = self._heard_by.get(event)
+        if known is None:
+            known = tuple(listener for kind in event.__mro__ for listener in self._listeners.get(kind, ()))
+            self._heard_by[event] = known
+        return known
+
+
+async def _tell(listener: Listener, event: WorkflowEvent) -> None:
+    try:
+        answer = listener(event)
+        if inspect.isawaitable(answer):
+            await answer
+    except Exception:
+        logger.exception("a listener of %s failed", type(event).__name__)

@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-class Place(msgspec.Struct, frozen=True):
+class Place(msgspec.Struct, frozen=True, gc=False):
     """Where a step execution is: the address that a worker's command carries."""
 
     scope: int
@@ -40,7 +40,7 @@ class Place(msgspec.Struct, frozen=True):
     execution: int
 
 
-class Writes(msgspec.Struct, frozen=True):
+class Writes(msgspec.Struct, frozen=True, gc=False):
     """Changes of data, already encoded.
 
     Attributes:
@@ -57,7 +57,7 @@ class Writes(msgspec.Struct, frozen=True):
 NO_WRITES = Writes()
 
 
-class _Routing(msgspec.Struct, frozen=True, kw_only=True):
+class _Routing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a worker found out about the ways out.
 
     Attributes:
@@ -69,7 +69,7 @@ class _Routing(msgspec.Struct, frozen=True, kw_only=True):
     route: tuple[str, ...] | None = None
 
 
-class Start(msgspec.Struct, frozen=True, kw_only=True):
+class Start(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Start a new instance."""
 
     instance_id: UUID
@@ -79,7 +79,7 @@ class Start(msgspec.Struct, frozen=True, kw_only=True):
     metadata: bytes | None = None
 
 
-class CompleteStep(_Routing, frozen=True):
+class CompleteStep(_Routing, frozen=True, gc=False):
     """The code of a step has returned (or its guard said no)."""
 
     place: Place
@@ -91,7 +91,7 @@ class CompleteStep(_Routing, frozen=True):
     attempts: int = 1
 
 
-class FailStep(_Routing, frozen=True):
+class FailStep(_Routing, frozen=True, gc=False):
     """The code of a step has failed for good."""
 
     place: Place
@@ -102,14 +102,14 @@ class FailStep(_Routing, frozen=True):
     attempts: int = 1
 
 
-class EnterStep(msgspec.Struct, frozen=True, kw_only=True):
+class EnterStep(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Enter a step whose entry had to wait for the data of its item."""
 
     place: Place
     now: datetime
 
 
-class Assignment(msgspec.Struct, frozen=True, kw_only=True):
+class Assignment(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What the hooks of a human step said; None leaves it to the definition."""
 
     title: str | None = None
@@ -121,7 +121,7 @@ class Assignment(msgspec.Struct, frozen=True, kw_only=True):
     reminder_at: datetime | None = None
 
 
-class Prepared(msgspec.Struct, frozen=True, kw_only=True):
+class Prepared(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a step's code said before its entry; one of the last four, as its kind wants.
 
     Attributes:
@@ -143,21 +143,21 @@ class Prepared(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[bytes, ...] | None = None
 
 
-class RouteStep(_Routing, frozen=True):
+class RouteStep(_Routing, frozen=True, gc=False):
     """A worker has evaluated the ways out of a step that is finished."""
 
     place: Place
     now: datetime
 
 
-class FireTimer(_Routing, frozen=True):
+class FireTimer(_Routing, frozen=True, gc=False):
     """The moment of a timer has come."""
 
     place: Place
     now: datetime
 
 
-class GatherItems(_Routing, frozen=True):
+class GatherItems(_Routing, frozen=True, gc=False):
     """All items of a ``ForEach`` have finished; here are their results, in order."""
 
     place: Place
@@ -165,7 +165,7 @@ class GatherItems(_Routing, frozen=True):
     results: tuple[bytes, ...]
 
 
-class CompleteTask(_Routing, frozen=True):
+class CompleteTask(_Routing, frozen=True, gc=False):
     """A person has completed a task; permission and form were checked."""
 
     place: Place
@@ -177,7 +177,7 @@ class CompleteTask(_Routing, frozen=True):
     comment: str | None = None
 
 
-class ReassignTask(msgspec.Struct, frozen=True, kw_only=True):
+class ReassignTask(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Give a task to somebody else; permission was checked."""
 
     place: Place
@@ -188,7 +188,7 @@ class ReassignTask(msgspec.Struct, frozen=True, kw_only=True):
     reason: str | None = None
 
 
-class ReceiveWebhook(_Routing, frozen=True):
+class ReceiveWebhook(_Routing, frozen=True, gc=False):
     """A call arrived at the signed address of (scope, step, visit)."""
 
     scope: int
@@ -198,7 +198,7 @@ class ReceiveWebhook(_Routing, frozen=True):
     now: datetime
 
 
-class Cancel(msgspec.Struct, frozen=True, kw_only=True):
+class Cancel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Cancel the whole instance."""
 
     actor: Actor
@@ -206,7 +206,7 @@ class Cancel(msgspec.Struct, frozen=True, kw_only=True):
     reason: str = ""
 
 
-class Reschedule(msgspec.Struct, frozen=True, kw_only=True):
+class Reschedule(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Move the moment of every timer that waits at a step."""
 
     step: str

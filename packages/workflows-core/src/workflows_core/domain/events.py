@@ -32,7 +32,7 @@ __all__ = [
 ]
 
 
-class WorkflowEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
+class WorkflowEvent(msgspec.Struct, frozen=True, gc=False, kw_only=True, omit_defaults=True):
     """What every event carries.
 
     Attributes:
@@ -46,30 +46,30 @@ class WorkflowEvent(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tru
     tenant_id: str = ""
 
 
-class WorkflowStarted(WorkflowEvent, frozen=True, tag="workflow_started"):
+class WorkflowStarted(WorkflowEvent, frozen=True, gc=False, tag="workflow_started"):
     """An instance was started."""
 
     workflow_version: str
 
 
-class WorkflowCompleted(WorkflowEvent, frozen=True, tag="workflow_completed"):
+class WorkflowCompleted(WorkflowEvent, frozen=True, gc=False, tag="workflow_completed"):
     """The last token of an instance ended."""
 
 
-class WorkflowFailed(WorkflowEvent, frozen=True, tag="workflow_failed"):
+class WorkflowFailed(WorkflowEvent, frozen=True, gc=False, tag="workflow_failed"):
     """An instance failed."""
 
     step_name: str
     error: str
 
 
-class WorkflowCanceled(WorkflowEvent, frozen=True, tag="workflow_canceled"):
+class WorkflowCanceled(WorkflowEvent, frozen=True, gc=False, tag="workflow_canceled"):
     """An instance was cancelled."""
 
     reason: str
 
 
-class _StepEvent(WorkflowEvent, frozen=True):
+class _StepEvent(WorkflowEvent, frozen=True, gc=False):
     """What happened to one step execution."""
 
     step_name: str
@@ -81,32 +81,32 @@ class _StepEvent(WorkflowEvent, frozen=True):
         return _STATUS[type(self)]
 
 
-class StepCompleted(_StepEvent, frozen=True, tag="step_completed"):
+class StepCompleted(_StepEvent, frozen=True, gc=False, tag="step_completed"):
     """A step execution succeeded."""
 
 
-class StepFailed(_StepEvent, frozen=True, tag="step_failed"):
+class StepFailed(_StepEvent, frozen=True, gc=False, tag="step_failed"):
     """A step execution failed for good."""
 
     error: str
 
 
-class StepSkipped(_StepEvent, frozen=True, tag="step_skipped"):
+class StepSkipped(_StepEvent, frozen=True, gc=False, tag="step_skipped"):
     """The guard of a step said no."""
 
 
-class StepCanceled(_StepEvent, frozen=True, tag="step_canceled"):
+class StepCanceled(_StepEvent, frozen=True, gc=False, tag="step_canceled"):
     """A step execution was cancelled by a join, a race, a failure or a cancel."""
 
 
-class _TaskEvent(WorkflowEvent, frozen=True):
+class _TaskEvent(WorkflowEvent, frozen=True, gc=False):
     """What happened to a human task."""
 
     task_id: UUID
     step_name: str
 
 
-class HumanTaskCreated(_TaskEvent, frozen=True, tag="human_task_created"):
+class HumanTaskCreated(_TaskEvent, frozen=True, gc=False, tag="human_task_created"):
     """A task was opened."""
 
     title: str
@@ -115,14 +115,14 @@ class HumanTaskCreated(_TaskEvent, frozen=True, tag="human_task_created"):
     candidate_groups: tuple[str, ...] = ()
 
 
-class HumanTaskCompleted(_TaskEvent, frozen=True, tag="human_task_completed"):
+class HumanTaskCompleted(_TaskEvent, frozen=True, gc=False, tag="human_task_completed"):
     """A task was completed."""
 
     completed_by: str
     comment: str | None = None
 
 
-class HumanTaskReassigned(_TaskEvent, frozen=True, tag="human_task_reassigned"):
+class HumanTaskReassigned(_TaskEvent, frozen=True, gc=False, tag="human_task_reassigned"):
     """A task was given to somebody else."""
 
     assignee_id: str
@@ -130,11 +130,11 @@ class HumanTaskReassigned(_TaskEvent, frozen=True, tag="human_task_reassigned"):
     reason: str | None = None
 
 
-class HumanTaskCanceled(_TaskEvent, frozen=True, tag="human_task_canceled"):
+class HumanTaskCanceled(_TaskEvent, frozen=True, gc=False, tag="human_task_canceled"):
     """A task was withdrawn because its step is no longer active."""
 
 
-class WebhookReceived(WorkflowEvent, frozen=True, tag="webhook_received"):
+class WebhookReceived(WorkflowEvent, frozen=True, gc=False, tag="webhook_received"):
     """A call from outside arrived; ``early`` says that its step was not yet waiting."""
 
     step_name: str
@@ -165,7 +165,7 @@ _STATUS: dict[type[WorkflowEvent], StepStatus] = {
 }
 
 
-class RecordedEvent(msgspec.Struct, frozen=True):
+class RecordedEvent(msgspec.Struct, frozen=True, gc=False):
     """An event with its place in the history.
 
     Attributes:

@@ -23,7 +23,7 @@ TOMBSTONE: Final = b""
 """Stands in an inner scope's data for a key of an outer scope that was deleted inside."""
 
 
-class ErrorInfo(msgspec.Struct, frozen=True, array_like=True):
+class ErrorInfo(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Why a step or an instance failed.
 
     Attributes:
@@ -41,7 +41,7 @@ class ErrorInfo(msgspec.Struct, frozen=True, array_like=True):
     notes: tuple[str, ...] = ()
 
 
-class Items(msgspec.Struct, frozen=True, array_like=True):
+class Items(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """Counters of a running ``ForEach``; its items live in scopes ``first`` … ``first + total - 1``.
 
     Attributes:
@@ -59,7 +59,7 @@ class Items(msgspec.Struct, frozen=True, array_like=True):
     busy: int = 0
 
 
-class Token(msgspec.Struct, frozen=True, array_like=True):
+class Token(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """One active place in the graph.
 
     Attributes:
@@ -89,7 +89,7 @@ class Token(msgspec.Struct, frozen=True, array_like=True):
     actor: str | None = None
 
 
-class Scope(msgspec.Struct, frozen=True, array_like=True):
+class Scope(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """The inside of a group, of one ``ForEach`` item, or (id 0) of the instance.
 
     Attributes:
@@ -117,7 +117,7 @@ class Scope(msgspec.Struct, frozen=True, array_like=True):
     home: int = ROOT
 
 
-class LastExecution(msgspec.Struct, frozen=True, array_like=True):
+class LastExecution(msgspec.Struct, frozen=True, gc=False, array_like=True):
     """How the last finished execution of a step ended.
 
     Attributes:
@@ -135,7 +135,7 @@ class LastExecution(msgspec.Struct, frozen=True, array_like=True):
     completed_at: datetime | None
 
 
-class InstanceState(msgspec.Struct, frozen=True):
+class InstanceState(msgspec.Struct, frozen=True, gc=False):
     """Everything that a decision about an instance may depend on.
 
     Attributes:

@@ -35,7 +35,7 @@ class WorkKind(StrEnum):
     """Nothing: the row says that the token waits for a call, and is never due (``delay_s`` is infinite)."""
 
 
-class WorkItem(msgspec.Struct, frozen=True):
+class WorkItem(msgspec.Struct, frozen=True, gc=False):
     """A durable piece of work; (instance, number) is its identity.
 
     Attributes:
@@ -61,7 +61,7 @@ class WorkItem(msgspec.Struct, frozen=True):
     priority: int = 0
 
 
-class StepExecution(msgspec.Struct, frozen=True):
+class StepExecution(msgspec.Struct, frozen=True, gc=False):
     """The record of one finished visit of a step; appended once, never changed.
 
     Attributes:
@@ -93,7 +93,7 @@ class StepExecution(msgspec.Struct, frozen=True):
     completed_by: str | None = None
 
 
-class TaskOpening(msgspec.Struct, frozen=True):
+class TaskOpening(msgspec.Struct, frozen=True, gc=False):
     """A human task to be opened.
 
     Attributes:
@@ -133,7 +133,7 @@ class TaskOpening(msgspec.Struct, frozen=True):
     priority: int = 50
 
 
-class TaskChange(msgspec.Struct, frozen=True):
+class TaskChange(msgspec.Struct, frozen=True, gc=False):
     """A change of a task's row; None leaves a field as it is.
 
     Attributes:
@@ -151,14 +151,14 @@ class TaskChange(msgspec.Struct, frozen=True):
     comment: str | None = None
 
 
-class ItemRange(msgspec.Struct, frozen=True):
+class ItemRange(msgspec.Struct, frozen=True, gc=False):
     """A run of item scopes, ``first`` … ``first + total - 1``."""
 
     first: int
     total: int
 
 
-class Transition(msgspec.Struct, frozen=True):
+class Transition(msgspec.Struct, frozen=True, gc=False):
     """One atomic change of one instance.
 
     Attributes:

@@ -86,19 +86,15 @@ class Commits:
             lease_s=lease_s,
             start_key=start_key,
         )
-        result = await self._write(write)
+        try:
+            result = (await self._store.commit((write,)))[0]
+        except StoreUnavailableError:
+            if not await self._store.committed(transition.state.id, write.id):
+                raise
+            result = Committed(await self._store.now(), {})
         if isinstance(result, Committed):
             await self._pass_on(transition, result, take)
         return result
-
-    async def _write(self, write: Write) -> WriteResult:
-        try:
-            return (await self._store.commit((write,)))[0]
-        except StoreUnavailableError:
-            state = write.transition.state
-            if await self._store.committed(state.id, write.id):
-                return Committed(await self._store.now(), {})
-            raise
 
     async def _pass_on(self, transition: Transition, result: Committed, taken: tuple[int, ...]) -> None:
         state = transition.state

@@ -70,7 +70,7 @@ class Holding:
         self.execution = claim.item.execution
 
 
-class _Turn(msgspec.Struct, frozen=True):
+class _Turn(msgspec.Struct, frozen=True, gc=False):
     """A work item in hand, with the state to decide on."""
 
     item: WorkItem
@@ -171,7 +171,10 @@ class StepRunner:
             if code.can_execute is not None and not await ask(code.can_execute, context):
                 outcome, result = Outcome.SKIPPED, None
             else:
-                outcome, result = Outcome.SUCCESS, await self._execute(code, context)
+                outcome, result = Outcome.SUCCESS, None
+                if code.execute is not None:
+                    arguments = (context, self._engine) if code.runs_engine else (context,)
+                    result = await (code.execute(*arguments) if code.is_async else ask(code.execute, *arguments))
                 if code.on_success is not None:
                     await ask(code.on_success, context, result)
             return CompleteStep(
@@ -191,15 +194,6 @@ class StepRunner:
             )
         except Exception as error:  # noqa: BLE001 - any error of the application fails its step
             return await self._failure(code, context, turn, token, error)
-
-    async def _execute(self, code: StepCode, context: WorkflowContext) -> Any:
-        if code.execute is None:
-            return None
-        if code.runs_engine:
-            return await ask(code.execute, context, self._engine)
-        if code.is_async:
-            return await code.execute(context)
-        return await ask(code.execute, context)
 
     async def _failure(
         self, code: StepCode, context: WorkflowContext, turn: _Turn, token: Token, error: Exception

@@ -37,7 +37,7 @@ def code_key(workflow: str, version: str) -> str:
     return f"{workflow}@{version}"
 
 
-class Held(msgspec.Struct, frozen=True):
+class Held(msgspec.Struct, frozen=True, gc=False):
     """Proof that a worker holds a work item.
 
     Attributes:
@@ -51,7 +51,7 @@ class Held(msgspec.Struct, frozen=True):
     worker: str
 
 
-class StartKey(msgspec.Struct, frozen=True):
+class StartKey(msgspec.Struct, frozen=True, gc=False):
     """Makes a start idempotent.
 
     Attributes:
@@ -63,7 +63,7 @@ class StartKey(msgspec.Struct, frozen=True):
     digest: str
 
 
-class Write(msgspec.Struct, frozen=True, kw_only=True):
+class Write(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """One transition to be committed, with the conditions under which it may be.
 
     Attributes:
@@ -85,7 +85,7 @@ class Write(msgspec.Struct, frozen=True, kw_only=True):
     start_key: StartKey | None = None
 
 
-class Committed(msgspec.Struct, frozen=True):
+class Committed(msgspec.Struct, frozen=True, gc=False):
     """The transition is durable.
 
     Attributes:
@@ -97,15 +97,15 @@ class Committed(msgspec.Struct, frozen=True):
     fences: dict[int, int] = {}
 
 
-class Conflict(msgspec.Struct, frozen=True):
+class Conflict(msgspec.Struct, frozen=True, gc=False):
     """The instance is at another revision; nothing was written. Load it and decide again."""
 
 
-class LeaseLost(msgspec.Struct, frozen=True):
+class LeaseLost(msgspec.Struct, frozen=True, gc=False):
     """The work item is held by another fence, or gone; nothing was written and nothing ever will be under this fence."""
 
 
-class DuplicateKey(msgspec.Struct, frozen=True):
+class DuplicateKey(msgspec.Struct, frozen=True, gc=False):
     """The start key was used before; nothing was written.
 
     Attributes:
@@ -120,7 +120,7 @@ class DuplicateKey(msgspec.Struct, frozen=True):
 WriteResult = Committed | Conflict | LeaseLost | DuplicateKey
 
 
-class Loaded(msgspec.Struct, frozen=True):
+class Loaded(msgspec.Struct, frozen=True, gc=False):
     """An instance as it stands.
 
     Attributes:
@@ -132,7 +132,7 @@ class Loaded(msgspec.Struct, frozen=True):
     at: datetime
 
 
-class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True):
+class ClaimRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """What a worker is ready to take.
 
     Attributes:
@@ -152,7 +152,7 @@ class ClaimRequest(msgspec.Struct, frozen=True, kw_only=True):
     items: tuple[WorkRef, ...] | None = None
 
 
-class Claim(msgspec.Struct, frozen=True):
+class Claim(msgspec.Struct, frozen=True, gc=False):
     """A work item in the hands of one worker, with its inputs.
 
     Attributes:
