@@ -14,6 +14,7 @@ import pytest
 from workflows_core.adapters import memory
 from workflows_core.adapters.memory import InMemoryWorkflowStore
 from workflows_testing import conformance, faulty
+from workflows_testing.clock import ManualClock
 from workflows_testing.conformance.contract import StoreContract
 from workflows_testing.faulty import FAULTS, Fault
 from workflows_testing.faulty.fault import with_store
@@ -34,7 +35,7 @@ def trips(fault: Fault, area: type, rule: str, runner: asyncio.Runner) -> BaseEx
 
     An error that the adapter raises by mistake proves nothing about the rule, and is passed on.
     """
-    subjects = fault.build()
+    subjects = fault.build(ManualClock())
     test: Callable[..., object] = getattr(area(), rule)
     wanted = {name: subjects[name] for name in inspect.signature(test).parameters}
 

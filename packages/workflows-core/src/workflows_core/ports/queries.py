@@ -123,9 +123,9 @@ class WorkRecord(msgspec.Struct, frozen=True):
     Attributes:
         item: The work item; its delay is spent.
         due_at: When it may be claimed; None for never.
-        worker: Who holds it; None when nobody does.
+        worker: Who holds it; None when nobody does, or the lease has ended.
         lease_until: Until when.
-        attempt: How often it was claimed and not finished.
+        attempt: How often it was claimed since a transition wrote it.
     """
 
     item: WorkItem
@@ -185,7 +185,7 @@ class InstanceFilter(msgspec.Struct, frozen=True, kw_only=True):
         created_by: Actor who started it.
         started_after: Started at or after.
         started_before: Started before.
-        order_by: Sort key; ties by id.
+        order_by: Sort key; ties by id, in the same direction.
         descending: Newest (or greatest) first.
     """
 
@@ -214,7 +214,7 @@ class TaskFilter(msgspec.Struct, frozen=True, kw_only=True):
         instance_id: Of this instance.
         step_name: Of this step.
         due_before: Due before this moment.
-        order_by: Sort key; ties by id. Tasks without a due date come last.
+        order_by: Sort key; ties by id, in the same direction. Tasks without a due date come last in both directions.
         descending: Latest (or greatest) first.
     """
 
@@ -266,7 +266,10 @@ class WorkflowQueries(Protocol):
     async def list_events(
         self, instance_id: UUID, *, after_revision: int = 0, limit: int = 1000
     ) -> Sequence[RecordedEvent]:
-        """Events of revisions above ``after_revision``, ascending by revision and position; whole revisions only."""
+        """Events of revisions above ``after_revision``, ascending by revision and position; whole revisions only.
+
+        Stops with a revision that reaches ``limit``, or before one that would pass it; at least one revision is given.
+        """
 
     @abstractmethod
     async def list_work(self, instance_id: UUID) -> Sequence[WorkRecord]:

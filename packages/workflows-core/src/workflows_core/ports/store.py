@@ -40,6 +40,9 @@ def code_key(workflow: str, version: str) -> str:
 class Held(msgspec.Struct, frozen=True, gc=False):
     """Proof that a worker holds a work item.
 
+    Good as long as the last claim of the work item has this fence and this worker, also after its lease has ended. The worker counts
+    because fences begin anew with a work item that is deleted and made again under its number.
+
     Attributes:
         number: Number of the work item.
         fence: The fence that its claim was given.
@@ -156,10 +159,11 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     """A work item in the hands of one worker, with its inputs.
 
     Attributes:
-        item: The work item.
+        item: The work item; its delay is spent.
         state: The instance, with the scopes around the item's scope.
         fence: Higher than that of every earlier claim of the work item.
-        attempt: How often this work was claimed and not finished, this claim included.
+        attempt: How often the work item was claimed since a transition wrote it, this claim included; a release does not take
+            that back.
         at: When it was claimed, by the store's clock.
     """
 
@@ -213,7 +217,9 @@ class WorkflowStore(Protocol):
 
         A transition is written if and only if its revision is the next one of its instance, its fence is the newest of its work
         item, and its start key is new. With it are written, atomically: the instance (data only if changed), item scopes, finished
-        step executions, work items (made, changed, deleted), tasks and events. Delays count from the commit, by the store's clock.
+        step executions, work items (made, changed, deleted), tasks and events. Where ``data_changed`` is false the stored data
+        stay, whatever the state of the transition says. Delays count from the commit, by the store's clock. A work item that is
+        written is held by nobody afterwards, unless it is taken.
         A commit that is under way is not stopped by the cancellation of its caller.
 
         Args:
@@ -286,5 +292,5 @@ class WorkflowStore(Protocol):
     ) -> float | None:
         """Seconds until a work item of these queues and workflows can be claimed; 0 or less if one can now; None without any.
 
-        A held item counts with the end of its lease.
+        A held item counts with the end of its lease; work of instances that are paused or over does not count.
         """

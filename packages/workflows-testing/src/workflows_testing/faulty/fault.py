@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from workflows_core.adapters.memory import InMemoryWorkflowQueries, InMemoryWorkflowStore, MemoryState
 from workflows_core.ports.clock import Clock
@@ -21,13 +22,13 @@ class Fault:
     Attributes:
         name: What the adapter does wrong.
         areas: Groups of rules of which it is meant to break some.
-        build: Makes the fixtures that the rules ask for, by name.
+        build: Makes the fixtures that the rules ask for, by name; a store tells the time of this clock.
         crashes: Whether the mistake is an error that the adapter raises itself.
     """
 
     name: str
     areas: tuple[type, ...]
-    build: Callable[[], Mapping[str, object]]
+    build: Callable[[ManualClock], Mapping[str, Any]]
     crashes: bool = False
 
     def __str__(self) -> str:
@@ -37,8 +38,7 @@ class Fault:
 def with_store(store: Callable[[MemoryState], WorkflowStore], name: str, *areas: type, crashes: bool = False) -> Fault:
     """A fault of the write side."""
 
-    def build() -> Mapping[str, object]:
-        clock = ManualClock()
+    def build(clock: ManualClock) -> Mapping[str, Any]:
         memory = MemoryState(clock)
         return _fixtures(clock, store(memory), InMemoryWorkflowQueries(memory))
 
@@ -50,8 +50,7 @@ def with_queries(
 ) -> Fault:
     """A fault of the read side."""
 
-    def build() -> Mapping[str, object]:
-        clock = ManualClock()
+    def build(clock: ManualClock) -> Mapping[str, Any]:
         memory = MemoryState(clock)
         return _fixtures(clock, InMemoryWorkflowStore(memory), queries(memory))
 
@@ -61,15 +60,14 @@ def with_queries(
 def with_clock(broken: Callable[[Clock], Clock], name: str, *areas: type) -> Fault:
     """A fault of the store's clock."""
 
-    def build() -> Mapping[str, object]:
-        clock = ManualClock()
+    def build(clock: ManualClock) -> Mapping[str, Any]:
         memory = MemoryState(broken(clock))
         return _fixtures(clock, InMemoryWorkflowStore(memory), InMemoryWorkflowQueries(memory))
 
     return Fault(name, areas, build)
 
 
-def _fixtures(clock: Clock, store: WorkflowStore, queries: WorkflowQueries) -> Mapping[str, object]:
+def _fixtures(clock: Clock, store: WorkflowStore, queries: WorkflowQueries) -> Mapping[str, Any]:
     return {"clock": clock, "store": store, "peer": store, "queries": queries}
 
 

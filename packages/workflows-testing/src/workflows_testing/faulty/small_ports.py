@@ -234,11 +234,11 @@ class BrokenExecutor(NullExecutor):
         self._given.extend(items)
 
 
-def _codec(codec: Callable[[], PayloadCodec]) -> Mapping[str, object]:
+def _codec(codec: Callable[[], PayloadCodec], _clock: Clock) -> Mapping[str, Any]:
     return {"codec": codec()}
 
 
-def _bus(make: Callable[[], BrokenBus]) -> Mapping[str, object]:
+def _bus(make: Callable[[], BrokenBus], _clock: Clock) -> Mapping[str, Any]:
     bus = make()
 
     async def delivered() -> None:
@@ -247,16 +247,16 @@ def _bus(make: Callable[[], BrokenBus]) -> Mapping[str, object]:
     return {"publisher": bus, "listen": bus.listeners.append, "delivered": delivered}
 
 
-def _executor(refuses: Callable[[Sequence[WorkRef], str, int], bool]) -> Mapping[str, object]:
+def _executor(refuses: Callable[[Sequence[WorkRef], str, int], bool], _clock: Clock) -> Mapping[str, Any]:
     executor: StepExecutor = BrokenExecutor(refuses)
     return {"executor": executor, "unreachable": executor}
 
 
 FAULTS: Final[tuple[Fault, ...]] = (
-    Fault("tells times without a zone", (ClockConformance,), lambda: {"clock": LocalTime()}),
-    Fault("goes backwards", (ClockConformance,), lambda: {"clock": BackwardTime()}),
-    Fault("gives random identities", (IdGeneratorConformance,), lambda: {"ids": RandomIds()}),
-    Fault("repeats itself", (IdGeneratorConformance,), lambda: {"ids": RepeatedIds()}),
+    Fault("tells times without a zone", (ClockConformance,), lambda _clock: {"clock": LocalTime()}),
+    Fault("goes backwards", (ClockConformance,), lambda _clock: {"clock": BackwardTime()}),
+    Fault("gives random identities", (IdGeneratorConformance,), lambda _clock: {"ids": RandomIds()}),
+    Fault("repeats itself", (IdGeneratorConformance,), lambda _clock: {"ids": RepeatedIds()}),
     *(
         Fault(name, (PayloadCodecConformance,), partial(_codec, codec), crashes)
         for codec, name, crashes in (
@@ -272,9 +272,14 @@ FAULTS: Final[tuple[Fault, ...]] = (
     Fault(
         "compiles conditions that change things",
         (ConditionEvaluatorConformance,),
-        lambda: {"evaluator": BrokenExpressions()},
+        lambda _clock: {"evaluator": BrokenExpressions()},
     ),
-    Fault("knows no names", (ConditionEvaluatorConformance,), lambda: {"evaluator": StrictExpressions()}, crashes=True),
+    Fault(
+        "knows no names",
+        (ConditionEvaluatorConformance,),
+        lambda _clock: {"evaluator": StrictExpressions()},
+        crashes=True,
+    ),
     *(
         Fault(name, (EventPublisherConformance,), partial(_bus, bus), crashes)
         for bus, name, crashes in (
