@@ -69,6 +69,22 @@ def test_the_reference_lists_every_problem() -> None:
     assert section("reference/litestar.md", "Problems") == kinds
 
 
+def test_every_test_that_the_guarantees_name_exists() -> None:
+    named = set(
+        re.findall(r"`(test_\w+|Test\w+)`", (DOCS / "explanation" / "guarantees.md").read_text(encoding="utf-8"))
+    )
+    modules = [*(ROOT / "tests").rglob("*.py"), *(ROOT / "packages/workflows-testing").rglob("*.py")]
+    defined = {
+        name
+        for module in modules
+        for name in re.findall(
+            r"^\s*(?:async )?(?:def )?(test_\w+|Test\w+)[(\s]", module.read_text(encoding="utf-8"), re.MULTILINE
+        )
+    }
+    assert len(named) > 30
+    assert named <= defined
+
+
 @pytest.mark.parametrize("readme", sorted(ROOT.glob("packages/*/README.md")), ids=lambda path: path.parent.name)
 def test_the_snippets_of_a_package_run(readme: Path, tmp_path: Path) -> None:
     snippets = re.findall(r"^```python\n(.*?)^```$", readme.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
