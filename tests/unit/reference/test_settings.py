@@ -57,6 +57,8 @@ def test_the_base_url_follows_from_host_and_port_unless_it_is_given() -> None:
         ("WORKFLOWS_EXECUTOR", "celery", "one of: local"),
         ("WORKFLOWS_SECRET", "short", "at least 16 bytes"),
         ("WORKFLOWS_DATABASE_URL", "mysql://host/db", "sqlite:/// or postgresql://"),
+        ("WORKFLOWS_DATABASE_URL", "sqlite://", "a file"),
+        ("WORKFLOWS_DATABASE_URL", "sqlite:///:memory:", "a file"),
         ("WORKFLOWS_DATABASE_URL", "demo.db", "sqlite:/// or postgresql://"),
         ("WORKFLOWS_DATABASE_URL", "postgresql://host:port/db", "a URL that SQLAlchemy can read"),
     ],

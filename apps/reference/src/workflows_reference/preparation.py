@@ -6,7 +6,7 @@ from typing import Final
 
 from dishka import AsyncContainer
 from sqlalchemy import text
-from sqlalchemy.exc import SQLAlchemyError
+from sqlalchemy.exc import DBAPIError, SQLAlchemyError
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core import StoreUnavailableError, WorkflowEngine
@@ -40,13 +40,12 @@ async def prepare(container: AsyncContainer) -> None:
         async with database.connect() as connection:
             await connection.execute(text("SELECT 1"))
         await schema.upgrade(database)
-        async with database.begin() as connection:
-            await connection.run_sync(metadata.create_all)
+        await _make_tables(database)
         await (await container.get(UserDirectory)).seed()
         engine = await container.get(WorkflowEngine)
+        await engine.open()
         if settings.run_worker:
             (await container.get(LocalWorker)).start()
-        await engine.open()
         await seed_instances(engine)
     except (SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error
@@ -54,3 +53,13 @@ async def prepare(container: AsyncContainer) -> None:
         raise DemoStartError(f"cannot use the database {shown}", reason, _MEND) from error
     except StoreUnavailableError as error:
         raise DemoStartError(f"cannot use the database {shown}", error.reason, error.mend) from error
+
+
+async def _make_tables(database: AsyncEngine) -> None:
+    """Make the demo's own tables; a second try finds those that another process was making at the same time."""
+    try:
+        async with database.begin() as connection:
+            await connection.run_sync(metadata.create_all)
+    except DBAPIError:
+        async with database.begin() as connection:
+            await connection.run_sync(metadata.create_all)

@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from workflows_core import WorkflowContext
 from workflows_reference.tables import payments
 
-__all__ = ["Records"]
+__all__ = ["Records", "insert_missing"]
 
 
 class Records:
@@ -25,8 +25,6 @@ class Records:
 
     def __init__(self, engine: AsyncEngine) -> None:
         self._engine = engine
-        dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
-        self._insert = dialect.insert
 
     async def write(self, table: Table, context: WorkflowContext, values: Mapping[str, Any]) -> bool:
         """Record what a step does, once for each execution of the step, however often its code runs.
@@ -41,10 +39,7 @@ class Records:
             "created_at": datetime.now(UTC),
             **values,
         }
-        statement = self._insert(table).values(row).on_conflict_do_nothing(index_elements=["idempotency_key"])
-        async with self._engine.begin() as connection:
-            result = await connection.execute(statement)
-        return bool(result.rowcount)
+        return bool(await insert_missing(self._engine, table, [row]))
 
     async def list(self, table: Table, *, tenant: str, instance_id: str | None = None) -> Sequence[dict[str, Any]]:
         """The newest 100 records of a tenant, newest first."""
@@ -72,3 +67,15 @@ class Records:
         )
         async with self._engine.connect() as connection:
             return (await connection.execute(statement.limit(1))).first() is not None
+
+
+async def insert_missing(engine: AsyncEngine, table: Table, rows: Sequence[Mapping[str, Any]]) -> int:
+    """Insert the rows whose primary key is not there yet; the others stay as they are.
+
+    Returns:
+        How many were inserted.
+    """
+    dialect = postgresql if engine.dialect.name == "postgresql" else sqlite
+    statement = dialect.insert(table).values(rows).on_conflict_do_nothing(index_elements=list(table.primary_key))
+    async with engine.begin() as connection:
+        return (await connection.execute(statement)).rowcount

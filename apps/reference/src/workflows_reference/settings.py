@@ -189,7 +189,9 @@ class _Reader:
             raise InvalidSettingError(name, shown, "a URL that begins with sqlite:/// or postgresql://")
         complete = f"{_DRIVERS.get(scheme, scheme)}://{rest}"
         try:
-            make_url(complete)
+            parsed = make_url(complete)
         except (ArgumentError, ValueError) as error:
             raise InvalidSettingError(name, f"{scheme}://…", "a URL that SQLAlchemy can read") from error
+        if backend == "sqlite" and parsed.database in {None, "", ":memory:"}:
+            raise InvalidSettingError(name, url, "a file, which several connections can share: sqlite:///path")
         return complete

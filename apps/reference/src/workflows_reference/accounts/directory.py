@@ -5,11 +5,12 @@ from __future__ import annotations
 import asyncio
 from typing import Any
 
-from sqlalchemy import insert, select
+from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_reference.accounts.passwords import UNUSABLE, hash_password, verify_password
 from workflows_reference.accounts.people import DEMO_PASSWORD, DEMO_USERS, User
+from workflows_reference.records import insert_missing
 from workflows_reference.tables import users
 
 __all__ = ["UserDirectory"]
@@ -66,9 +67,7 @@ class UserDirectory:
             }
             for user in DEMO_USERS
         ]
-        async with self._engine.begin() as connection:
-            await connection.execute(insert(users), rows)
-        return len(rows)
+        return await insert_missing(self._engine, users, rows)
 
     async def _row(self, user_id: str) -> dict[str, Any] | None:
         async with self._engine.connect() as connection:
