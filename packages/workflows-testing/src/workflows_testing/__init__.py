@@ -1,3 +1,3 @@
-"""Conformance kits, fault wrappers, virtual clock and real servers for testing workflows."""
+"""Conformance kits, a clock that tests move, and real servers for testing workflows."""
 
 from __future__ import annotations
