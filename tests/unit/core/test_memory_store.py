@@ -41,6 +41,20 @@ async def test_work_that_is_withdrawn_before_its_time_does_not_pile_up() -> None
     assert await store.next_due() == 3600
 
 
+async def test_work_that_was_withdrawn_is_passed_over() -> None:
+    clock = ManualClock()
+    store = InMemoryWorkflowStore(MemoryState(clock))
+    first, second, third = (an_instance(a_timer_graph(delay_s)) for delay_s in (10, 20, 30))
+    await store.commit([run.start() for run in (first, second, third)])
+    await store.commit([first.cancel(), second.cancel()])
+    assert await store.next_due() == 30
+    early, late = an_instance(a_timer_graph(40)), an_instance(a_timer_graph(50))
+    await store.commit([early.start(), late.start()])
+    await store.commit([early.cancel()])
+    clock.advance(timedelta(seconds=60))
+    assert {found.state.id for found in await store.claim(claim(10))} == {third.id, late.id}
+
+
 async def test_empty_lanes_are_forgotten() -> None:
     memory = MemoryState(ManualClock())
     store = InMemoryWorkflowStore(memory)

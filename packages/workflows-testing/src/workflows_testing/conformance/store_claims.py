@@ -8,7 +8,7 @@ import math
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import ClaimRequest, WorkflowStore, code_key
-from workflows_testing.builders import a_graph, a_parallel_graph, a_timer_graph, an_instance, with_work
+from workflows_testing.builders import a_graph, a_parallel_graph, a_timer_graph, an_instance, with_transition, with_work
 from workflows_testing.conformance.contract import (
     MovableClock,
     StoreContract,
@@ -154,6 +154,11 @@ class ClaimRules(StoreContract):
         run = await start(store, an_instance(a_parallel_graph()))
         await commit(store, run.complete("left"))
         assert [claimed.item.step for claimed in await claim(store)] == ["right"]
+
+    async def test_deleting_work_that_was_never_written_does_nothing(self, store: WorkflowStore) -> None:
+        run = await start(store, an_instance())
+        await commit(store, with_transition(run.touch(), work={77: None}))
+        assert (await claim_one(store)).item.step == "first"
 
     async def test_workers_that_claim_at_once_never_get_the_same(
         self, store: WorkflowStore, peer: WorkflowStore

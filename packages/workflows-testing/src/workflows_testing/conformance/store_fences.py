@@ -161,6 +161,15 @@ class FenceRules(StoreContract):
         clock.advance(seconds(8))
         assert await claim(store, "worker-2") == []
 
+    async def test_the_lease_on_what_was_taken_may_be_shorter_than_the_one_before(
+        self, store: WorkflowStore, clock: MovableClock
+    ) -> None:
+        run = await start(store, an_instance())
+        claimed = await claim_one(store, lease_s=3600)
+        await commit(store, run.complete("first", held=held_by("worker-1", claimed), take="second", lease_s=10))
+        clock.advance(seconds(11))
+        assert (await claim_one(store, "worker-2")).item.step == "second"
+
     async def test_a_lost_lease_of_one_instance_harms_no_other_of_the_batch(self, store: WorkflowStore) -> None:
         lost, good = await start(store, an_instance()), await start(store, an_instance())
         held = Held(lost.number("first"), 99, "worker-1")

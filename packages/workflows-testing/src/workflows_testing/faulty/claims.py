@@ -122,6 +122,16 @@ class KeepsTheHolder(InMemoryWorkflowStore):
         return results
 
 
+class StumblesOverMissingWork(InMemoryWorkflowStore):
+    async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        for write in writes:
+            row = self.memory.instances.get(write.transition.state.id.int)
+            for number, item in write.transition.work.items():
+                if item is None and row is not None:
+                    _ = row.work[number]
+        return await super().commit(writes)
+
+
 class ForgetsToGoOn(InMemoryWorkflowStore):
     """Work of an instance that was paused once is never given."""
 
@@ -300,5 +310,6 @@ FAULTS: Final[tuple[Fault, ...]] = (
     with_store(EitherFits, "gives what fits in one respect", ClaimRules),
     with_store(CountsAttemptsForEver, "goes on counting attempts when work is written anew", ClaimRules),
     with_store(KeepsTheHolder, "leaves work that is written anew with its holder", ClaimRules),
+    with_store(StumblesOverMissingWork, "cannot delete what is not there", ClaimRules, crashes=True),
     with_store(ForgetsToGoOn, "never goes on after a pause", ClaimRules),
 )
