@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 from workflows_core import (
@@ -16,6 +16,7 @@ from workflows_core import (
     MemoryState,
     NullExecutor,
     SafeExpressions,
+    StoreUnavailableError,
     SystemClock,
     Uuid7Generator,
     Worker,
@@ -26,16 +27,21 @@ from workflows_core import (
     WorkflowStatus,
 )
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.store import ClaimRequest
+from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 
 
-def make_engine(memory: MemoryState, *definitions: WorkflowDefinition, lease_s: float = 15.0) -> WorkflowEngine:
+def make_engine(
+    memory: MemoryState,
+    *definitions: WorkflowDefinition,
+    lease_s: float = 15.0,
+    store: InMemoryWorkflowStore | None = None,
+) -> WorkflowEngine:
     registry = WorkflowRegistry()
     for definition in definitions:
         registry.register_definition(definition)
     return WorkflowEngine(
         registry,
-        store=InMemoryWorkflowStore(memory),
+        store=store if store is not None else InMemoryWorkflowStore(memory),
         queries=InMemoryWorkflowQueries(memory),
         executor=NullExecutor(),
         events=EventBus(),
@@ -81,6 +87,22 @@ class Slow(BaseMachineStep):
             self.saw_stop = context.cancelled
             raise
         context.set("attempt", context.attempt)
+
+
+class Interrupted(InMemoryWorkflowStore):
+    """A store that cannot be reached when a worker wants to record a step, the first two times."""
+
+    def __init__(self, memory: MemoryState, step: str) -> None:
+        super().__init__(memory)
+        self.step = step
+        self.refused = 0
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        recorded = [execution.step_name for write in writes for execution in write.transition.executions]
+        if self.step in recorded and self.refused < 2:
+            self.refused += 1
+            raise StoreUnavailableError("no connection")
+        return await super().commit(writes)
 
 
 def define(step: BaseMachineStep) -> WorkflowDefinition:
@@ -181,6 +203,28 @@ async def test_a_drain_that_lasts_too_long_gives_the_work_back() -> None:
     [work] = await engine.queries.list_work(instance.id)
     assert work.worker is None
     assert step.saw_stop
+
+
+async def test_work_whose_result_could_not_be_recorded_is_given_back_by_a_busy_worker() -> None:
+    memory, busy = MemoryState(SystemClock()), Slow()
+
+    class Quick(BaseMachineStep):
+        async def execute(self, context: WorkflowContext) -> None:
+            context.set("attempt", context.attempt)
+
+    quick = WorkflowDefinition(name="quick_one", steps={"quick": Quick()})
+    store = Interrupted(memory, "quick")
+    engine = make_engine(memory, define(busy), quick, lease_s=60.0, store=store)
+
+    async with running(engine):
+        await engine.start_workflow("slow_one")
+        await until(lambda: busy.entered == 1)
+        instance = await engine.start_workflow("quick_one")
+        finished = await engine.wait(instance.id, timeout=5)
+        busy.may_leave.set()
+
+    assert store.refused == 2
+    assert finished.data == {"attempt": 3}
 
 
 async def test_two_workers_run_every_step_once() -> None:

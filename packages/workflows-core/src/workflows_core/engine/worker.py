@@ -7,6 +7,7 @@ import logging
 import os
 import secrets
 import socket
+from contextlib import suppress
 from typing import Final
 
 from workflows_core.domain.transition import WorkItem
@@ -50,6 +51,7 @@ class Worker:
         self._awake = asyncio.Event()
         self._stopping = False
         self._left_some = False
+        self._unfinished: set[WorkRef] = set()
 
     def wake(self) -> None:
         """Look for work now. Must be called in the worker's event loop."""
@@ -89,6 +91,7 @@ class Worker:
             return poll_s
         codes = self._engine.codes()
         try:
+            await self._give_back(delay_s=poll_s)
             claims = await self._engine.store.claim(
                 ClaimRequest(
                     worker=self.id,
@@ -132,12 +135,16 @@ class Worker:
         try:
             await self._engine.run_claim(claim, worker=self.id, holding=holding, admits=self._admits)
         except asyncio.CancelledError:
-            await self._release(holding.ref)
+            self._unfinished.add(holding.ref)
+            with suppress(InfrastructureError):
+                await self._give_back(delay_s=0.0)
             raise
         except WorkflowsError as error:
             logger.warning("work item %s was not finished and will be claimed again: %s", holding.ref, error)
+            self._unfinished.add(holding.ref)
         except Exception:
             logger.exception("work item %s was not finished and will be claimed again", holding.ref)
+            self._unfinished.add(holding.ref)
 
     def _admits(self, item: WorkItem) -> bool:
         return not self._stopping and (self._queues is None or item.queue in self._queues)
@@ -147,10 +154,11 @@ class Worker:
         lease_s = self._engine.settings.lease_s
         while True:
             await asyncio.sleep(lease_s / _RENEWALS_PER_LEASE)
-            if not self._running:
+            if not self._running and not self._unfinished:
                 continue
             before = {task: holding.ref for task, holding in self._running.items()}
             try:
+                await self._give_back(delay_s=self._engine.settings.poll_s)
                 held = await self._engine.store.renew(self.id, lease_s)
             except InfrastructureError as error:
                 logger.warning("worker %s cannot renew its leases: %s", self.id, error)
@@ -174,8 +182,16 @@ class Worker:
         self._cancel_all()
         await asyncio.gather(*tasks, return_exceptions=True)
 
-    async def _release(self, ref: WorkRef) -> None:
-        try:
-            await self._engine.store.release(self.id, [ref])
-        except InfrastructureError as error:
-            logger.warning("worker %s cannot give back %s; its lease will end: %s", self.id, ref, error)
+    async def _give_back(self, *, delay_s: float) -> None:
+        """Give back work that was not finished; before leases are renewed, or it would be held for nothing.
+
+        Args:
+            delay_s: Seconds before it may be claimed again.
+
+        Raises:
+            InfrastructureError: The store does not answer; the work stays noted.
+        """
+        if self._unfinished:
+            refs = tuple(self._unfinished)
+            await self._engine.store.release(self.id, refs, delay_s=delay_s)
+            self._unfinished.difference_update(refs)
