@@ -289,12 +289,12 @@ class Play:
 
     def gather(self, step: str, *, item: int | None = None) -> Play:
         """Collect the results of a ``ForEach``."""
-        place = self.place(step, item)
-        token = self.whole.scopes[place.scope].tokens[place.token]
-        assert token.items is not None
-        results = tuple(
-            self.results[number] for number in range(token.items.first, token.items.first + token.items.total)
-        )
+        return self._gather(self.place(step, item))
+
+    def _gather(self, place: Place) -> Play:
+        items = self.whole.scopes[place.scope].tokens[place.token].items
+        assert items is not None
+        results = tuple(self.results[number] for number in range(items.first, items.first + items.total))
         return self.apply(GatherItems(place=place, now=self.now, results=results))
 
     def work_off(self, rng: random.Random | None = None, *, steps: int = 1000, **results: Any) -> Play:
@@ -318,7 +318,7 @@ class Play:
             case WorkKind.ENTER:
                 return self.apply(EnterStep(place=place, now=self.now))
             case WorkKind.GATHER:
-                return self.gather(item.step, item=self.index_of(self.whole.scopes[item.scope]))
+                return self._gather(place)
             case WorkKind.ROUTE:
                 return self.apply(RouteStep(place=place, now=self.now, conditions={}, route=()))
             case WorkKind.TIMER:
@@ -338,15 +338,18 @@ class Play:
         self, step: str, form: Mapping[str, Any] | None = None, *, item: int | None = None, actor: str = "bob"
     ) -> Play:
         """Complete the open task of a step."""
-        form = dict(form or {})
+        return self.complete_task(self.task_of(step, item), form or {}, actor=actor)
+
+    def complete_task(self, task: TaskOpening, form: Mapping[str, Any], *, actor: str = "bob") -> Play:
+        """Complete an open task."""
         return self.apply(
             CompleteTask(
-                place=self.place(step, item),
+                place=Place(task.scope, task.token, task.execution),
                 now=self.now,
-                task_id=self.task_of(step, item).id,
+                task_id=task.id,
                 actor=Actor(actor),
                 form={key: encode(value) for key, value in form.items()},
-                form_document=encode(form),
+                form_document=encode(dict(form)),
                 comment="seen",
             )
         )

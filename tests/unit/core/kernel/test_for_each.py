@@ -7,7 +7,7 @@ from tests.unit.core.kernel.flows import CHOICE, flow
 from tests.unit.core.kernel.play import Play, kinds_of
 
 from workflows_core.domain.actor import Actor
-from workflows_core.domain.commands import Cancel, CompleteStep
+from workflows_core.domain.commands import Cancel, CompleteStep, Writes
 from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode, WebhookNode, WorkflowGraph
 from workflows_core.domain.kernel import decide
 from workflows_core.domain.state import Items
@@ -288,3 +288,12 @@ def test_cancelled_items_are_recorded_with_their_index() -> None:
         (1, StepStatus.CANCELED),
         (-1, StepStatus.CANCELED),
     ]
+
+
+def test_data_of_an_item_that_were_not_read_are_not_overwritten() -> None:
+    """A worker that goes on in place with the next item has to read it first: the state of the transition has no data of it."""
+    play = Play(simple(1), orders=["a", "b"]).run("work", item=0)
+    command = CompleteStep(place=play.place("work", 1), now=play.now, writes=Writes({"x": b"1"}))
+    with pytest.raises(ItemsNotLoadedError):
+        decide(play.program, play.last.state, command)
+    play.apply(command)

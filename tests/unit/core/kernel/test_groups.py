@@ -280,3 +280,21 @@ def test_a_join_behind_groups_waits_for_what_is_inside_them() -> None:
     play = Play(graph).run("start").run("other")
     assert play.at == "a (end) group"
     assert play.run("a").at == "end"
+
+
+def test_a_group_that_ends_at_once_has_ended_before_a_join_around_it_is_looked_at() -> None:
+    graph = flow(
+        "start -> quick group", "quick group -> end", scopes={"group": "go"}, joins={"end": "any"}, quick=CHOICE,
+        group=GroupNode("sequential", ("go",)), go=CHOICE,
+    )  # fmt: skip
+    assert Play(graph).run("start").history == ["start", "quick", "go", "group"]
+
+
+def test_a_group_that_fails_at_once_lets_nothing_more_into_it() -> None:
+    graph = flow(
+        "group -> end", "group -> mend: on failure", scopes={"group": "bad work", "bad": "x"},
+        group=GroupNode("parallel", ("bad", "work")), bad=GroupNode("conditional", branches={"x": "x"}, selector="1 / 0"),
+    )  # fmt: skip
+    play = Play(graph)
+    assert play.at == "mend"
+    assert play.history == ["bad!failed", "group!failed"]

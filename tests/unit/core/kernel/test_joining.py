@@ -320,3 +320,12 @@ def test_joins_inside_a_scope_ignore_the_tokens_outside() -> None:
     assert play.at == "b (c) group other"
     play.run("b").run("c")
     assert play.at == "(end) other"
+
+
+def test_the_token_that_came_last_goes_on_and_says_over_which_edge() -> None:
+    play = Play(DIAMOND).run("start")
+    left = play.place("left").token
+    play.run("right").run("left")
+    ((_, token),) = play.places()
+    assert token.id == left
+    assert DIAMOND.edges[token.via].source == "left"

@@ -165,3 +165,26 @@ def test_nested_loops_and_groups_come_to_an_end_in_any_order(seed: int) -> None:
     play.work_off(rng, work="x")
     assert play.status is WorkflowStatus.COMPLETED
     assert all(set(row) <= {"x"} for row in play.data["done"])
+
+
+def test_a_move_inside_an_inner_item_writes_only_that_item() -> None:
+    graph = flow(
+        "rows", "work -> more", scopes={"rows": "cells", "cells": "work more"}, rows=ForEachNode("cells", "table", item="row"),
+        cells=ForEachNode("work", "row", item="cell"),
+    )  # fmt: skip
+    play = Play(graph, table=[[1, 2], [3]])
+    inner = play.place("work", 1).scope
+    play.run("work", item=1)
+    assert [scope.id for scope in play.last.items] == [inner]
+
+
+def test_an_item_that_ended_in_the_decision_that_fails_its_loop_leaves_no_result() -> None:
+    graph = flow(
+        "loop -> end", "loop -> mend: on failure", scopes={"loop": "choice", "choice": "x"},
+        loop=ForEachNode("choice", "orders", concurrency=1),
+        choice=GroupNode("conditional", branches={"x": "x"}, selector="1 / item"),
+    )  # fmt: skip
+    play = Play(graph, orders=[1, 0, 5])
+    assert play.at == "mend"
+    assert play.history == ["choice", "choice!failed", "loop!failed"]
+    assert not play.last.item_results

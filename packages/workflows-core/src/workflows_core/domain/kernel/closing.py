@@ -13,10 +13,10 @@ from workflows_core.domain.state import Token
 __all__ = ["close_if_over"]
 
 
-def close_if_over(draft: Draft, scope_id: int) -> None:
-    """End an inner scope if its last token has ended, or its race is decided."""
+def close_if_over(draft: Draft, scope_id: int) -> bool:
+    """End an inner scope if its last token has ended, or its race is decided; says whether it did."""
     if not draft.is_open(scope_id):
-        return
+        return False
     scope = draft.scope(scope_id)
     parent, token = draft.container(scope_id)
     match draft.program.steps[token.node].kind:
@@ -24,6 +24,9 @@ def close_if_over(draft: Draft, scope_id: int) -> None:
             _close_group(draft, scope, parent, token, kind)
         case ForEachNode() as kind if not scope.tokens:
             close_item(draft, scope_id, parent, token, kind)
+        case _:
+            return False
+    return True
 
 
 def _close_group(draft: Draft, scope: OpenScope, parent: int, token: Token, kind: GroupNode) -> None:

@@ -15,7 +15,7 @@ __all__ = ["settle"]
 
 
 def settle(draft: Draft) -> None:
-    """Move tokens until all rest: first those on their way, then joins and ended scopes, innermost scope first."""
+    """Move tokens until all rest: first those on their way, then ends and joins of scopes, innermost first."""
     arrivals, dirty = draft.arrivals, draft.dirty
     while draft.status is None:
         if arrivals:
@@ -44,11 +44,10 @@ def _arrive(draft: Draft, arrival: Arrival) -> None:
 
 
 def _look_at(draft: Draft, scope_id: int) -> None:
+    if scope_id != ROOT and close_if_over(draft, scope_id):
+        return
     for token in draft.scope(scope_id).tokens.values():
         if token.status is StepStatus.PENDING:
             if settle_joins(draft, scope_id):
                 draft.dirty.add(scope_id)
-                return
-            break
-    if scope_id != ROOT:
-        close_if_over(draft, scope_id)
+            return
