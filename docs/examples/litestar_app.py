@@ -91,7 +91,7 @@ async def main() -> None:
         instances, tasks = "/workflows/api/instances", "/workflows/api/tasks"
         start = {"workflow_name": "expense", "initial_data": {"amount": 42, "purpose": "a train", "receipt": "r.pdf"}}
         await ask("nobody", "starts", "POST", instances, start)
-        await ask("emil", "misspells", "POST", instances, {**start, "workflow_name": "expence"})
+        await ask("emil", "misspells", "POST", instances, {**start, "workflow_name": "expensee"})
         instance = await ask("emil", "starts", "POST", instances, start)
         await engine.wait(UUID(instance["id"]), timeout=5)
 
