@@ -44,8 +44,6 @@ def migrate(database: PostgresDatabase) -> None:
 class OnDatabase:
     """The stores of one database that is empty before each test."""
 
-    adapter = SQLAlchemyWorkflowStore
-
     @pytest.fixture
     async def sides(self, url: str, clock: Clock) -> AsyncGenerator[StoreAndQueries]:
         sides = create_store(url, clock=clock, pool_size=5)
@@ -93,7 +91,7 @@ class OnPsycopg(OnPostgreSQL):
 
 
 class TestStoreOnSQLite(OnSQLite, WorkflowStoreConformance):
-    pass
+    adapter = SQLAlchemyWorkflowStore
 
 
 class TestQueriesOnSQLite(OnSQLite, WorkflowQueriesConformance):
@@ -101,7 +99,7 @@ class TestQueriesOnSQLite(OnSQLite, WorkflowQueriesConformance):
 
 
 class TestStoreOnPostgreSQLThroughAsyncpg(OnAsyncpg, WorkflowStoreConformance):
-    pass
+    adapter = SQLAlchemyWorkflowStore
 
 
 class TestQueriesOnPostgreSQLThroughAsyncpg(OnAsyncpg, WorkflowQueriesConformance):
@@ -109,7 +107,7 @@ class TestQueriesOnPostgreSQLThroughAsyncpg(OnAsyncpg, WorkflowQueriesConformanc
 
 
 class TestStoreOnPostgreSQLThroughPsycopg(OnPsycopg, WorkflowStoreConformance):
-    pass
+    adapter = SQLAlchemyWorkflowStore
 
 
 class TestQueriesOnPostgreSQLThroughPsycopg(OnPsycopg, WorkflowQueriesConformance):

@@ -7,6 +7,7 @@ import random
 from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
 from datetime import datetime
+from time import monotonic
 from typing import Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, func, literal
@@ -25,8 +26,8 @@ T = TypeVar("T")
 
 Work: TypeAlias = Callable[[AsyncConnection], Awaitable[T]]
 
-_RETRIES: Final = 6
 _FIRST_PAUSE_S: Final = 0.005
+_LONGEST_PAUSE_S: Final = 0.1
 
 
 class Backend(ABC):
@@ -111,27 +112,30 @@ class Backend(ABC):
             task.exception()  # nobody may be waiting for it any more
 
 
-async def persistently(attempt: Callable[[], Awaitable[T]], *, reconnects: int = 1) -> T:
-    """Try again where somebody was in the way, and where a connection of the pool proved to be dead.
+async def persistently(attempt: Callable[[], Awaitable[T]], *, patience_s: float = 30.0) -> T:
+    """Try again where somebody was in the way, and once where a connection of the pool proved to be dead.
 
     Args:
         attempt: What is tried; it leaves nothing behind when it raises.
-        reconnects: How often a dead connection is forgiven. When one is found, the pool forgets all that are as old.
+        patience_s: For how long somebody else is borne with.
 
     Raises:
         StoreUnavailableError: The last try failed too, or the error is of another kind.
     """
-    pauses_s = [_FIRST_PAUSE_S * 2**tried for tried in range(_RETRIES)]
+    deadline = monotonic() + patience_s
+    pause_s = _FIRST_PAUSE_S
+    may_reconnect = True
     while True:
         try:
             return await attempt()
         except DATABASE_ERRORS as error:
-            if reconnects > 0 and is_dead_connection(error):
-                reconnects -= 1
+            if may_reconnect and is_dead_connection(error):
+                may_reconnect = False  # the pool has forgotten all connections that are as old
                 continue
-            if not pauses_s or fault_of(error) is not Fault.CONTENTION:
+            if fault_of(error) is not Fault.CONTENTION or monotonic() > deadline:
                 raise unavailable(error) from error
-        await asyncio.sleep(pauses_s.pop(0) * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+        await asyncio.sleep(pause_s * random.uniform(0.5, 1.0))  # noqa: S311 - not a secret
+        pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
 
 async def one_by_one(alone: Callable[[Write], Awaitable[WriteResult]], writes: Sequence[Write]) -> list[WriteResult]:

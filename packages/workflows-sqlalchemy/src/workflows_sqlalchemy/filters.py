@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Sequence
-from typing import Any, Final
+from collections.abc import Collection
+from typing import Any
 
 from sqlalchemy import Boolean, ColumnElement, and_, literal, literal_column, or_
 from sqlalchemy.ext.compiler import compiles
@@ -13,12 +13,10 @@ from sqlalchemy.sql.functions import FunctionElement
 from workflows_core.domain.types import TaskStatus, WorkflowStatus
 from workflows_core.ports.queries import InstanceFilter, TaskFilter
 from workflows_sqlalchemy.column_types import TextList
-from workflows_sqlalchemy.tables import NOT_COMPLETED, OPEN_TASK, instances, tasks
+from workflows_sqlalchemy.tables import FAILED, OPEN_TASK, UNFINISHED, instances, tasks
 from workflows_sqlalchemy.writing import candidates_of
 
 __all__ = ["instance_conditions", "is_open_task", "is_unfinished", "may_be_done", "task_conditions"]
-
-_UNFINISHED: Final = tuple(status for status in WorkflowStatus if not status.is_final)
 
 
 def instance_conditions(where: InstanceFilter) -> list[ColumnElement[bool]]:
@@ -42,14 +40,14 @@ def instance_conditions(where: InstanceFilter) -> list[ColumnElement[bool]]:
     return conditions
 
 
-def is_unfinished() -> list[ColumnElement[bool]]:
-    """Conditions on instances that are not over."""
-    return _in_statuses(_UNFINISHED)
+def is_unfinished() -> ColumnElement[bool]:
+    """Condition on instances that are not over, in the words of the partial index."""
+    return _literal(f"{instances.name}.{UNFINISHED}")
 
 
 def is_open_task() -> ColumnElement[bool]:
     """Condition on tasks that are open, in the words of the partial indexes."""
-    return literal_column(f"{tasks.name}.{OPEN_TASK}", Boolean())
+    return _literal(f"{tasks.name}.{OPEN_TASK}")
 
 
 def task_conditions(where: TaskFilter) -> list[ColumnElement[bool]]:
@@ -84,12 +82,18 @@ def may_be_done(user_id: str, groups: Collection[str] = ()) -> ColumnElement[boo
     return or_(tasks.c.assignee_id == user_id, unassigned)
 
 
-def _in_statuses(statuses: Sequence[WorkflowStatus]) -> list[ColumnElement[bool]]:
+def _literal(condition: str) -> ColumnElement[bool]:
+    """A condition word for word; with a type, SQLite would be asked whether it equals 1."""
+    return literal_column(condition)
+
+
+def _in_statuses(statuses: Collection[WorkflowStatus]) -> list[ColumnElement[bool]]:
+    """The condition, and once more in the words of a partial index that has all of these."""
     conditions: list[ColumnElement[bool]] = [instances.c.status.in_([status.value for status in statuses])]
-    if WorkflowStatus.COMPLETED not in statuses:
-        conditions.append(
-            literal_column(f"{instances.name}.{NOT_COMPLETED}", Boolean())
-        )  # the words of the partial index
+    if not any(status.is_final for status in statuses):
+        conditions.append(is_unfinished())
+    elif set(statuses) == {WorkflowStatus.FAILED}:
+        conditions.append(_literal(f"{instances.name}.{FAILED}"))
     return conditions
 
 

@@ -129,12 +129,15 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
         return task_record(rows[0]) if rows else None
 
     async def find_stalled(self, *, limit: int = 100) -> Sequence[UUID]:
-        work = select(work_items.c.number).where(work_items.c.instance_id == instances.c.id)
-        task = select(tasks.c.id).where(tasks.c.instance_id == instances.c.id, is_open_task())
+        unfinished = select(instances.c.id, instances.c.started_at).where(is_unfinished())
+        # Apart, lest a database walks through the finished ones for the sake of the order.
+        found = unfinished.cte("unfinished").prefix_with("MATERIALIZED")
+        work = select(work_items.c.number).where(work_items.c.instance_id == found.c.id)
+        task = select(tasks.c.id).where(tasks.c.instance_id == found.c.id, is_open_task())
         query = (
-            select(instances.c.id)
-            .where(*is_unfinished(), ~work.exists(), ~task.exists())
-            .order_by(instances.c.started_at, instances.c.id)
+            select(found.c.id)
+            .where(~work.exists(), ~task.exists())
+            .order_by(found.c.started_at, found.c.id)
             .limit(limit)
         )
         return [row.id for row in await self._rows(query)]

@@ -167,4 +167,7 @@ def _in_words(difference: Any) -> str:
 
 
 def _run(work: Coroutine[Any, Any, T]) -> T:
-    return asyncio.run(work)
+    try:
+        return asyncio.run(work)
+    finally:
+        work.close()  # where a loop runs already, it was not begun

@@ -28,8 +28,9 @@ from workflows_core.domain.types import StepStatus, TaskStatus, WorkflowStatus
 from workflows_sqlalchemy.column_types import Identity, Moment, SafeText, Serial, TextList
 
 __all__ = [
-    "NOT_COMPLETED",
+    "FAILED",
     "OPEN_TASK",
+    "UNFINISHED",
     "definitions",
     "events",
     "executions",
@@ -61,7 +62,9 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
     return Index(name, *columns, unique=unique, postgresql_where=condition, sqlite_where=condition)
 
 
-NOT_COMPLETED: Final = f"status <> '{WorkflowStatus.COMPLETED}'"
+_OPEN: Final = ", ".join(f"'{status}'" for status in WorkflowStatus if not status.is_final)
+UNFINISHED: Final = f"status IN ({_OPEN})"
+FAILED: Final = f"status = '{WorkflowStatus.FAILED}'"
 OPEN_TASK: Final = f"status = '{TaskStatus.PENDING}'"
 
 definitions: Final = Table(
@@ -104,8 +107,9 @@ instances: Final = Table(
     Index(None, "started_at", "id"),
     Index(None, "tenant_id", "started_at", "id"),
     Index(None, "workflow_name", "started_at", "id"),
-    Index(None, "created_by", "started_at"),
-    _partial("ix_workflow_instances_not_completed", "status", "started_at", "id", where=NOT_COMPLETED),
+    Index(None, "created_by", "started_at", "id"),
+    _partial("ix_workflow_instances_unfinished", "started_at", "id", where=UNFINISHED),
+    _partial("ix_workflow_instances_failed", "started_at", "id", where=FAILED),
     _partial(
         "uq_workflow_instances_start_key",
         "tenant_id",
@@ -216,5 +220,5 @@ tasks: Final = Table(
     Index(None, "instance_id"),
     Index(None, "created_at", "id"),
     _partial("ix_workflow_human_tasks_open", "tenant_id", "created_at", "id", where=OPEN_TASK),
-    _partial("ix_workflow_human_tasks_assigned", "assignee_id", "created_at", where=OPEN_TASK),
+    _partial("ix_workflow_human_tasks_assigned", "assignee_id", "created_at", "id", where=OPEN_TASK),
 )

@@ -2,19 +2,19 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from datetime import datetime
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import select, tuple_
+from sqlalchemy import ColumnElement, select
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workflows_core.ports.store import Committed, Conflict, DuplicateKey, LeaseLost, Write, WriteResult
 from workflows_sqlalchemy.column_types import safe_text
 from workflows_sqlalchemy.tables import instances, work_items
 
-__all__ = ["Situation", "situation_of", "verdict"]
+__all__ = ["Situation", "among", "situation_of", "verdict"]
 
 WorkId: TypeAlias = tuple[UUID, int]
 KeyId: TypeAlias = tuple[str, str, str]
@@ -40,6 +40,15 @@ class Situation(NamedTuple):
     start_keys: dict[KeyId, tuple[UUID, str]]
 
 
+def among(places: Collection[WorkId]) -> tuple[ColumnElement[bool], ColumnElement[bool]]:
+    """Conditions that hold for these work items, and maybe for others of the same instances.
+
+    Column by column, because SQLite reads the whole table for a list of pairs.
+    """
+    ids, numbers = {instance_id for instance_id, _ in places}, {number for _, number in places}
+    return work_items.c.instance_id.in_(ids), work_items.c.number.in_(numbers)
+
+
 async def situation_of(connection: AsyncConnection, writes: Sequence[Write]) -> Situation:
     """Read what the conditions of these writes depend on."""
     ids = [write.transition.state.id for write in writes]
@@ -49,9 +58,8 @@ async def situation_of(connection: AsyncConnection, writes: Sequence[Write]) -> 
     wanted = [*_held(writes), *_taken(writes)]
     fences: dict[WorkId, tuple[int, str | None]] = {}
     if wanted:
-        place = tuple_(work_items.c.instance_id, work_items.c.number)
         asked = select(work_items.c.instance_id, work_items.c.number, work_items.c.fence, work_items.c.worker)
-        for row in await connection.execute(asked.where(place.in_(wanted))):
+        for row in await connection.execute(asked.where(*among(wanted))):
             fences[row.instance_id, row.number] = (row.fence, row.worker)
     return Situation(known, fences, await _start_keys(connection, writes))
 
@@ -114,9 +122,8 @@ async def _start_keys(connection: AsyncConnection, writes: Sequence[Write]) -> d
     if not asked:
         return {}
     key = instances.c.tenant_id, instances.c.workflow_name, instances.c.start_key
-    # Said again, so that SQLite uses the partial index.
-    query = select(instances.c.id, instances.c.start_digest, *key).where(
-        tuple_(*key).in_(asked), instances.c.start_key.is_not(None)
-    )
+    # Column by column, for the reason that `among` gives; NULL is excluded so that SQLite uses the partial index.
+    matches = [column.in_({part[place] for part in asked}) for place, column in enumerate(key)]
+    query = select(instances.c.id, instances.c.start_digest, *key).where(*matches, instances.c.start_key.is_not(None))
     found = await connection.execute(query)
     return {(row.tenant_id, row.workflow_name, row.start_key): (row.id, row.start_digest) for row in found}

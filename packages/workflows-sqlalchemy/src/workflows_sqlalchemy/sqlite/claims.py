@@ -11,7 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, TextClause, and_, bindparam, or_, select, text, tuple_, update
+from sqlalchemy import ColumnElement, TextClause, and_, bindparam, or_, select, text, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workflows_core.domain.types import WorkflowStatus
@@ -19,6 +19,7 @@ from workflows_core.ports.store import ClaimRequest
 from workflows_sqlalchemy.column_types import from_microseconds, safe_text
 from workflows_sqlalchemy.loading import ITEM_COLUMNS, STATE_COLUMNS, WORK_COLUMNS, Claimed, claimed
 from workflows_sqlalchemy.tables import instances, scopes, work_items
+from workflows_sqlalchemy.verdicts import among
 
 __all__ = ["claim", "next_due"]
 
@@ -49,7 +50,6 @@ SELECT min(moment) FROM (
 )"""
 _OPEN: Final = (WorkflowStatus.PENDING.value, WorkflowStatus.RUNNING.value, WorkflowStatus.WAITING.value)
 _CODE: Final = instances.c.workflow_name + "@" + instances.c.workflow_version
-_PLACE: Final = tuple_(work_items.c.instance_id, work_items.c.number)
 _OF_INSTANCE: Final = work_items.join(instances, instances.c.id == work_items.c.instance_id)
 _WITH_ITEM: Final = _OF_INSTANCE.outerjoin(
     scopes,
@@ -90,8 +90,9 @@ async def claim(connection: AsyncConnection, request: ClaimRequest, now: datetim
     places = [(candidate.instance_id, candidate.number) for candidate in sorted(candidates)[: request.limit]]
     if not places:
         return []
-    query = select(*WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS).select_from(_WITH_ITEM).where(_PLACE.in_(places))
-    rows = (await connection.execute(query)).all()
+    query = select(*WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS).select_from(_WITH_ITEM).where(*among(places))
+    wanted = frozenset(places)
+    rows = [row for row in await connection.execute(query) if (row.id, row.number) in wanted]
     taken = {"by": request.worker, "until": now + timedelta(seconds=request.lease_s)}
     await connection.execute(
         _TAKE, [{"of_instance": instance_id, "of_number": number, **taken} for instance_id, number in places]
@@ -112,11 +113,12 @@ async def next_due(
 
 async def _asked_for(connection: AsyncConnection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
     free = or_(work_items.c.worker.is_(None), work_items.c.lease_until <= now)
-    places = [tuple(ref) for ref in dict.fromkeys(request.items or ())]
+    refs = frozenset(request.items or ())
     wanted = _wanted(request)
     if request.queues is not None:
         wanted.append(work_items.c.queue.in_(request.queues))
-    return await _candidates(connection, request, _PLACE.in_(places), free, work_items.c.due_at <= now, *wanted)
+    found = await _candidates(connection, *among(refs), free, work_items.c.due_at <= now, *wanted, limit=None)
+    return [candidate for candidate in found if (candidate.instance_id, candidate.number) in refs]
 
 
 async def _due(connection: AsyncConnection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
@@ -124,7 +126,7 @@ async def _due(connection: AsyncConnection, request: ClaimRequest, now: datetime
     lapsed = [work_items.c.worker.is_not(None), work_items.c.lease_until <= now, *wanted]
     if request.queues is not None:
         lapsed.append(work_items.c.queue.in_(request.queues))
-    found = await _candidates(connection, request, *lapsed)
+    found = await _candidates(connection, *lapsed, limit=request.limit)
     fresh = 0
     last_priority: int | None = None
     for queue, priority in (await connection.execute(_ALL_LANES)).all():
@@ -134,22 +136,22 @@ async def _due(connection: AsyncConnection, request: ClaimRequest, now: datetime
             break
         last_priority = priority
         lane = [work_items.c.queue == queue, work_items.c.priority == priority, work_items.c.worker.is_(None)]
-        due = await _candidates(connection, request, *lane, work_items.c.due_at <= now, *wanted)
+        due = await _candidates(connection, *lane, work_items.c.due_at <= now, *wanted, limit=request.limit)
         fresh += len(due)
         found.extend(due)
     return found
 
 
 async def _candidates(
-    connection: AsyncConnection, request: ClaimRequest, *conditions: ColumnElement[bool]
+    connection: AsyncConnection, *conditions: ColumnElement[bool], limit: int | None
 ) -> list[_Candidate]:
-    """The first of the work items that fulfil the conditions, at most as many as are wanted."""
+    """The first of the work items that fulfil the conditions."""
     query = (
         select(-work_items.c.priority, work_items.c.due_at, work_items.c.instance_id, work_items.c.number)
         .select_from(_OF_INSTANCE)
         .where(*conditions)
         .order_by(work_items.c.priority.desc(), work_items.c.due_at, work_items.c.instance_id, work_items.c.number)
-        .limit(request.limit)
+        .limit(limit)
     )
     return [_Candidate(*row) for row in await connection.execute(query)]
 

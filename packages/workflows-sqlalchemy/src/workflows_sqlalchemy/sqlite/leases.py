@@ -4,14 +4,27 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime, timedelta
+from typing import Final
 
-from sqlalchemy import select, tuple_, update
+from sqlalchemy import bindparam, select, update
 from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workflows_core.ports.executor import WorkRef
 from workflows_sqlalchemy.tables import work_items
 
 __all__ = ["release", "renew"]
+
+
+_RELEASE: Final = (
+    update(work_items)
+    .where(
+        work_items.c.instance_id == bindparam("of_instance"),
+        work_items.c.number == bindparam("of_number"),
+        work_items.c.worker == bindparam("held_by"),
+        work_items.c.lease_until > bindparam("now"),
+    )
+    .values(worker=None, lease_until=None, due_at=bindparam("due"))
+)
 
 
 async def renew(connection: AsyncConnection, worker: str, lease_s: float, now: datetime) -> set[WorkRef]:
@@ -28,9 +41,6 @@ async def release(
     connection: AsyncConnection, worker: str, items: Sequence[WorkRef], delay_s: float, now: datetime
 ) -> None:
     """Give back work whose lease has not ended."""
-    place = tuple_(work_items.c.instance_id, work_items.c.number)
-    await connection.execute(
-        update(work_items)
-        .where(place.in_([tuple(ref) for ref in items]), work_items.c.worker == worker, work_items.c.lease_until > now)
-        .values(worker=None, lease_until=None, due_at=now + timedelta(seconds=delay_s))
-    )
+    given_back = {"held_by": worker, "now": now, "due": now + timedelta(seconds=delay_s)}
+    refs = [{"of_instance": ref.instance_id, "of_number": ref.number, **given_back} for ref in items]
+    await connection.execute(_RELEASE, refs)

@@ -68,7 +68,7 @@ def upgrade() -> None:
     op.create_index(
         "ix_workflow_human_tasks_assigned",
         "workflow_human_tasks",
-        ["assignee_id", "created_at"],
+        ["assignee_id", "created_at", "id"],
         postgresql_where=sa.text("status = 'pending'"),
         sqlite_where=sa.text("status = 'pending'"),
     )
@@ -110,18 +110,25 @@ def upgrade() -> None:
         postgresql_with={"fillfactor": 70},
     )
     op.create_index(
-        op.f("ix_workflow_instances_created_by_started_at"), "workflow_instances", ["created_by", "started_at"]
+        op.f("ix_workflow_instances_created_by_started_at_id"), "workflow_instances", ["created_by", "started_at", "id"]
     )
     op.create_index(
-        "ix_workflow_instances_not_completed",
+        "ix_workflow_instances_failed",
         "workflow_instances",
-        ["status", "started_at", "id"],
-        postgresql_where=sa.text("status <> 'completed'"),
-        sqlite_where=sa.text("status <> 'completed'"),
+        ["started_at", "id"],
+        postgresql_where=sa.text("status = 'failed'"),
+        sqlite_where=sa.text("status = 'failed'"),
     )
     op.create_index(op.f("ix_workflow_instances_started_at_id"), "workflow_instances", ["started_at", "id"])
     op.create_index(
         op.f("ix_workflow_instances_tenant_id_started_at_id"), "workflow_instances", ["tenant_id", "started_at", "id"]
+    )
+    op.create_index(
+        "ix_workflow_instances_unfinished",
+        "workflow_instances",
+        ["started_at", "id"],
+        postgresql_where=sa.text("status IN ('pending', 'running', 'waiting', 'paused')"),
+        sqlite_where=sa.text("status IN ('pending', 'running', 'waiting', 'paused')"),
     )
     op.create_index(
         op.f("ix_workflow_instances_workflow_name_started_at_id"),

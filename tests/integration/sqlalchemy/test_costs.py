@@ -1,0 +1,124 @@
+"""What a workflow costs a database: commits, statements, and rows updated in place."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from typing import Any
+
+import psycopg
+from sqlalchemy import Connection, event
+
+from workflows_core.ports.store import ClaimRequest, Committed, Held
+from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
+from workflows_testing.builders import Run, a_graph, an_instance
+from workflows_testing.servers.databases import PostgresDatabase
+
+STEPS = ("one", "two", "three", "four", "five")
+WRITING = ("INSERT", "UPDATE", "DELETE", "WITH")
+
+
+@contextmanager
+def statements_of(store: SQLAlchemyWorkflowStore) -> Iterator[list[str]]:
+    """What the store sends to the database meanwhile."""
+    sent: list[str] = []
+
+    def note(_connection: Connection, _cursor: Any, text: str, *_rest: Any) -> None:
+        sent.append(" ".join(text.split()))
+
+    engine = store.backend.engine.sync_engine
+    event.listen(engine, "before_cursor_execute", note)
+    yield sent
+    event.remove(engine, "before_cursor_execute", note)
+
+
+async def run_linear(store: SQLAlchemyWorkflowStore, run: Run) -> None:
+    """Start an instance of five steps, claim the first one, and go on in place to the end."""
+    await store.commit([run.start()])
+    (claim,) = await store.claim(ClaimRequest(worker="worker-1", limit=1, lease_s=30))
+    held = Held(claim.item.number, claim.fence, "worker-1")
+    for step, following in zip(STEPS, (*STEPS[1:], None), strict=True):
+        write = run.complete(step, changes={step: True}, held=held, take=following)
+        (result,) = await store.commit([write])
+        assert isinstance(result, Committed)
+        if following is not None:
+            held = Held(write.take[0], result.fences[write.take[0]], "worker-1")
+
+
+async def test_five_steps_take_seven_commits(store: SQLAlchemyWorkflowStore) -> None:
+    await run_linear(store, an_instance(a_graph(*STEPS)))  # what happens once happens here
+    with statements_of(store) as sent:
+        await run_linear(store, an_instance(a_graph(*STEPS)))
+    if store.backend.engine.dialect.name == "sqlite":
+        assert sent.count("COMMIT") == 7
+        assert sum(text.startswith("BEGIN") for text in sent) == 7
+    else:
+        # Each statement commits by itself, so there are as many commits as statements, and as many round trips.
+        assert len(sent) == 7
+        assert all(text.startswith("WITH") for text in sent)
+
+
+async def test_a_batch_of_transitions_is_one_statement(store: SQLAlchemyWorkflowStore) -> None:
+    writes = [an_instance(a_graph(*STEPS)).start() for _ in range(20)]
+    with statements_of(store) as sent:
+        await store.commit(writes)
+    if store.backend.engine.dialect.name == "sqlite":
+        assert sent.count("COMMIT") == 1
+        assert len(sent) < 10
+    else:
+        assert len(sent) == 1
+
+
+async def test_looking_for_work_in_vain_writes_nothing(store: SQLAlchemyWorkflowStore) -> None:
+    with statements_of(store) as sent:
+        assert await store.claim(ClaimRequest(worker="worker-1", limit=1, lease_s=30)) == []
+        assert await store.next_due() is None
+    assert len(sent) <= 2
+    assert not any(text.startswith(("BEGIN", "COMMIT", "INSERT", "UPDATE")) for text in sent)
+
+
+async def test_data_are_written_only_when_they_change(postgres_url: str, emptied_postgres: PostgresDatabase) -> None:
+    store = create_store(postgres_url).store
+    run = an_instance(a_graph(*STEPS), data={"large": "x" * 50_000, "seed": list(range(9000))})
+    await store.commit([run.start()])
+
+    def toast() -> Any:
+        with psycopg.connect(emptied_postgres.url) as connection:
+            query = """
+                SELECT pg_relation_size(reltoastrelid) FROM pg_class WHERE relname = 'workflow_instances'
+            """
+            return connection.execute(query).fetchone()
+
+    before = toast()
+    for step in STEPS:
+        await store.commit([run.complete(step)])
+    assert toast() == before
+    loaded = await store.load(run.id)
+    assert loaded is not None
+    assert loaded.state.data == run.state.data
+    await store.close()
+
+
+async def test_steps_in_a_row_update_their_rows_in_place(postgres_url: str, emptied_postgres: PostgresDatabase) -> None:
+    def updates(connection: psycopg.Connection[Any], table: str) -> tuple[int, int]:
+        query = "SELECT n_tup_upd, n_tup_hot_upd FROM pg_stat_user_tables WHERE relname = %s"
+        connection.execute("SELECT pg_stat_clear_snapshot()")
+        found = connection.execute(query, [table]).fetchone()
+        assert found is not None
+        return found[0], found[1]
+
+    store = create_store(postgres_url, pool_size=1).store
+    with psycopg.connect(emptied_postgres.url, autocommit=True) as connection:
+        instances_before, work_before = (
+            updates(connection, f"workflow_{name}") for name in ("instances", "work_items")
+        )
+        for _ in range(10):
+            await run_linear(store, an_instance(a_graph(*STEPS)))
+        await store.close()  # the statistics of a connection arrive at its end
+        instances, work = (updates(connection, f"workflow_{name}") for name in ("instances", "work_items"))
+    # Of five updates of an instance the last one changes its status, which is indexed; of five updates of a work item the
+    # first one is the claim, which takes it out of the index of due work.
+    assert instances[0] - instances_before[0] == 50
+    assert instances[1] - instances_before[1] == 40
+    assert work[0] - work_before[0] == 50
+    assert work[1] - work_before[1] == 40

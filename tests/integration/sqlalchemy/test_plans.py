@@ -1,0 +1,215 @@
+"""Looking for work, and the lists that people see, use the indexes: their cost does not grow with what is finished or waits."""
+
+from __future__ import annotations
+
+from collections.abc import AsyncGenerator
+from typing import Any
+from uuid import UUID
+
+import pytest
+from sqlalchemy import Connection, event, text
+from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+
+from workflows_core.domain.transition import TaskOpening
+from workflows_core.domain.types import TaskStatus, WorkflowStatus
+from workflows_core.ports.queries import InstanceFilter, PageRequest, TaskFilter
+from workflows_core.ports.store import ClaimRequest
+from workflows_sqlalchemy import SQLAlchemyWorkflowQueries, SQLAlchemyWorkflowStore, create_store
+from workflows_sqlalchemy.encoding import encode_data, encode_marking, encode_opening
+from workflows_testing.builders import an_instance
+
+FINISHED, WAITING, HELD, DUE = 12_000, 2000, 40, 20
+
+FILL = """
+INSERT INTO workflow_instances (
+    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, transition_id, marking, data,
+    created_by, started_at, updated_at
+)
+SELECT {id}, CASE WHEN n % 50 = 0 THEN 'acme' ELSE '' END, CASE WHEN n % 40 = 0 THEN 'rare' ELSE 'order' END, '1.0.0', 'hash',
+    CASE WHEN n <= {finished} THEN 'completed' ELSE 'waiting' END, 3, {id}, {marking}, {data}, 'ann', {started}, {started}
+FROM {numbers};
+INSERT INTO workflow_work_items (
+    instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, revision, fence, attempt,
+    worker, lease_until
+)
+SELECT {id}, 1, 'run', 'step', 0, 0, 2, CASE WHEN n % 10 = 0 THEN 'mail' ELSE 'default' END, n % 3,
+    CASE WHEN n % 4 = 0 THEN NULL WHEN n > {all} - {held} - {due} THEN {past} ELSE {future} END, 3, 0, 0,
+    CASE WHEN n > {all} - {held} THEN 'worker-' || (n % 5) END, CASE WHEN n > {all} - {held} THEN {future} END
+FROM {numbers} WHERE n > {finished};
+INSERT INTO workflow_human_tasks (
+    id, instance_id, workflow_name, workflow_version, tenant_id, execution, step_name, title, status, assignee_id,
+    candidates, priority, created_at, opening
+)
+SELECT {id}, {id}, 'order', '1.0.0', CASE WHEN n % 50 = 0 THEN 'acme' ELSE '' END, 2, 'review', 'Review', CASE WHEN n <= {finished} THEN 'completed' ELSE 'pending' END,
+    'user-' || (n % 500), {nobody}, 50, {started}, {opening}
+FROM {numbers};
+ANALYZE;
+"""
+
+
+def fill(dialect: str) -> list[str]:
+    """Statements that make many finished and waiting instances, some work that is due, and some that is held."""
+    everything = FINISHED + WAITING
+    run = an_instance().start().transition.state
+    marking, data = encode_marking(run).hex(), encode_data({}).hex()
+    opening = encode_opening(TaskOpening(UUID(int=0), 2, 1, 0, "review", "Review")).hex()
+    words: dict[str, object] = {"finished": FINISHED, "all": everything, "held": HELD, "due": DUE}
+    if dialect == "sqlite":
+        second, start = 1_000_000, 1_700_000_000_000_000
+        words |= {
+            "numbers": f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {everything}) SELECT n FROM s) s",
+            "id": "CAST(printf('%016d', n) AS BLOB)",
+            "started": f"{start} + n * {second}",
+            "past": f"{start}",
+            "future": f"{start} * 2 + n",
+            "marking": f"x'{marking}'",
+            "data": f"x'{data}'",
+            "opening": f"x'{opening}'",
+            "nobody": "'[]'",
+        }
+    else:
+        words |= {
+            "numbers": f"generate_series(1, {everything}) n",
+            "id": "CAST(lpad(CAST(n AS text), 32, '0') AS uuid)",
+            "started": "TIMESTAMPTZ '2026-01-01Z' + n * INTERVAL '1 second'",
+            "past": "TIMESTAMPTZ '2026-01-01Z'",
+            "future": "TIMESTAMPTZ '2099-01-01Z' + n * INTERVAL '1 second'",
+            "marking": f"decode('{marking}', 'hex')",
+            "data": f"decode('{data}', 'hex')",
+            "opening": f"decode('{opening}', 'hex')",
+            "nobody": "'{}'",
+        }
+    return [statement for statement in FILL.format(**words).split(";") if statement.strip()]
+
+
+class Planned:
+    """A store whose statements are explained before they are run."""
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self.engine = engine
+        self.store: SQLAlchemyWorkflowStore
+        self.queries: SQLAlchemyWorkflowQueries
+        self.store, self.queries = create_store(engine)
+        self.sent: list[tuple[str, Any]] = []
+        event.listen(engine.sync_engine, "before_cursor_execute", self._note)
+
+    def _note(self, _connection: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
+        if not statement.lstrip().startswith(("EXPLAIN", "BEGIN", "COMMIT", "PRAGMA", "ROLLBACK")):
+            self.sent.append((statement, parameters))
+
+    async def plans(self) -> str:
+        """The plans of what was sent since the last call."""
+        sent, self.sent = self.sent, []
+        explain = "EXPLAIN QUERY PLAN " if self.engine.dialect.name == "sqlite" else "EXPLAIN "
+        lines: list[str] = []
+        async with self.engine.connect() as connection:
+            for statement, parameters in sent:
+                first = parameters[0] if isinstance(parameters, list) else parameters
+                rows = await connection.exec_driver_sql(explain + statement, first)
+                lines.extend(str(row[-1]) for row in rows)
+            await connection.rollback()
+        return "\n".join(lines)
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def planned_url(request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue(f"{request.param.removesuffix('ql')}_url")
+    return found
+
+
+@pytest.fixture
+async def planned(planned_url: str) -> AsyncGenerator[Planned]:
+    """A large database, without the settings that our own engines have."""
+    engine = create_async_engine(planned_url)
+    async with engine.begin() as connection:
+        for statement in fill(engine.dialect.name):
+            await connection.execute(text(statement))
+    planned = Planned(engine)
+    yield planned
+    await planned.store.close()
+    await engine.dispose()
+
+
+def reads_all_of(plan: str, table: str) -> bool:
+    """Whether a plan goes through a whole table."""
+    lines = [line for line in plan.splitlines() if table in line or line.strip() == "SCAN w"]
+    return any(
+        ("Seq Scan" in line) or (line.lstrip().startswith("SCAN") and "USING" not in line and "lanes" not in line)
+        for line in lines
+    )
+
+
+def request(**wanted: Any) -> ClaimRequest:
+    return ClaimRequest(worker="worker-new", limit=5, lease_s=30, **wanted)
+
+
+@pytest.mark.parametrize(
+    "wanted", [{}, {"queues": frozenset({"mail"})}, {"codes": frozenset({"order@1.0.0"})}], ids=["all", "queue", "code"]
+)
+async def test_claiming_reads_the_indexes_of_due_and_of_held_work(planned: Planned, wanted: dict[str, Any]) -> None:
+    claims = await planned.store.claim(request(**wanted))
+    assert claims
+    plan = await planned.plans()
+    assert "ix_workflow_work_items_due" in plan
+    assert "ix_workflow_work_items_held" in plan
+    assert not reads_all_of(plan, "workflow_work_items")
+    assert not reads_all_of(plan, "workflow_instances")
+
+
+async def test_the_next_due_moment_reads_the_indexes_of_due_and_of_held_work(planned: Planned) -> None:
+    assert await planned.store.next_due() is not None
+    plan = await planned.plans()
+    assert "ix_workflow_work_items_due" in plan
+    assert "ix_workflow_work_items_held" in plan
+    assert not reads_all_of(plan, "workflow_work_items")
+    assert not reads_all_of(plan, "workflow_instances")
+
+
+async def test_renewing_reads_the_index_of_held_work(planned: Planned) -> None:
+    await planned.store.renew("worker-1", 30)
+    plan = await planned.plans()
+    assert "ix_workflow_work_items_held" in plan
+    assert not reads_all_of(plan, "workflow_work_items")
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (InstanceFilter(), "ix_workflow_instances_started_at_id"),
+        (InstanceFilter(tenant="acme"), "ix_workflow_instances_tenant_id_started_at_id"),
+        (InstanceFilter(workflow_name="rare"), "ix_workflow_instances_workflow_name_started_at_id"),
+        (InstanceFilter(created_by="bob"), "ix_workflow_instances_created_by_started_at_id"),
+        (InstanceFilter(statuses=(WorkflowStatus.FAILED,)), "ix_workflow_instances_failed"),
+        (InstanceFilter(statuses=(WorkflowStatus.RUNNING,)), "ix_workflow_instances_unfinished"),
+    ],
+    ids=["all", "tenant", "workflow", "user", "failed", "running"],
+)
+async def test_lists_of_instances_read_an_index(planned: Planned, where: InstanceFilter, index: str) -> None:
+    first = await planned.queries.list_instances(where, PageRequest(limit=20))
+    if first.next_cursor is not None:
+        await planned.queries.list_instances(where, PageRequest(limit=20, cursor=first.next_cursor))
+    plan = await planned.plans()
+    assert index in plan
+    assert not reads_all_of(plan, "workflow_instances")
+
+
+@pytest.mark.parametrize(
+    ("where", "index"),
+    [
+        (TaskFilter(statuses=(TaskStatus.PENDING,), tenant="acme"), "ix_workflow_human_tasks_open"),
+        (TaskFilter(statuses=(TaskStatus.PENDING,), assignee_id="user-7"), "ix_workflow_human_tasks_assigned"),
+        (TaskFilter(), "ix_workflow_human_tasks_created_at_id"),
+    ],
+    ids=["open", "assigned", "all"],
+)
+async def test_lists_of_tasks_read_an_index(planned: Planned, where: TaskFilter, index: str) -> None:
+    await planned.queries.list_tasks(where, PageRequest(limit=20))
+    plan = await planned.plans()
+    assert index in plan
+    assert not reads_all_of(plan, "workflow_human_tasks")
+
+
+async def test_looking_for_stalled_instances_reads_no_finished_ones(planned: Planned) -> None:
+    assert await planned.queries.find_stalled() == []
+    plan = await planned.plans()
+    assert "ix_workflow_instances_unfinished" in plan
