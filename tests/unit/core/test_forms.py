@@ -650,3 +650,15 @@ def test_any_schema_is_refused_or_validates_any_data(
 def test_anything_may_be_offered_as_a_schema(schema: Any) -> None:
     for problem in check_form_schema(schema):
         assert problem.message
+
+
+def test_decimals_of_a_type_are_numbers_or_text_that_is_one() -> None:
+    class Money(msgspec.Struct):
+        amount: Decimal
+
+    schema = schema_for(Money)
+
+    assert validate_document(schema, {"amount": 42}) == []
+    assert validate_document(schema, {"amount": "42.10"}) == []
+    assert validate_document(schema, {"amount": Decimal("42.10")}) == []
+    assert [problem.pointer for problem in validate_document(schema, {"amount": "much"})] == ["/amount"]

@@ -18,6 +18,8 @@ from workflows_core.authoring.catalogue import StepCatalogue
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.decorators import human_task, step, workflow
 from workflows_core.authoring.definition import WorkflowDefinition
+from workflows_core.authoring.document_types import document_schema
+from workflows_core.authoring.documents import definition_from_document
 from workflows_core.authoring.edge import Edge
 from workflows_core.authoring.gateway import BaseGateway, ExclusiveGateway, InclusiveGateway, ParallelGateway
 from workflows_core.authoring.groups import (
@@ -200,6 +202,8 @@ __all__ = [
     "WorkflowStarted",
     "WorkflowStatus",
     "WorkflowsError",
+    "definition_from_document",
+    "document_schema",
     "human_task",
     "step",
     "workflow",

@@ -227,6 +227,41 @@ async def test_work_whose_result_could_not_be_recorded_is_given_back_by_a_busy_w
     assert finished.data == {"attempt": 3}
 
 
+class Forgetful(InMemoryWorkflowStore):
+    """A store whose answer to the recording of a step is lost once: it has committed, but nobody learns of it."""
+
+    lost = 0
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        results = await super().commit(writes)
+        if self.lost == 0 and any(write.transition.executions for write in writes):
+            self.lost = 1
+            raise StoreUnavailableError("connection lost")
+        return results
+
+
+async def test_a_step_whose_commit_lost_its_answer_is_not_run_again_and_the_next_goes_on() -> None:
+    memory, ran = MemoryState(SystemClock()), list[str]()
+
+    class Note(BaseMachineStep):
+        async def execute(self, context: WorkflowContext) -> None:
+            ran.append(context.current_step)
+
+    pair = WorkflowDefinition(
+        name="pair", steps={"first": Note(), "second": Note()}, edges=[("first", "second")], initial_step="first"
+    )
+    store = Forgetful(memory)
+    engine = make_engine(memory, pair, lease_s=60.0, store=store)
+
+    async with running(engine):
+        instance = await engine.start_workflow("pair")
+        finished = await engine.wait(instance.id, timeout=5)
+
+    assert store.lost == 1
+    assert finished.status is WorkflowStatus.COMPLETED
+    assert ran == ["first", "second"]
+
+
 async def test_two_workers_run_every_step_once() -> None:
     memory, seen = MemoryState(SystemClock()), list[str]()
 

@@ -7,7 +7,7 @@ unless the object says ``additionalProperties`` itself. Documents (initial data 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from typing import Any
+from typing import Any, Final
 
 import msgspec
 
@@ -95,7 +95,21 @@ def schema_for(type: Any) -> dict[str, Any]:
         schema = {**definitions[name], **{key: value for key, value in schema.items() if key != "$ref"}}
         if reference not in _references_in(list(definitions.values())):
             del definitions[name]
-    return {**schema, "$defs": definitions} if definitions else schema
+    described: dict[str, Any] = _with_decimals({**schema, "$defs": definitions} if definitions else schema)
+    return described
+
+
+_DECIMAL: Final = {"anyOf": [{"type": "number"}, {"type": "string", "pattern": r"^[+-]?\d+(\.\d+)?$"}]}
+
+
+def _with_decimals(value: Any) -> Any:
+    """Say of decimals what is true of them: a number, or text that is one; JSON Schema has no such format."""
+    if isinstance(value, dict):
+        if value.get("type") == "string" and value.get("format") == "decimal":
+            rest = {key: item for key, item in value.items() if key not in {"type", "format"}}
+            return {**rest, **_DECIMAL}
+        return {key: _with_decimals(item) for key, item in value.items()}
+    return [_with_decimals(item) for item in value] if isinstance(value, list) else value
 
 
 def _references_in(value: Any) -> set[str]:

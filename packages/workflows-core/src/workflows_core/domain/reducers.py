@@ -21,7 +21,15 @@ def _append(current: Any, value: Any) -> Any:
     return [value] if current is MISSING else [*current, value]
 
 
+def _items(value: Any) -> Any:
+    if isinstance(value, str | bytes):
+        msg = "text is one value; use 'append', or add a list"
+        raise TypeError(msg)
+    return value
+
+
 def _extend(current: Any, value: Any) -> Any:
+    value = _items(value)
     return list(value) if current is MISSING else [*current, *value]
 
 
@@ -31,7 +39,7 @@ def _merge(current: Any, value: Any) -> Any:
 
 def _union(current: Any, value: Any) -> Any:
     known = [] if current is MISSING else list(current)
-    return known + [item for item in value if item not in known]
+    return known + [item for item in _items(value) if item not in known]
 
 
 def _max(current: Any, value: Any) -> Any:

@@ -91,7 +91,8 @@ class Commits:
         except StoreUnavailableError:
             if not await self._store.committed(transition.state.id, write.id):
                 raise
-            result = Committed(await self._store.now(), {})
+            kept = {held.number: held.fence + 1} if held is not None and held.number in take else {}
+            result = Committed(await self._store.now(), kept)
         if isinstance(result, Committed):
             await self._pass_on(transition, result, take)
         return result

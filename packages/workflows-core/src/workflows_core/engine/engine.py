@@ -27,7 +27,7 @@ from workflows_core.engine.signatures import WebhookAddress, sign_webhook
 from workflows_core.engine.standalone import run_step
 from workflows_core.engine.starting import Starting
 from workflows_core.engine.tasks import Tasks
-from workflows_core.engine.waiting import wait_until_at_rest
+from workflows_core.engine.waiting import is_at_rest, wait_until
 from workflows_core.engine.webhooks import Webhooks
 from workflows_core.errors import InstanceNotFoundError
 from workflows_core.ports.clock import Clock
@@ -192,28 +192,37 @@ class WorkflowEngine(ExecutionEngine):
             InstanceFinishedError: It is over.
         """
         who = actor if actor is not None else SYSTEM
+        tenant = None if actor is None else actor.tenant
         state, at = await self._requests.apply(
             instance_id,
             lambda found, _loaded: Cancel(actor=who, now=found.at, reason=reason),
             actor=who.id,
-            tenant=None if actor is None else actor.tenant,
+            tenant=tenant,
             all_items=True,
         )
         return to_instance(state, self._codec, updated_at=at)
 
-    async def wait(self, instance_id: UUID, *, timeout: float | None = None) -> WorkflowInstance:
+    async def wait(
+        self,
+        instance_id: UUID,
+        *,
+        timeout: float | None = None,
+        until: Callable[[WorkflowInstance], bool] = is_at_rest,
+    ) -> WorkflowInstance:
         """Wait until an instance is over, or every active step waits for something outside.
 
         Args:
             instance_id: The instance.
             timeout: Seconds to wait at most; None waits as long as it takes.
+            until: What is waited for instead; ``lambda instance: instance.status.is_final`` waits past timers, say.
 
         Raises:
-            TimeoutError: It is still running.
+            TimeoutError: It has not come to that.
             InstanceNotFoundError: There is none.
         """
-        return await wait_until_at_rest(
+        return await wait_until(
             instance_id,
+            until,
             commits=self._commits,
             read=self.get_instance,
             poll_s=self.settings.poll_s,
@@ -280,11 +289,7 @@ class WorkflowEngine(ExecutionEngine):
         return await self._tasks.reassign(task, assignee_id, actor=actor, reason=reason)
 
     async def get_task(self, task_id: UUID, *, actor: Actor | None = None) -> TaskRecord:
-        """One task.
-
-        Raises:
-            TaskNotFoundError: There is none (for the actor's tenant).
-        """
+        """One task; `TaskNotFoundError` if there is none (for the actor's tenant)."""
         return await self._tasks.get(task_id, tenant=None if actor is None else actor.tenant)
 
     async def get_pending_tasks(
@@ -344,10 +349,10 @@ class WorkflowEngine(ExecutionEngine):
         Returns:
             Whether there was something to run.
         """
-        request = ClaimRequest(
+        wanted = ClaimRequest(
             worker=worker, limit=1, lease_s=self.settings.lease_s, queues=queues, codes=self.codes(), items=(ref,)
         )
-        claims = await self.store.claim(request)
+        claims = await self.store.claim(wanted)
         for claim in claims:
             await self.run_claim(claim, worker=worker)
         return bool(claims)
@@ -360,7 +365,7 @@ class WorkflowEngine(ExecutionEngine):
         holding: Holding | None = None,
         admits: Callable[[WorkItem], bool] | None = None,
     ) -> None:
-        """Run work that was claimed from the store; see `StepRunner.run`."""
+        """Run claimed work; see `StepRunner.run`."""
         await self._runner.run(claim, worker=worker, holding=holding, admits=admits)
 
     def ask_to_stop(self, holding: Holding) -> None:

@@ -274,7 +274,10 @@ class StepRunner:
             take = () if following is None else (following.number,)
             result = await self._commits.commit(transition, held=held, take=take, lease_s=self._settings.lease_s)
             if isinstance(result, Committed):
-                if following is None or following.number not in result.fences:
+                if following is None:
+                    return None
+                if following.number not in result.fences:
+                    await self._store.release(worker, [WorkRef(state.id, following.number)])
                     return None
                 return _Turn(following, transition.state, result.fences[following.number], 1, result.at)
             if not isinstance(result, Conflict):

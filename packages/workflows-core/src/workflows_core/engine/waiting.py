@@ -10,21 +10,27 @@ from workflows_core.domain.types import WorkflowStatus
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.instances import WorkflowInstance
 
-__all__ = ["wait_until_at_rest"]
+__all__ = ["is_at_rest", "wait_until"]
 
 
-async def wait_until_at_rest(
+def is_at_rest(instance: WorkflowInstance) -> bool:
+    """Whether an instance is over, or waits for something outside."""
+    return instance.status.is_final or instance.status is WorkflowStatus.WAITING
+
+
+async def wait_until(
     instance_id: UUID,
+    condition: Callable[[WorkflowInstance], bool],
     *,
     commits: Commits,
     read: Callable[[UUID], Awaitable[WorkflowInstance]],
     poll_s: float,
     timeout_s: float | None,
 ) -> WorkflowInstance:
-    """Wait until an instance is over, or waits for something outside.
+    """Wait until an instance satisfies a condition.
 
     Raises:
-        TimeoutError: It is still running after ``timeout_s`` seconds.
+        TimeoutError: It does not after ``timeout_s`` seconds.
     """
     changed = asyncio.Event()
     stop_watching = commits.watch(instance_id, changed.set)
@@ -33,7 +39,7 @@ async def wait_until_at_rest(
             while True:
                 changed.clear()
                 instance = await read(instance_id)
-                if instance.status.is_final or instance.status is WorkflowStatus.WAITING:
+                if condition(instance):
                     return instance
                 await _at_most(changed, poll_s)
     finally:
