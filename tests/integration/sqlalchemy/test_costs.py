@@ -26,7 +26,7 @@ def statements_of(store: SQLAlchemyWorkflowStore) -> Iterator[list[str]]:
     def note(_connection: Connection, _cursor: Any, text: str, *_rest: Any) -> None:
         sent.append(" ".join(text.split()))
 
-    engine = store.backend.engine.sync_engine
+    engine = store.backend.engine
     event.listen(engine, "before_cursor_execute", note)
     yield sent
     event.remove(engine, "before_cursor_execute", note)

@@ -91,7 +91,7 @@ class Planned:
         self.queries: SQLAlchemyWorkflowQueries
         self.store, self.queries = create_store(engine)
         self.sent: list[tuple[str, Any]] = []
-        event.listen(engine.sync_engine, "before_cursor_execute", self._note)
+        event.listen(self.store.backend.engine, "before_cursor_execute", self._note)
 
     def _note(self, _connection: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
         if not statement.lstrip().startswith(("EXPLAIN", "BEGIN", "COMMIT", "PRAGMA", "ROLLBACK")):

@@ -10,8 +10,8 @@ from datetime import datetime
 from time import monotonic
 from typing import Any, Final, TypeAlias, TypeVar
 
-from sqlalchemy import ColumnElement, func, literal
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import ColumnElement, Connection, Engine, func, literal
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
@@ -20,29 +20,34 @@ from workflows_sqlalchemy.column_types import Moment
 from workflows_sqlalchemy.errors import DATABASE_ERRORS, Fault, fault_of, is_dead_connection, unavailable
 from workflows_sqlalchemy.loading import Claimed
 
-__all__ = ["Backend", "Work", "one_by_one", "persistently"]
+__all__ = ["Backend", "Shield", "Work", "one_by_one", "persistently"]
 
 T = TypeVar("T")
 
-Work: TypeAlias = Callable[[AsyncConnection], Awaitable[T]]
+Work: TypeAlias = Callable[[Connection], T]
 
 _FIRST_PAUSE_S: Final = 0.005
 _LONGEST_PAUSE_S: Final = 0.1
 
 
 class Backend(ABC):
-    """A database, reached through one SQLAlchemy engine, from one event loop.
+    """A database.
+
+    What is run in it are plain functions of a synchronous connection: they are the same whether a driver waits in the event loop
+    (PostgreSQL) or in a thread (SQLite).
 
     Attributes:
-        engine: Its connections.
+        engine: Its connections; listeners of SQLAlchemy's events may be added to it.
         clock: Tells the time instead of the database, for tests; None for the database's own clock.
     """
 
-    def __init__(self, engine: AsyncEngine, *, clock: Clock | None, owns_engine: bool) -> None:
-        self.engine = engine
-        self.clock = clock
-        self._owns_engine = owns_engine
-        self._under_way: set[asyncio.Task[Any]] = set()
+    engine: Engine
+    clock: Clock | None
+
+    @property
+    @abstractmethod
+    def database(self) -> str | AsyncEngine:
+        """What `workflows_sqlalchemy.schema` takes to migrate it."""
 
     # Reading
 
@@ -72,7 +77,7 @@ class Backend(ABC):
 
     @abstractmethod
     async def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
-        """As `WorkflowStore.commit`; every part of it may be cancelled."""
+        """As `WorkflowStore.commit`."""
 
     @abstractmethod
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
@@ -90,21 +95,28 @@ class Backend(ABC):
     async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
         """As `WorkflowStore.next_due`."""
 
-    # Life
-
+    @abstractmethod
     async def close(self) -> None:
-        """Wait for commits that are under way, then give back the connections, unless the engine belongs to somebody else."""
-        if self._under_way:
-            await asyncio.wait(self._under_way)
-        if self._owns_engine:
-            await self.engine.dispose()
+        """As `WorkflowStore.close`; what is under way is finished first."""
 
-    async def shielded(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await work that goes on to its end although the caller is cancelled."""
+
+class Shield:
+    """Lets work go on to its end although the caller is cancelled."""
+
+    def __init__(self) -> None:
+        self._under_way: set[asyncio.Task[Any]] = set()
+
+    async def run(self, work: Coroutine[Any, Any, T]) -> T:
+        """Await work; a cancellation ends the waiting only."""
         task = asyncio.ensure_future(work)
         self._under_way.add(task)
         task.add_done_callback(self._settled)
         return await asyncio.shield(task)
+
+    async def wait(self) -> None:
+        """Wait until nothing is under way."""
+        while self._under_way:
+            await asyncio.wait(self._under_way)
 
     def _settled(self, task: asyncio.Task[Any]) -> None:
         self._under_way.discard(task)

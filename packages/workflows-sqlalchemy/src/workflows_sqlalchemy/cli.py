@@ -93,7 +93,7 @@ def _run(context: click.Context, use: Callable[[str | AsyncEngine], Awaitable[T]
             msg = "which database? give --url, set WORKFLOWS_DATABASE_URL, or name an engine that uses one"
             raise click.UsageError(msg)
         try:
-            return await use(store.backend.engine)
+            return await use(store.backend.database)
         finally:
             await engine.aclose()
 

@@ -10,9 +10,9 @@ from sqlalchemy import URL
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
-from workflows_sqlalchemy.dialects import make_backend, make_engine
+from workflows_sqlalchemy.dialects import make_backend
 from workflows_sqlalchemy.queries import SQLAlchemyWorkflowQueries
-from workflows_sqlalchemy.sqlite.backend import Synchronous
+from workflows_sqlalchemy.sqlite.connections import Synchronous
 from workflows_sqlalchemy.store import SQLAlchemyWorkflowStore
 
 __all__ = ["SQLAlchemyStoreConfig", "StoreAndQueries", "create_store"]
@@ -32,12 +32,15 @@ class SQLAlchemyStoreConfig:
     database: str | URL | AsyncEngine
     """A URL, or an engine that the application has anyway; such an engine is not disposed of when the store is closed.
 
-    A URL without a driver gets an asynchronous one: ``sqlite:///workflows.db``, ``postgresql://…``.
+    A URL without a driver gets an asynchronous one: ``sqlite:///workflows.db``, ``postgresql://…``. Prefer a URL on PostgreSQL: the
+    store's own connections are set up for what it does. Of an engine for SQLite only the file is taken.
     """
     pool_size: int = 10
-    """Most connections, for a URL. A connection is used for one statement and then given back."""
+    """Most connections. A connection is used for one statement or transaction and then given back."""
     engine_options: Mapping[str, Any] = field(default_factory=dict)
-    """Further arguments of SQLAlchemy's ``create_async_engine``, for a URL."""
+    """Further arguments of SQLAlchemy's ``create_async_engine``, for a URL of PostgreSQL."""
+    pgbouncer: bool = False
+    """PostgreSQL only: the URL leads to PgBouncer in transaction mode. No statement is prepared and no session is set up."""
     synchronous: Synchronous = "FULL"
     """SQLite only. ``FULL`` waits for the disk at each commit, so that what was committed survives a power failure; ``NORMAL`` is
     several times faster, and what it committed last survives the death of the process but not always that of the machine."""
@@ -50,13 +53,14 @@ class SQLAlchemyStoreConfig:
         Raises:
             StoreUnavailableError: The URL is wrong, or the database is of a kind that is not served.
         """
-        owns_engine = not isinstance(self.database, AsyncEngine)
-        engine = (
-            make_engine(self.database, pool_size=self.pool_size, options=self.engine_options)
-            if not isinstance(self.database, AsyncEngine)
-            else self.database
+        backend = make_backend(
+            self.database,
+            clock=self.clock,
+            pool_size=self.pool_size,
+            engine_options=self.engine_options,
+            pgbouncer=self.pgbouncer,
+            synchronous=self.synchronous,
         )
-        backend = make_backend(engine, clock=self.clock, owns_engine=owns_engine, synchronous=self.synchronous)
         return StoreAndQueries(SQLAlchemyWorkflowStore(backend), SQLAlchemyWorkflowQueries(backend))
 
 

@@ -1,4 +1,4 @@
-"""Which databases and drivers are served, and how their engines are made."""
+"""Which databases and drivers are served, and how the store reaches them."""
 
 from __future__ import annotations
 
@@ -14,18 +14,24 @@ from workflows_core.errors import StoreUnavailableError
 from workflows_core.ports.clock import Clock
 from workflows_sqlalchemy.backend import Backend
 from workflows_sqlalchemy.postgresql.backend import PostgreSQLBackend
-from workflows_sqlalchemy.sqlite.backend import SQLiteBackend, Synchronous
+from workflows_sqlalchemy.sqlite.backend import SQLiteBackend
+from workflows_sqlalchemy.sqlite.connections import Synchronous
 
-__all__ = ["async_url", "make_backend", "make_engine"]
+__all__ = ["async_url", "make_backend"]
 
 _DRIVERS: Final = {"sqlite": ("aiosqlite",), "postgresql": ("asyncpg", "psycopg")}
-_CONNECT_ARGS: Final[dict[str, dict[str, Any]]] = {
-    # Plans are made once and kept, possibly from the time when a table was still empty and reading all of it was cheap. For what
-    # the store asks, an index is never wrong.
+_SERVED: Final = "say sqlite+aiosqlite:///path, postgresql+asyncpg://… or postgresql+psycopg://…"
+
+# Plans are made once and kept, possibly from the time when a table was still empty and reading all of it was cheap. For what the
+# store asks, an index is never wrong.
+_SESSION: Final[dict[str, dict[str, Any]]] = {
     "asyncpg": {"server_settings": {"enable_seqscan": "off", "application_name": "workflows"}},
     "psycopg": {"options": "-c enable_seqscan=off", "application_name": "workflows"},
 }
-_SERVED: Final = "say sqlite+aiosqlite:///path, postgresql+asyncpg://… or postgresql+psycopg://…"
+_THROUGH_PGBOUNCER: Final[dict[str, dict[str, Any]]] = {
+    "asyncpg": {"statement_cache_size": 0, "prepared_statement_cache_size": 0},
+    "psycopg": {"prepare_threshold": None},
+}
 
 
 def async_url(url: str | URL) -> URL:
@@ -48,28 +54,38 @@ def async_url(url: str | URL) -> URL:
     return parsed.set(drivername=f"{dialect}+{next(installed, drivers[0])}")
 
 
-def make_engine(url: str | URL, *, pool_size: int, options: Mapping[str, Any]) -> AsyncEngine:
-    """An engine that costs nothing between statements: no ping before, no reset after; the store bears a dead connection.
-
-    Args:
-        url: Where the database is.
-        pool_size: Most connections.
-        options: Further arguments of ``create_async_engine``; they win.
-    """
-    parsed = async_url(url)
-    settings: dict[str, Any] = {"isolation_level": "AUTOCOMMIT"}
-    if parsed.get_backend_name() == "postgresql" or parsed.database not in (None, "", ":memory:"):
-        settings |= {"pool_size": pool_size, "max_overflow": 0, "pool_timeout": 30.0, "pool_reset_on_return": None}
-    settings["connect_args"] = _CONNECT_ARGS.get(parsed.get_driver_name(), {})
-    return create_async_engine(parsed, **{**settings, **options})
-
-
-def make_backend(engine: AsyncEngine, *, clock: Clock | None, owns_engine: bool, synchronous: Synchronous) -> Backend:
-    """What serves the database of an engine."""
-    match engine.dialect.name:
-        case "postgresql":
-            return PostgreSQLBackend(engine, clock=clock, owns_engine=owns_engine)
+def make_backend(
+    database: str | URL | AsyncEngine,
+    *,
+    clock: Clock | None,
+    pool_size: int,
+    engine_options: Mapping[str, Any],
+    pgbouncer: bool,
+    synchronous: Synchronous,
+) -> Backend:
+    """What serves a database; see `SQLAlchemyStoreConfig` for the arguments."""
+    url = database.url if isinstance(database, AsyncEngine) else async_url(database)
+    match url.get_backend_name():
         case "sqlite":
-            return SQLiteBackend(engine, clock=clock, owns_engine=owns_engine, synchronous=synchronous)
+            return SQLiteBackend(url, clock=clock, synchronous=synchronous, readers=max(min(pool_size, 8) - 1, 1))
+        case "postgresql" if isinstance(database, AsyncEngine):
+            return PostgreSQLBackend(database, clock=clock, owns_engine=False)
+        case "postgresql":
+            engine = _make_engine(url, pool_size=pool_size, pgbouncer=pgbouncer, options=engine_options)
+            return PostgreSQLBackend(engine, clock=clock, owns_engine=True)
         case other:
             raise StoreUnavailableError(f"databases of the kind {other!r} are not served", _SERVED)
+
+
+def _make_engine(url: URL, *, pool_size: int, pgbouncer: bool, options: Mapping[str, Any]) -> AsyncEngine:
+    """An engine that costs nothing between statements: no ping before, no reset after; the store bears a dead connection."""
+    session = _THROUGH_PGBOUNCER if pgbouncer else _SESSION
+    settings: dict[str, Any] = {
+        "isolation_level": "AUTOCOMMIT",
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_reset_on_return": None,
+        **options,
+        "connect_args": {**session.get(url.get_driver_name(), {}), **options.get("connect_args", {})},
+    }
+    return create_async_engine(url, **settings)

@@ -8,8 +8,7 @@ from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Row, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, Row, select
 
 from workflows_core.domain.state import ROOT, InstanceState, Scope
 from workflows_core.domain.transition import WorkItem, WorkKind
@@ -148,19 +147,19 @@ def claimed(row: AnyRow, at: datetime, *, fence: int, attempt: int) -> Claimed:
     return Claimed(Claim(work_item_of(row), state_of(row, items), fence, attempt, at), row.due_at, is_complete)
 
 
-async def read_instance(
-    connection: AsyncConnection, instance_id: UUID, tenant: str | None, moment: ColumnElement[datetime]
+def read_instance(
+    connection: Connection, instance_id: UUID, tenant: str | None, moment: ColumnElement[datetime]
 ) -> Loaded | None:
     """An instance, without the scopes of items; one statement."""
     query = select(moment.label("at"), *STATE_COLUMNS).where(instances.c.id == instance_id)
     if tenant is not None:
         query = query.where(instances.c.tenant_id == safe_text(tenant))
-    row = (await connection.execute(query)).one_or_none()
+    row = (connection.execute(query)).one_or_none()
     return None if row is None else Loaded(state_of(row), row.at)
 
 
-async def read_with_scopes(
-    connection: AsyncConnection,
+def read_with_scopes(
+    connection: Connection,
     instance_id: UUID,
     tenant: str | None,
     moment: ColumnElement[datetime],
@@ -172,20 +171,20 @@ async def read_with_scopes(
 
     Several statements: they must see the same snapshot.
     """
-    loaded = await read_instance(connection, instance_id, tenant, moment)
+    loaded = read_instance(connection, instance_id, tenant, moment)
     if loaded is None or not (all_items or any(scope not in loaded.state.scopes for scope in wanted)):
         return loaded
     query = select(scopes.c.marking, scopes.c.data).where(
         scopes.c.instance_id == instance_id, scopes.c.home == scopes.c.scope_id, scopes.c.marking.is_not(None)
     )
     if not all_items:
-        query = query.where(scopes.c.home.in_(await _homes(connection, instance_id, wanted)))
-    rows = await connection.execute(query.order_by(scopes.c.home))
+        query = query.where(scopes.c.home.in_(_homes(connection, instance_id, wanted)))
+    rows = connection.execute(query.order_by(scopes.c.home))
     found = {scope.id: scope for row in rows for scope in decode_item(row.marking, row.data)}
     return Loaded(replace(loaded.state, scopes={**loaded.state.scopes, **found}), loaded.at)
 
 
-async def item_results(connection: AsyncConnection, instance_id: UUID, first: int, total: int) -> list[bytes]:
+def item_results(connection: Connection, instance_id: UUID, first: int, total: int) -> list[bytes]:
     """Results of finished items, in their order."""
     query = (
         select(scopes.c.result)
@@ -196,10 +195,10 @@ async def item_results(connection: AsyncConnection, instance_id: UUID, first: in
         )
         .order_by(scopes.c.home)
     )
-    return list((await connection.execute(query)).scalars())
+    return list((connection.execute(query)).scalars())
 
 
-async def _homes(connection: AsyncConnection, instance_id: UUID, wanted: Collection[int]) -> set[int]:
+def _homes(connection: Connection, instance_id: UUID, wanted: Collection[int]) -> set[int]:
     """The items in which scopes are stored, and those around them."""
     found: set[int] = set()
     pending = {scope for scope in wanted if scope != ROOT}
@@ -207,11 +206,11 @@ async def _homes(connection: AsyncConnection, instance_id: UUID, wanted: Collect
         inner = select(scopes.c.home).where(
             scopes.c.instance_id == instance_id, scopes.c.scope_id.in_(pending), scopes.c.scope_id != scopes.c.home
         )
-        homes = pending | set((await connection.execute(inner)).scalars())
+        homes = pending | set((connection.execute(inner)).scalars())
         around = select(scopes.c.home, scopes.c.parent_home).where(
             scopes.c.instance_id == instance_id, scopes.c.home.in_(homes), scopes.c.scope_id == scopes.c.home
         )
-        rows = (await connection.execute(around)).all()
+        rows = (connection.execute(around)).all()
         found.update(row.home for row in rows)
         pending = {row.parent_home for row in rows} - found - {ROOT}
     return found

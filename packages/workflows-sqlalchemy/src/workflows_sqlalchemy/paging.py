@@ -5,8 +5,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any, NamedTuple
 
-from sqlalchemy import Column, ColumnElement, Select, and_, func, or_, select, tuple_
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Column, ColumnElement, Connection, Select, and_, func, or_, select, tuple_
 
 from workflows_core.ports.cursors import Cursor, decode_cursor, encode_cursor
 from workflows_core.ports.queries import PageRequest
@@ -39,8 +38,8 @@ class Cut(NamedTuple):
     total: int | None
 
 
-async def read_page(
-    connection: AsyncConnection,
+def read_page(
+    connection: Connection,
     columns: Sequence[Column[Any]],
     where: Sequence[ColumnElement[bool]],
     sorting: Sorting,
@@ -56,11 +55,11 @@ async def read_page(
         query = query.where(_after(decode_cursor(page.cursor, sorting.order), sorting))
     else:
         query = query.offset(page.offset)
-    found = (await connection.execute(_sorted(query, sorting).limit(page.limit + 1))).all()
+    found = (connection.execute(_sorted(query, sorting).limit(page.limit + 1))).all()
     rows = found[: page.limit]
     total: int | None = None
     if page.with_total:
-        total = await connection.scalar(select(func.count()).select_from(sorting.id.table).where(*where))
+        total = connection.scalar(select(func.count()).select_from(sorting.id.table).where(*where))
     return Cut(rows, _next_cursor(rows, sorting) if len(found) > page.limit else None, total)
 
 

@@ -3,11 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
-from typing import Any, TypeVar
+from typing import TypeVar
 from uuid import UUID
 
 from sqlalchemy import Executable, func, select
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workflows_core.domain.events import RecordedEvent
 from workflows_core.domain.types import WorkflowStatus
@@ -24,7 +23,7 @@ from workflows_core.ports.queries import (
     WorkflowQueries,
     WorkRecord,
 )
-from workflows_sqlalchemy.backend import Backend
+from workflows_sqlalchemy.backend import Backend, Work
 from workflows_sqlalchemy.filters import instance_conditions, is_open_task, is_unfinished, task_conditions
 from workflows_sqlalchemy.loading import AnyRow
 from workflows_sqlalchemy.paging import Cut, Sorting, read_page
@@ -143,13 +142,8 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
         return [row.id for row in await self._rows(query)]
 
     async def _rows(self, query: Executable) -> Sequence[AnyRow]:
-        async def read(connection: AsyncConnection) -> Sequence[AnyRow]:
-            return (await connection.execute(query)).all()
+        return await self._backend.read(lambda connection: connection.execute(query).all())
 
-        return await self._backend.read(read)
-
-    async def _page(
-        self, read: Callable[[AsyncConnection], Any], page: PageRequest, record: Callable[[AnyRow], T]
-    ) -> Page[T]:
-        cut: Cut = await (self._backend.snapshot(read) if page.with_total else self._backend.read(read))
+    async def _page(self, read: Work[Cut], page: PageRequest, record: Callable[[AnyRow], T]) -> Page[T]:
+        cut = await (self._backend.snapshot(read) if page.with_total else self._backend.read(read))
         return Page(tuple(record(row) for row in cut.rows), cut.next_cursor, cut.total)

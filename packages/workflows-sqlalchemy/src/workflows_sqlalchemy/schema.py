@@ -70,7 +70,7 @@ async def downgrade(database: str | AsyncEngine, revision: str) -> None:
 async def current(database: str | AsyncEngine) -> str | None:
     """The revision of the tables; None if there are none."""
     async with _connection(database) as connection:
-        return await read_revision(connection)
+        return await connection.run_sync(read_revision)
 
 
 async def check(database: str | AsyncEngine) -> list[str]:
@@ -99,11 +99,11 @@ def check_sync(database: str) -> list[str]:
     return _run(check(database))
 
 
-async def read_revision(connection: AsyncConnection) -> str | None:
+def read_revision(connection: Connection) -> str | None:
     """The revision of the tables; None if there are none."""
-    if not await connection.run_sync(lambda sync: inspect(sync).has_table(VERSION_TABLE)):
+    if not inspect(connection).has_table(VERSION_TABLE):
         return None
-    revision: str | None = await connection.scalar(select(_version.c.version_num))
+    revision: str | None = connection.scalar(select(_version.c.version_num))
     return revision
 
 

@@ -8,8 +8,7 @@ from uuid import UUID
 
 import msgspec
 from msgspec.structs import replace
-from sqlalchemy import Select, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import select
 
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import ROOT
@@ -28,7 +27,7 @@ __all__ = ["SQLAlchemyWorkflowStore"]
 class SQLAlchemyWorkflowStore(WorkflowStore):
     """Keeps workflows in SQLite or PostgreSQL. Made by `create_store`.
 
-    It belongs to the event loop in which it is first used, as its connections do; another loop (or thread) needs a store of its own.
+    On PostgreSQL it belongs to the event loop in which it is first used, as its connections do; another loop needs a store of its own.
 
     Args:
         backend: The database; shared with the queries.
@@ -57,7 +56,7 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
             return
         wanted = {graph.hash: graph for graph in graphs}
         query = select(definitions.c.hash).where(definitions.c.hash.in_(wanted))
-        known = set(await self.backend.read(lambda connection: _scalars(connection, query)))
+        known = set(await self.backend.read(lambda connection: connection.scalars(query).all()))
         missing = [graph for graph_hash, graph in wanted.items() if graph_hash not in known]
         if missing:
             at = await self.backend.now()
@@ -69,7 +68,7 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
         return None if found is None else msgspec.convert(found, WorkflowGraph)
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
-        return await self.backend.shielded(self.backend.commit(writes)) if writes else []
+        return await self.backend.commit(writes) if writes else []
 
     async def committed(self, instance_id: UUID, transition_id: UUID) -> bool:
         query = select(instances.c.transition_id).where(instances.c.id == instance_id)
@@ -121,10 +120,6 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
         claim = claimed.claim
         loaded = await self.load(claim.state.id, scopes=(claim.item.scope,))
         return claim if loaded is None else replace(claim, state=loaded.state)
-
-
-async def _scalars(connection: AsyncConnection, query: Select[str]) -> Sequence[str]:
-    return (await connection.execute(query)).scalars().all()
 
 
 def _definition(graph: WorkflowGraph, at: datetime) -> dict[str, object]:

@@ -7,8 +7,7 @@ from datetime import datetime
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, select
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, select
 
 from workflows_core.ports.store import Committed, Conflict, DuplicateKey, LeaseLost, Write, WriteResult
 from workflows_sqlalchemy.column_types import safe_text
@@ -49,19 +48,19 @@ def among(places: Collection[WorkId]) -> tuple[ColumnElement[bool], ColumnElemen
     return work_items.c.instance_id.in_(ids), work_items.c.number.in_(numbers)
 
 
-async def situation_of(connection: AsyncConnection, writes: Sequence[Write]) -> Situation:
+def situation_of(connection: Connection, writes: Sequence[Write]) -> Situation:
     """Read what the conditions of these writes depend on."""
     ids = [write.transition.state.id for write in writes]
     columns = instances.c.id, instances.c.revision, instances.c.transition_id, instances.c.updated_at
-    found = await connection.execute(select(*columns).where(instances.c.id.in_(ids)))
+    found = connection.execute(select(*columns).where(instances.c.id.in_(ids)))
     known = {row.id: _Instance(row.revision, row.transition_id, row.updated_at) for row in found}
     wanted = [*_held(writes), *_taken(writes)]
     fences: dict[WorkId, tuple[int, str | None]] = {}
     if wanted:
         asked = select(work_items.c.instance_id, work_items.c.number, work_items.c.fence, work_items.c.worker)
-        for row in await connection.execute(asked.where(*among(wanted))):
+        for row in connection.execute(asked.where(*among(wanted))):
             fences[row.instance_id, row.number] = (row.fence, row.worker)
-    return Situation(known, fences, await _start_keys(connection, writes))
+    return Situation(known, fences, _start_keys(connection, writes))
 
 
 def verdict(write: Write, situation: Situation, *, repeated: bool = False) -> WriteResult | None:
@@ -117,7 +116,7 @@ def _key_id(write: Write) -> KeyId:
     return safe_text(state.tenant), safe_text(state.workflow), safe_text(key)
 
 
-async def _start_keys(connection: AsyncConnection, writes: Sequence[Write]) -> dict[KeyId, tuple[UUID, str]]:
+def _start_keys(connection: Connection, writes: Sequence[Write]) -> dict[KeyId, tuple[UUID, str]]:
     asked = [_key_id(write) for write in writes if write.start_key is not None]
     if not asked:
         return {}
@@ -125,5 +124,5 @@ async def _start_keys(connection: AsyncConnection, writes: Sequence[Write]) -> d
     # Column by column, for the reason that `among` gives; NULL is excluded so that SQLite uses the partial index.
     matches = [column.in_({part[place] for part in asked}) for place, column in enumerate(key)]
     query = select(instances.c.id, instances.c.start_digest, *key).where(*matches, instances.c.start_key.is_not(None))
-    found = await connection.execute(query)
+    found = connection.execute(query)
     return {(row.tenant_id, row.workflow_name, row.start_key): (row.id, row.start_digest) for row in found}

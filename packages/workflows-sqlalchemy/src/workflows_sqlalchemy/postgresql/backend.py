@@ -8,12 +8,12 @@ from typing import Any, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
-from workflows_sqlalchemy.backend import Backend, Work, persistently
+from workflows_sqlalchemy.backend import Backend, Shield, Work, persistently
 from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.postgresql.claims import claim, next_due
 from workflows_sqlalchemy.postgresql.commits import commit
@@ -26,12 +26,30 @@ T = TypeVar("T")
 
 
 class PostgreSQLBackend(Backend):
-    """PostgreSQL 14 or newer, through asyncpg or psycopg. Leases and delays follow the server's ``clock_timestamp()``."""
+    """PostgreSQL 14 or newer, through asyncpg or psycopg. Leases and delays follow the server's ``clock_timestamp()``.
+
+    It belongs to the event loop in which it is first used, as its connections do.
+    """
 
     def __init__(self, engine: AsyncEngine, *, clock: Clock | None, owns_engine: bool) -> None:
-        super().__init__(engine, clock=clock, owns_engine=owns_engine)
+        """Serve a database.
+
+        Args:
+            engine: Its connections.
+            clock: Tells the time instead of the server.
+            owns_engine: Whether `close` disposes of the engine.
+        """
+        self.engine = engine.sync_engine
+        self.clock = clock
+        self._engine = engine
+        self._owns_engine = owns_engine
         self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
+        self._shield = Shield()
+
+    @property
+    def database(self) -> AsyncEngine:
+        return self._engine
 
     async def read(self, work: Work[T]) -> T:
         return await self._statement(work)
@@ -39,7 +57,7 @@ class PostgreSQLBackend(Backend):
     async def snapshot(self, work: Work[T]) -> T:
         async def attempt() -> T:
             async with self._snapshots.begin() as connection:
-                return await work(connection)
+                return await connection.run_sync(work)
 
         return await persistently(attempt)
 
@@ -47,18 +65,14 @@ class PostgreSQLBackend(Backend):
         if self.clock is not None:
             return self.clock.now()
         query = select(self.moment())
-
-        async def ask(connection: AsyncConnection) -> datetime:
-            return (await connection.execute(query)).scalar_one()
-
-        return await self.read(ask)
+        return await self._statement(lambda connection: connection.execute(query).scalar_one())
 
     async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
         statement = insert(definitions).on_conflict_do_nothing(index_elements=["hash"]).values(list(rows))
         await self._statement(lambda connection: connection.execute(statement))
 
     async def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
-        return await commit(self._statements, self.clock, writes)
+        return await self._shield.run(commit(self._statements, self.clock, writes))
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
         now = self._given_time()
@@ -76,12 +90,17 @@ class PostgreSQLBackend(Backend):
         now = self._given_time()
         return await self._statement(lambda connection: next_due(connection, queues, codes, now))
 
+    async def close(self) -> None:
+        await self._shield.wait()
+        if self._owns_engine:
+            await self._engine.dispose()
+
     async def _statement(self, work: Work[T]) -> T:
         """Run one statement, which commits by itself."""
 
         async def attempt() -> T:
             async with self._statements.connect() as connection:
-                return await work(connection)
+                return await connection.run_sync(work)
 
         return await persistently(attempt)
 

@@ -10,8 +10,7 @@ from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final
 
-from sqlalchemy import TextClause, column, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, TextClause, column, text
 from sqlalchemy.sql.selectable import TextualSelect
 
 from workflows_core.ports.store import ClaimRequest
@@ -85,7 +84,7 @@ SELECT CAST(EXTRACT(EPOCH FROM LEAST(
 ) - m.at) AS double precision) FROM moment m"""
 
 
-async def claim(connection: AsyncConnection, request: ClaimRequest, now: datetime | None) -> list[Claimed]:
+def claim(connection: Connection, request: ClaimRequest, now: datetime | None) -> list[Claimed]:
     """Claim work; the connection must commit by itself."""
     parameters: dict[str, Any] = {
         "now": now,
@@ -101,16 +100,16 @@ async def claim(connection: AsyncConnection, request: ClaimRequest, now: datetim
     statement = claim_statement(
         queues=request.queues is not None, codes=request.codes is not None, items=request.items is not None
     )
-    rows = await connection.execute(statement, parameters)
+    rows = connection.execute(statement, parameters)
     return [claimed(row, row.at, fence=row.fence, attempt=row.attempt) for row in rows]
 
 
-async def next_due(
-    connection: AsyncConnection, queues: frozenset[str] | None, codes: frozenset[str] | None, now: datetime | None
+def next_due(
+    connection: Connection, queues: frozenset[str] | None, codes: frozenset[str] | None, now: datetime | None
 ) -> float | None:
     """Seconds until work can be claimed."""
     statement = due_statement(queues=queues is not None, codes=codes is not None)
-    seconds: float | None = await connection.scalar(statement, {"now": now, **_selection(queues, codes)})
+    seconds: float | None = connection.scalar(statement, {"now": now, **_selection(queues, codes)})
     return seconds
 
 

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from datetime import UTC, datetime
 from uuid import UUID
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
+from sqlalchemy import Connection
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.store import Committed, Conflict, Write, WriteResult
@@ -62,12 +63,7 @@ class _Batch:
     async def _together(self, writes: Sequence[Write]) -> list[WriteResult | None]:
         """Commit those that can be committed without waiting; None for one that should be tried alone."""
         async with self._engine.connect() as connection:
-            done = await _execute(connection, writes, self._now(), skip_locked=True)
-            refused = [write for place, write in enumerate(writes) if place not in done]
-            if not refused:
-                return [done[place] for place in range(len(writes))]
-            situation = await situation_of(connection, refused)
-        return [done.get(place) or verdict(write, situation) for place, write in enumerate(writes)]
+            return await connection.run_sync(_commit_together, writes, self._now())
 
     async def _alone(self, write: Write) -> WriteResult:
         """Commit one write, waiting for whoever is at its instance."""
@@ -83,27 +79,39 @@ class _Batch:
 
     async def _try_alone(self, write: Write) -> WriteResult:
         async with self._engine.connect() as connection:
-            for _ in range(_TRIES_ALONE):
-                done = await _execute(connection, (write,), self._now(), skip_locked=False)
-                result: WriteResult | None = done.get(0)
-                if result is None:
-                    situation = await situation_of(connection, (write,))
-                    result = verdict(write, situation, repeated=self._repeated)
-                if result is not None:
-                    return result
-        return Conflict()  # it was and is possible again and again: somebody else is quicker each time
+            return await connection.run_sync(_commit_alone, write, self._now(), repeated=self._repeated)
 
     def _now(self) -> datetime | None:
         return None if self._clock is None else self._clock.now()
 
 
-async def _execute(
-    connection: AsyncConnection, writes: Sequence[Write], now: datetime | None, *, skip_locked: bool
+def _commit_together(connection: Connection, writes: Sequence[Write], now: datetime | None) -> list[WriteResult | None]:
+    done = _execute(connection, writes, now, skip_locked=True)
+    refused = [write for place, write in enumerate(writes) if place not in done]
+    if not refused:
+        return [done[place] for place in range(len(writes))]
+    situation = situation_of(connection, refused)
+    return [done.get(place) or verdict(write, situation) for place, write in enumerate(writes)]
+
+
+def _commit_alone(connection: Connection, write: Write, now: datetime | None, *, repeated: bool) -> WriteResult:
+    for _ in range(_TRIES_ALONE):
+        done = _execute(connection, (write,), now, skip_locked=False)
+        if 0 in done:
+            return done[0]
+        result = verdict(write, situation_of(connection, (write,)), repeated=repeated)
+        if result is not None:
+            return result
+    return Conflict()  # it was and is possible again and again: somebody else is quicker each time
+
+
+def _execute(
+    connection: Connection, writes: Sequence[Write], now: datetime | None, *, skip_locked: bool
 ) -> dict[int, Committed]:
     """Run the statement; the results of the accepted writes by place."""
     rows = rows_of(writes)
     parts = parts_of(rows, skip_locked=skip_locked)
-    found = await connection.execute(commit_statement(parts), {"now": now, **parameters_of(rows, parts)})
+    found = connection.execute(commit_statement(parts), {"now": now, **parameters_of(rows, parts)})
     moments: dict[UUID, datetime] = {}
     fences: dict[UUID, dict[int, int]] = {}
     for instance_id, at, number, fence in found:

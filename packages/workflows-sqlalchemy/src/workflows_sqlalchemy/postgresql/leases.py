@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime
 from typing import Final
 
-from sqlalchemy import column, text
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, column, text
 
 from workflows_core.ports.executor import WorkRef
 from workflows_sqlalchemy.column_types import Identity, safe_text
@@ -50,18 +49,18 @@ WHERE w.instance_id = h.instance_id AND w.number = h.number
 """)
 
 
-async def renew(connection: AsyncConnection, worker: str, lease_s: float, now: datetime | None) -> set[WorkRef]:
+def renew(connection: Connection, worker: str, lease_s: float, now: datetime | None) -> set[WorkRef]:
     """Extend the leases of a worker; the connection must commit by itself."""
-    rows = await connection.execute(_RENEW, {"now": now, "worker": safe_text(worker), "lease_s": lease_s})
+    rows = connection.execute(_RENEW, {"now": now, "worker": safe_text(worker), "lease_s": lease_s})
     return {WorkRef(row.instance_id, row.number) for row in rows}
 
 
-async def release(
-    connection: AsyncConnection, worker: str, items: Sequence[WorkRef], delay_s: float, now: datetime | None
+def release(
+    connection: Connection, worker: str, items: Sequence[WorkRef], delay_s: float, now: datetime | None
 ) -> None:
     """Give back work; the connection must commit by itself."""
     refs = dict.fromkeys(items)
-    await connection.execute(
+    connection.execute(
         _RELEASE,
         {
             "now": now,

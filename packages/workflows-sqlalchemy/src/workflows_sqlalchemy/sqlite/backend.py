@@ -2,13 +2,11 @@
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, Final, Literal, TypeAlias, TypeVar
+from typing import Any, TypeVar
 
-from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine
-from sqlalchemy.pool import StaticPool
+from sqlalchemy import URL
 
 from workflows_core.adapters.system_clock import SystemClock
 from workflows_core.errors import StoreUnavailableError
@@ -20,58 +18,49 @@ from workflows_sqlalchemy.errors import Fault, fault_of
 from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.sqlite.claims import claim, next_due
 from workflows_sqlalchemy.sqlite.commits import INSERT_DEFINITIONS, commit
+from workflows_sqlalchemy.sqlite.connections import SQLiteConnections, Synchronous
 from workflows_sqlalchemy.sqlite.leases import release, renew
 
-__all__ = ["SQLiteBackend", "Synchronous"]
+__all__ = ["SQLiteBackend"]
 
 T = TypeVar("T")
 
-Synchronous: TypeAlias = Literal["FULL", "NORMAL"]
-"""``FULL``: a commit survives a power failure. ``NORMAL``: it survives the death of the process only, and costs no fsync."""
-
-_BUSY_TIMEOUT_S: Final = 5.0
-
 
 class SQLiteBackend(Backend):
-    """SQLite 3.35 or newer, through aiosqlite. All times are this computer's, told when the write lock is held.
+    """SQLite 3.35 or newer. All times are this computer's, told when the write lock is held. Any event loop may use it."""
 
-    Every write transaction begins with ``BEGIN IMMEDIATE``: it waits for other processes at its beginning, never in its middle. It goes
-    on to its end although the caller is cancelled, so that the lock is never kept.
-    """
+    def __init__(self, url: URL, *, clock: Clock | None, synchronous: Synchronous, readers: int) -> None:
+        """Serve a file.
 
-    def __init__(
-        self, engine: AsyncEngine, *, clock: Clock | None, owns_engine: bool, synchronous: Synchronous = "FULL"
-    ) -> None:
-        super().__init__(engine, clock=clock if clock is not None else SystemClock(), owns_engine=owns_engine)
-        self._connections = engine.execution_options(isolation_level="AUTOCOMMIT")
-        self._synchronous = synchronous
-        self._writer: AsyncConnection | None = None
-        self._lock = asyncio.Lock()
-        # A database in memory belongs to its connection, so there is one for everything.
-        self._has_one_connection = isinstance(engine.pool, StaticPool)
+        Args:
+            url: The file.
+            clock: Tells the time instead of the computer.
+            synchronous: When a commit is durable.
+            readers: Most threads that read at once.
+
+        Raises:
+            StoreUnavailableError: The database is in memory.
+        """
+        if url.database in {None, "", ":memory:"} or "mode=memory" in url.render_as_string():
+            mend = "name a file, or take workflows_core's LocalExecutionEngine or InMemoryWorkflowStore"
+            raise StoreUnavailableError("an SQLite database in memory belongs to one connection alone", mend)
+        self.clock: Clock = clock if clock is not None else SystemClock()
+        self._url = url
+        self._connections = SQLiteConnections(url, synchronous=synchronous, readers=readers)
+        self.engine = self._connections.engine
+
+    @property
+    def database(self) -> str:
+        return self._url.set(drivername="sqlite+aiosqlite").render_as_string(hide_password=False)
 
     async def read(self, work: Work[T]) -> T:
-        if self._has_one_connection:
-            return await self._write(work)
-
-        async def attempt() -> T:
-            async with self._connections.connect() as connection:
-                return await work(connection)
-
-        return await persistently(attempt)
+        return await persistently(lambda: self._connections.read(work, snapshot=False))
 
     async def snapshot(self, work: Work[T]) -> T:
-        if self._has_one_connection:
-            return await self._write(work)
-
-        async def attempt() -> T:
-            async with self._connections.connect() as connection:
-                return await _transaction(connection, "BEGIN", work)
-
-        return await persistently(attempt)
+        return await persistently(lambda: self._connections.read(work, snapshot=True))
 
     async def now(self) -> datetime:
-        return self._time()
+        return self.clock.now()
 
     async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
         await self._write(lambda connection: connection.execute(INSERT_DEFINITIONS, rows))
@@ -90,74 +79,26 @@ class SQLiteBackend(Backend):
             due = await self.next_due(request.queues, request.codes)
             if due is None or due > 0:  # looking does not disturb whoever writes
                 return []
-        return await self._write(lambda connection: claim(connection, request, self._time()))
+        return await self._write(lambda connection: claim(connection, request, self.clock.now()))
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
-        return await self._write(lambda connection: renew(connection, worker, lease_s, self._time()))
+        return await self._write(lambda connection: renew(connection, worker, lease_s, self.clock.now()))
 
     async def release(self, worker: str, items: Sequence[WorkRef], delay_s: float) -> None:
-        await self._write(lambda connection: release(connection, worker, items, delay_s, self._time()))
+        await self._write(lambda connection: release(connection, worker, items, delay_s, self.clock.now()))
 
     async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
         due = await self.read(lambda connection: next_due(connection, queues, codes))
-        return None if due is None else (due - self._time()).total_seconds()
+        return None if due is None else (due - self.clock.now()).total_seconds()
 
     async def close(self) -> None:
-        async with self._lock:
-            if self._writer is not None:
-                await self._writer.close()
-                self._writer = None
-        await super().close()
+        await self._connections.close()
 
     async def _commit(self, writes: Sequence[Write]) -> list[WriteResult]:
-        return await self._write(lambda connection: commit(connection, writes, self._time()))
+        return await self._write(lambda connection: commit(connection, writes, self.clock.now()))
 
     async def _commit_one(self, write: Write) -> WriteResult:
         return (await self._commit((write,)))[0]
 
     async def _write(self, work: Work[T]) -> T:
-        return await self.shielded(self._queue_and_write(work))
-
-    async def _queue_and_write(self, work: Work[T]) -> T:
-        async def attempt() -> T:
-            connection = await self._writing_connection()
-            return await _transaction(connection, "BEGIN IMMEDIATE", work)
-
-        async with self._lock:
-            return await persistently(attempt)
-
-    async def _writing_connection(self) -> AsyncConnection:
-        if self._writer is not None and not self._writer.invalidated:
-            return self._writer
-        connection = await self._connections.connect()
-        try:
-            await connection.exec_driver_sql(f"PRAGMA busy_timeout = {int(_BUSY_TIMEOUT_S * 1000)}")
-            await connection.exec_driver_sql("PRAGMA journal_mode = WAL")
-            await connection.exec_driver_sql(f"PRAGMA synchronous = {self._synchronous}")
-        except BaseException:
-            await connection.close()
-            raise
-        self._writer = connection
-        return connection
-
-    def _time(self) -> datetime:
-        assert self.clock is not None
-        return self.clock.now()
-
-
-async def _transaction(connection: AsyncConnection, begin: str, work: Work[T]) -> T:
-    await connection.exec_driver_sql(begin)
-    try:
-        result = await work(connection)
-        await connection.exec_driver_sql("COMMIT")
-    except BaseException:
-        await _roll_back(connection)
-        raise
-    return result
-
-
-async def _roll_back(connection: AsyncConnection) -> None:
-    """End a transaction that failed; SQLite may have ended it itself."""
-    raw = await connection.get_raw_connection()
-    if raw.driver_connection is not None and raw.driver_connection.in_transaction:
-        await connection.exec_driver_sql("ROLLBACK")
+        return await persistently(lambda: self._connections.write(work))

@@ -11,8 +11,7 @@ from functools import lru_cache
 from typing import Any, Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, TextClause, and_, bindparam, or_, select, text, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, or_, select, text, update
 
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.store import ClaimRequest
@@ -81,70 +80,64 @@ class _Candidate(NamedTuple):
     number: int
 
 
-async def claim(connection: AsyncConnection, request: ClaimRequest, now: datetime) -> list[Claimed]:
+def claim(connection: Connection, request: ClaimRequest, now: datetime) -> list[Claimed]:
     """Claim work; the connection is in a transaction that has the write lock."""
-    if request.items is not None:
-        candidates = await _asked_for(connection, request, now)
-    else:
-        candidates = await _due(connection, request, now)
+    find = _due if request.items is None else _asked_for
+    candidates = find(connection, request, now)
     places = [(candidate.instance_id, candidate.number) for candidate in sorted(candidates)[: request.limit]]
     if not places:
         return []
     query = select(*WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS).select_from(_WITH_ITEM).where(*among(places))
     wanted = frozenset(places)
-    rows = [row for row in await connection.execute(query) if (row.id, row.number) in wanted]
+    rows = [row for row in connection.execute(query) if (row.id, row.number) in wanted]
     taken = {"by": request.worker, "until": now + timedelta(seconds=request.lease_s)}
-    await connection.execute(
+    connection.execute(
         _TAKE, [{"of_instance": instance_id, "of_number": number, **taken} for instance_id, number in places]
     )
     return [claimed(row, now, fence=row.fence + 1, attempt=row.attempt + 1) for row in rows]
 
 
-async def next_due(
-    connection: AsyncConnection, queues: frozenset[str] | None, codes: frozenset[str] | None
-) -> datetime | None:
+def next_due(connection: Connection, queues: frozenset[str] | None, codes: frozenset[str] | None) -> datetime | None:
     """When work can be claimed."""
     selection = {"queues": queues, "codes": codes}
     values = {name: [safe_text(item) for item in items] for name, items in selection.items() if items is not None}
     statement = _next_statement(queues=queues is not None, codes=codes is not None)
-    microseconds = await connection.scalar(statement, values)
+    microseconds = connection.scalar(statement, values)
     return None if microseconds is None else from_microseconds(microseconds)
 
 
-async def _asked_for(connection: AsyncConnection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
+def _asked_for(connection: Connection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
     free = or_(work_items.c.worker.is_(None), work_items.c.lease_until <= now)
     refs = frozenset(request.items or ())
     wanted = _wanted(request)
     if request.queues is not None:
         wanted.append(work_items.c.queue.in_(request.queues))
-    found = await _candidates(connection, *among(refs), free, work_items.c.due_at <= now, *wanted, limit=None)
+    found = _candidates(connection, *among(refs), free, work_items.c.due_at <= now, *wanted, limit=None)
     return [candidate for candidate in found if (candidate.instance_id, candidate.number) in refs]
 
 
-async def _due(connection: AsyncConnection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
+def _due(connection: Connection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
     wanted = _wanted(request)
     lapsed = [work_items.c.worker.is_not(None), work_items.c.lease_until <= now, *wanted]
     if request.queues is not None:
         lapsed.append(work_items.c.queue.in_(request.queues))
-    found = await _candidates(connection, *lapsed, limit=request.limit)
+    found = _candidates(connection, *lapsed, limit=request.limit)
     fresh = 0
     last_priority: int | None = None
-    for queue, priority in (await connection.execute(_ALL_LANES)).all():
+    for queue, priority in (connection.execute(_ALL_LANES)).all():
         if request.queues is not None and queue not in request.queues:
             continue
         if fresh >= request.limit and priority != last_priority:
             break
         last_priority = priority
         lane = [work_items.c.queue == queue, work_items.c.priority == priority, work_items.c.worker.is_(None)]
-        due = await _candidates(connection, *lane, work_items.c.due_at <= now, *wanted, limit=request.limit)
+        due = _candidates(connection, *lane, work_items.c.due_at <= now, *wanted, limit=request.limit)
         fresh += len(due)
         found.extend(due)
     return found
 
 
-async def _candidates(
-    connection: AsyncConnection, *conditions: ColumnElement[bool], limit: int | None
-) -> list[_Candidate]:
+def _candidates(connection: Connection, *conditions: ColumnElement[bool], limit: int | None) -> list[_Candidate]:
     """The first of the work items that fulfil the conditions."""
     query = (
         select(-work_items.c.priority, work_items.c.due_at, work_items.c.instance_id, work_items.c.number)
@@ -153,7 +146,7 @@ async def _candidates(
         .order_by(work_items.c.priority.desc(), work_items.c.due_at, work_items.c.instance_id, work_items.c.number)
         .limit(limit)
     )
-    return [_Candidate(*row) for row in await connection.execute(query)]
+    return [_Candidate(*row) for row in connection.execute(query)]
 
 
 def _wanted(request: ClaimRequest) -> list[ColumnElement[bool]]:

@@ -7,9 +7,8 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BindParameter, Insert, Update, and_, bindparam, case, delete, func, update
+from sqlalchemy import BindParameter, Connection, Insert, Update, and_, bindparam, case, delete, func, update
 from sqlalchemy.dialects.sqlite import insert
-from sqlalchemy.ext.asyncio import AsyncConnection
 
 from workflows_core.domain.types import TaskStatus
 from workflows_core.ports.store import Committed, DuplicateKey, Write, WriteResult
@@ -83,7 +82,7 @@ _UPSERT_SCOPE: Final = _upsert_scope()
 _CHANGE_TASK: Final = _change_task()
 
 
-async def commit(connection: AsyncConnection, writes: Sequence[Write], at: datetime) -> list[WriteResult]:
+def commit(connection: Connection, writes: Sequence[Write], at: datetime) -> list[WriteResult]:
     """Write each transition whose conditions hold, and say why not of the others.
 
     Args:
@@ -91,11 +90,11 @@ async def commit(connection: AsyncConnection, writes: Sequence[Write], at: datet
         writes: No two of one instance.
         at: Time of the commit.
     """
-    situation = await situation_of(connection, writes)
+    situation = situation_of(connection, writes)
     results = _judge(writes, situation, at)
     accepted = [write for write, result in zip(writes, results, strict=True) if isinstance(result, Committed)]
     if accepted:
-        await _write(connection, rows_of(accepted), at)
+        _write(connection, rows_of(accepted), at)
     return results
 
 
@@ -119,7 +118,7 @@ def _committed(write: Write, situation: Situation, at: datetime) -> Committed:
     return Committed(at, fences)
 
 
-async def _write(connection: AsyncConnection, rows: Rows, at: datetime) -> None:
+def _write(connection: Connection, rows: Rows, at: datetime) -> None:
     """Write all rows, table by table."""
     starts = {row.place: row for row in rows.starts}
     changes = [row for row in rows.instances if row.place not in starts]
@@ -137,7 +136,7 @@ async def _write(connection: AsyncConnection, rows: Rows, at: datetime) -> None:
         (_DELETE_ITEMS, [_dropped(row) for row in rows.dropped]),
     ):
         if values:
-            await connection.execute(statement, values)
+            connection.execute(statement, values)
 
 
 def _values(row: NamedTuple) -> dict[str, Any]:

@@ -6,8 +6,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import bindparam, select, update
-from sqlalchemy.ext.asyncio import AsyncConnection
+from sqlalchemy import Connection, bindparam, select, update
 
 from workflows_core.ports.executor import WorkRef
 from workflows_sqlalchemy.tables import work_items
@@ -27,20 +26,18 @@ _RELEASE: Final = (
 )
 
 
-async def renew(connection: AsyncConnection, worker: str, lease_s: float, now: datetime) -> set[WorkRef]:
+def renew(connection: Connection, worker: str, lease_s: float, now: datetime) -> set[WorkRef]:
     """Extend the leases of a worker that have not ended."""
     held = work_items.c.worker == worker, work_items.c.lease_until > now
-    rows = (await connection.execute(select(work_items.c.instance_id, work_items.c.number).where(*held))).all()
+    rows = (connection.execute(select(work_items.c.instance_id, work_items.c.number).where(*held))).all()
     if rows:
         until = now + timedelta(seconds=lease_s)
-        await connection.execute(update(work_items).where(*held).values(lease_until=until))
+        connection.execute(update(work_items).where(*held).values(lease_until=until))
     return {WorkRef(row.instance_id, row.number) for row in rows}
 
 
-async def release(
-    connection: AsyncConnection, worker: str, items: Sequence[WorkRef], delay_s: float, now: datetime
-) -> None:
+def release(connection: Connection, worker: str, items: Sequence[WorkRef], delay_s: float, now: datetime) -> None:
     """Give back work whose lease has not ended."""
     given_back = {"held_by": worker, "now": now, "due": now + timedelta(seconds=delay_s)}
     refs = [{"of_instance": ref.instance_id, "of_number": ref.number, **given_back} for ref in items]
-    await connection.execute(_RELEASE, refs)
+    connection.execute(_RELEASE, refs)
