@@ -87,11 +87,10 @@ class StepProgram:
         sole: The only, unconditional way out on success, if that is all there is.
         ends: Whether a token that does not fail ends here whatever the edges say.
         first_only: Whether the first exit that holds is the only one taken.
-        merges: Whether tokens that arrive must first be joined.
         reads_data: Whether the kernel itself reads or writes data when the step is entered.
         entry_work: What a worker does on entry; `ENTER` only if the data are not at hand.
         wait_work: The work item of a token that waits here, if there is one.
-        reach: From where tokens can still come, if the step merges.
+        reach: From where tokens can still come, if those that arrive must first be joined; else None.
     """
 
     __slots__ = (
@@ -100,7 +99,6 @@ class StepProgram:
         "exits",
         "first_only",
         "kind",
-        "merges",
         "name",
         "node",
         "reach",
@@ -120,7 +118,6 @@ class StepProgram:
         self.sole = success[0] if len(success) == 1 and not success[0].is_conditional else None
         self.ends = bool(node.terminal)
         self.first_only = isinstance(node.kind, GatewayNode) and node.kind.kind == "exclusive"
-        self.merges = reach is not None
         self.reads_data = _reads_data(node.kind)
         self.entry_work = _entry_work(node.kind)
         self.wait_work = _WAIT_WORK.get(type(node.kind))

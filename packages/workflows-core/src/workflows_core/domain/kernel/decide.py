@@ -34,7 +34,7 @@ from workflows_core.domain.events import (
 )
 from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode, WebhookNode
 from workflows_core.domain.kernel.activation import accept_payload, enter, enter_branch, open_task, start_timer
-from workflows_core.domain.kernel.data import apply_writes, put_entry, write
+from workflows_core.domain.kernel.data import apply_writes, has_data, put_entry, write
 from workflows_core.domain.kernel.draft import Arrival, Draft, webhook_key
 from workflows_core.domain.kernel.items import expand, finish_for_each
 from workflows_core.domain.kernel.routing import Routing, cancel_all, fail_instance, fail_step, finish_step, leave
@@ -43,7 +43,12 @@ from workflows_core.domain.program import Program
 from workflows_core.domain.state import ROOT, InstanceState, Scope, Token
 from workflows_core.domain.transition import TaskChange, Transition, WorkKind
 from workflows_core.domain.types import Outcome, StepStatus, TaskStatus, WorkflowStatus
-from workflows_core.errors import InstanceFinishedError, StaleExecutionError, WebhookAlreadyUsedError
+from workflows_core.errors import (
+    InstanceFinishedError,
+    ItemsNotLoadedError,
+    StaleExecutionError,
+    WebhookAlreadyUsedError,
+)
 
 __all__ = ["decide", "initial_state"]
 
@@ -156,6 +161,8 @@ def _fail_step(draft: Draft, command: FailStep) -> None:
 
 def _enter_step(draft: Draft, command: EnterStep) -> None:
     token, _ = _worked(draft, command.place, WorkKind.ENTER)
+    if not has_data(draft, command.place.scope):
+        raise ItemsNotLoadedError(draft.state.id)
     enter(draft, command.place.scope, token)
 
 

@@ -40,7 +40,7 @@ class Draft:
         state: The state before.
         actor: Who asks.
         now: Time of the decision, for records only.
-        scopes: Scopes by id, those that were opened as `OpenScope`.
+        opened: Scopes that were opened for writing, by id.
         arrivals: Tokens on their way into a step.
         dirty: Scopes whose joins or end must be looked at.
         closed: Inner scopes that have ended or were cancelled.
@@ -149,20 +149,12 @@ class Draft:
         return scope_id
 
     def close_scope(self, scope_id: int) -> None:
-        """Forget an inner scope: its tokens, those on their way into it, and calls that came early."""
+        """Forget an inner scope: its tokens, and calls that came early. Tokens on their way into it never arrive."""
         self.scope(scope_id).tokens.clear()
         self.closed.add(scope_id)
-        self.drop_arrivals(scope_id)
         if self.buffered:
             scope = f"{scope_id}/"
             self.buffered = {key: raw for key, raw in self.buffered.items() if not key.startswith(scope)}
-
-    def drop_arrivals(self, scope_id: int) -> None:
-        """Drop the tokens that are on their way into a step of a scope."""
-        if self.arrivals:
-            kept = [arrival for arrival in self.arrivals if arrival.scope != scope_id]
-            self.arrivals.clear()
-            self.arrivals.extend(kept)
 
     def drop_items(self, items: Items) -> None:
         """Delete the rows of all items of a ``ForEach``; those of this same decision are not written at all."""
@@ -283,7 +275,7 @@ class Draft:
             before.created_by,
             before.started_at,
             before.metadata,
-            self.error or before.error,
+            self.error,
             self.buffered,
             before.last if self._last is None else self._last,
         )
@@ -293,7 +285,7 @@ class Draft:
             ROOT in self.opened and self.opened[ROOT].data_changed,
             (*self.pending_items.values(), *items),
             self.item_results,
-            tuple(run for run in self.dropped_items if run.first <= before.counter),
+            tuple([run for run in self.dropped_items if run.first <= before.counter]),
             tuple(self.executions),
             self.work,
             tuple(self.opened_tasks),

@@ -44,14 +44,16 @@ def settle_joins(draft: Draft, scope_id: int) -> bool:
 def _waiting(draft: Draft, scope_id: int) -> list[tuple[StepProgram, JoinReach, list[Token], list[Token]]]:
     """Each join with the tokens that wait at it, in order of arrival, and all others; joins in order of their first token."""
     tokens = draft.scope(scope_id).tokens.values()
-    pending = dict.fromkeys(token.node for token in tokens if token.status is StepStatus.PENDING)
+    waiting: dict[str, list[Token]] = {}
+    for token in tokens:
+        if token.status is StepStatus.PENDING:
+            waiting.setdefault(token.node, []).append(token)
     found: list[tuple[StepProgram, JoinReach, list[Token], list[Token]]] = []
-    for name in pending:
+    for name, here in waiting.items():
         step = draft.program.steps[name]
         if step.reach is not None:
-            waiting = [token for token in tokens if token.node == name and token.status is StepStatus.PENDING]
             others = [token for token in tokens if token.node != name or token.status is not StepStatus.PENDING]
-            found.append((step, step.reach, waiting, others))
+            found.append((step, step.reach, here, others))
     return found
 
 

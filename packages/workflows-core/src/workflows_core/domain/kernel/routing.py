@@ -122,8 +122,7 @@ def fail_instance(draft: Draft, error: ErrorInfo) -> None:
 
 
 def cancel_all(draft: Draft, scope_id: int) -> None:
-    """Cancel every token of a scope, with all that is inside them; tokens on their way are dropped too."""
-    draft.drop_arrivals(scope_id)
+    """Cancel every token of a scope, with all that is inside them."""
     for token in list(draft.scope(scope_id).tokens.values()):
         cancel_token(draft, scope_id, token)
 
@@ -171,7 +170,8 @@ def _choose(draft: Draft, scope_id: int, step: StepProgram, exits: tuple[Exit, .
         InvalidTransitionError: None is to be taken, or the result named a step that is no successor.
         ConditionError: A condition cannot be evaluated on the data.
     """
-    _refuse_unknown_route(step, exits, routing)
+    if routing.route:
+        _refuse_unknown_route(step, exits, routing.route)
     if isinstance(step.kind, GatewayNode) and step.kind.kind == "parallel":
         return list(exits)
     taken: list[Exit] = []
@@ -181,7 +181,7 @@ def _choose(draft: Draft, scope_id: int, step: StepProgram, exits: tuple[Exit, .
             if step.first_only:
                 return taken
     if not any(way.is_conditional for way in taken):
-        taken = sorted([*taken, *(way for way in exits if way.default)], key=lambda way: way.index)
+        taken = [way for way in exits if way.default or way in taken]
     if not taken:
         names = frozenset(name for way in exits if way.condition is not None for name in way.condition.names)
         seen = decoded(draft, scope_id, names)
@@ -191,9 +191,9 @@ def _choose(draft: Draft, scope_id: int, step: StepProgram, exits: tuple[Exit, .
     return taken[:1] if step.first_only else taken
 
 
-def _refuse_unknown_route(step: StepProgram, exits: tuple[Exit, ...], routing: Routing) -> None:
+def _refuse_unknown_route(step: StepProgram, exits: tuple[Exit, ...], route: tuple[str, ...]) -> None:
     known = {way.target for way in exits if way.named}
-    unknown = [name for name in routing.route or () if name not in known]
+    unknown = [name for name in route if name not in known]
     if unknown and known:
         reason = f"its result names {', '.join(unknown)}, but its successors are {', '.join(sorted(known))}"
         raise InvalidTransitionError(step.name, reason)

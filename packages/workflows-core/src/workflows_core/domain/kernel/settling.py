@@ -30,13 +30,15 @@ def settle(draft: Draft) -> None:
         draft.status = WorkflowStatus.COMPLETED
     if draft.status is WorkflowStatus.COMPLETED:
         draft.emit(WorkflowCompleted)
-    elif draft.status is None:
+    elif draft.status is None and len(draft.opened) > 1:
         count_busy(draft)
 
 
 def _arrive(draft: Draft, arrival: Arrival) -> None:
     scope_id, node, token_id, via = arrival
-    if draft.program.steps[node].merges:
+    if scope_id in draft.closed:
+        return
+    if draft.program.steps[node].reach is not None:
         draft.put(scope_id, Token(token_id, node, StepStatus.PENDING, via=via, since=draft.now))
         draft.dirty.add(scope_id)
     else:
