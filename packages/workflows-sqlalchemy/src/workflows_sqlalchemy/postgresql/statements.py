@@ -93,7 +93,8 @@ started AS (
         a.transition_id, a.marking, a.data, s.metadata, a.error, s.created_by, COALESCE(s.started_at, m.at), m.at,
         CASE WHEN a.is_final THEN m.at END, s.start_key, s.start_digest
     FROM {starts} JOIN asked a ON a.place = s.place CROSS JOIN moment m
-    ORDER BY s.place
+    -- In an order that all batches share, so that two of them never wait for each other's keys.
+    ORDER BY s.tenant_id, s.workflow_name, s.start_key, s.place
     ON CONFLICT DO NOTHING
     RETURNING id
 )"""
