@@ -1,0 +1,142 @@
+"""`PersistentExecutionEngine`: the whole engine over a database, also over its end and a new beginning."""
+
+from __future__ import annotations
+
+import asyncio
+from typing import Any
+
+import pytest
+from sqlalchemy.ext.asyncio import create_async_engine
+
+from workflows_core import (
+    BaseHumanStep,
+    BaseMachineStep,
+    Edge,
+    ForEach,
+    Workflow,
+    WorkflowContext,
+    WorkflowRegistry,
+    WorkflowStatus,
+)
+from workflows_core.errors import StoreUnavailableError
+from workflows_sqlalchemy import PersistentExecutionEngine, SQLAlchemyStoreConfig
+
+
+class Count(BaseMachineStep):
+    async def execute(self, context: WorkflowContext) -> None:
+        context.set("count", context.get("count", 0) + 1)
+
+
+class Approve(BaseHumanStep):
+    title = "Approve {amount}"
+    form_schema = {"type": "object", "properties": {"approved": {"type": "boolean"}}, "required": ["approved"]}
+
+
+class Pay(BaseMachineStep):
+    async def execute(self, context: WorkflowContext) -> None:
+        context.set("paid", context.get("amount"))
+
+
+class Approval(Workflow):
+    __workflow_name__ = "approval"
+    __steps__ = [Count, Approve, Pay]
+    __edges__ = [(Count, Approve), Edge(Approve, Pay, condition="approved")]
+
+
+class Square(BaseMachineStep):
+    async def execute(self, context: WorkflowContext) -> int:
+        number: int = context.get("item")
+        return number * number
+
+
+class Squares(Workflow):
+    __workflow_name__ = "squares"
+    __steps__ = [ForEach("numbers", Square(), into="squares", concurrency=3)]
+
+
+def registry() -> WorkflowRegistry:
+    registry = WorkflowRegistry()
+    registry.register(Approval)
+    registry.register(Squares)
+    return registry
+
+
+async def test_an_instance_outlives_the_engine_that_started_it(url: str) -> None:
+    async with PersistentExecutionEngine(registry(), url) as engine:
+        started = await engine.start_workflow("approval", {"amount": 42})
+        waiting = await engine.wait(started.id, timeout=10)
+        assert (waiting.status, waiting.current_step) == (WorkflowStatus.WAITING, "approve")
+    async with PersistentExecutionEngine(registry(), url) as engine:
+        await engine.complete_human_task(started.id, "approve", "bob", {"approved": True})
+        finished = await engine.wait(started.id, timeout=10)
+    assert finished.status is WorkflowStatus.COMPLETED
+    assert finished.data["paid"] == 42
+    assert finished.data["count"] == 1
+
+
+async def test_items_are_run_each_in_a_scope_of_its_own(url: str) -> None:
+    async with PersistentExecutionEngine(registry(), url) as engine:
+        started = await engine.start_workflow("squares", {"numbers": list(range(10))})
+        finished = await engine.wait(started.id, timeout=20)
+    assert finished.status is WorkflowStatus.COMPLETED, finished.error
+    assert finished.data["squares"] == [number * number for number in range(10)]
+
+
+async def test_many_instances_run_at_once(url: str) -> None:
+    async with PersistentExecutionEngine(registry(), url) as engine:
+        started = [await engine.start_workflow("approval", {"amount": number}) for number in range(20)]
+        waiting = await asyncio.gather(*(engine.wait(instance.id, timeout=20) for instance in started))
+    assert {instance.current_step for instance in waiting} == {"approve"}
+
+
+async def test_two_engines_share_the_work_of_one_database(url: str) -> None:
+    ran: list[str] = []
+
+    def registry_of(name: str) -> WorkflowRegistry:
+        class Note(BaseMachineStep):
+            async def execute(self, context: WorkflowContext) -> None:
+                ran.append(name)
+                await asyncio.sleep(0.02)
+
+        class Noting(Workflow):
+            __workflow_name__ = "noting"
+            __steps__ = [Note]
+
+        registry = WorkflowRegistry()
+        registry.register(Noting)
+        return registry
+
+    async with (
+        PersistentExecutionEngine(registry_of("one"), url, concurrency=2) as one,
+        PersistentExecutionEngine(registry_of("other"), url, concurrency=2) as other,
+    ):
+        started = [await engine.start_workflow("noting") for engine in (one, other) * 10]
+        finished = await asyncio.gather(*(one.wait(instance.id, timeout=20) for instance in started))
+    assert {instance.status for instance in finished} == {WorkflowStatus.COMPLETED}
+    assert len(ran) == 20
+    assert set(ran) == {"one", "other"}
+
+
+@pytest.mark.parametrize("as_config", [False, True])
+async def test_the_engine_of_an_application_stays_open(url: str, as_config: bool) -> None:
+    database = create_async_engine(url)
+    given: Any = SQLAlchemyStoreConfig(database=database) if as_config else database
+    async with PersistentExecutionEngine(registry(), given) as engine:
+        started = await engine.start_workflow("approval", {"amount": 1})
+        await engine.wait(started.id, timeout=10)
+    async with database.connect() as connection:
+        assert (await connection.exec_driver_sql("SELECT count(*) FROM workflow_instances")).scalar_one() == 1
+    await database.dispose()
+
+
+async def test_without_tables_the_engine_says_how_to_make_them(empty_url: str) -> None:
+    engine = PersistentExecutionEngine(registry(), empty_url)
+    with pytest.raises(StoreUnavailableError, match="workflows database upgrade"):
+        await engine.open()
+    await engine.aclose()
+
+
+def test_a_sqlite_database_in_memory_is_refused_with_what_to_take_instead() -> None:
+    for url in ("sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"):
+        with pytest.raises(StoreUnavailableError, match="LocalExecutionEngine"):
+            PersistentExecutionEngine(registry(), url)
