@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sqlalchemy import Connection, event, func, select
+from sqlalchemy import Connection, Engine, event, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from workflows_benchmarks.raw import RawFigures, raw_postgresql, raw_sqlite
@@ -29,11 +29,11 @@ class Counts:
     commits; SQLite's are the ``COMMIT`` statements.
     """
 
-    def __init__(self, engine: AsyncEngine) -> None:
-        self._engine = engine
+    def __init__(self, sent_by: Engine, asked_through: AsyncEngine) -> None:
+        self._engine = asked_through
         self._statements = self._commits = 0
         self._first_transaction = 0
-        event.listen(engine.sync_engine, "before_cursor_execute", self._count)
+        event.listen(sent_by, "before_cursor_execute", self._count)
 
     def _count(self, _connection: Connection, _cursor: Any, text: str, *_rest: Any) -> None:
         if text == "COMMIT":
@@ -123,9 +123,9 @@ async def _database(
     url: str, raw: Callable[[float], Awaitable[RawFigures]], notes: tuple[str, ...]
 ) -> AsyncGenerator[OpenStore]:
     await upgrade(url)
-    database = create_async_engine(url, pool_size=10) if "postgresql" in url else create_async_engine(url)
-    counts, events = Counts(database), EventBus()
-    store, queries = create_store(database)
+    database = create_async_engine(url)
+    store, queries = create_store(url)
+    counts, events = Counts(store.backend.engine, database), EventBus()
     engine = InProcessEngine(WorkflowRegistry(), store=store, queries=queries, event_bus=events, concurrency=256)
     try:
         async with engine:
