@@ -17,7 +17,7 @@ __all__ = ["InProcessExecutor", "NullExecutor"]
 class NullExecutor(StepExecutor):
     """Gives no hints: the workers of other processes look into the store themselves."""
 
-    async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:  # noqa: ARG002
+    async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:
         """Do nothing."""
 
 

@@ -98,7 +98,8 @@ class Contexts(ContextServices):
 
     def forget(self, instance_id: UUID, execution: int) -> None:
         """The execution is no longer under way in this process."""
-        self._stopping.discard((instance_id, execution))
+        if self._stopping:
+            self._stopping.discard((instance_id, execution))
 
     def _previous(self, loaded: LoadedProgram, state: InstanceState, scope_id: int, token: Token) -> Any:
         """Result of the step before, inside a group; of all branches, for the callback of a parallel group."""

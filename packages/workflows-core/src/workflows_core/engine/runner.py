@@ -56,18 +56,27 @@ _WAITS: Final = frozenset({WorkKind.TIMER, WorkKind.AWAIT})
 
 
 class Holding:
-    """What a worker holds at the moment; changes as the worker goes from step to step.
+    """What a worker holds at the moment; changes as the worker goes from step to step."""
 
-    Attributes:
-        ref: The work item.
-        execution: The step execution that it runs.
-    """
-
-    __slots__ = ("execution", "ref")
+    __slots__ = ("_instance_id", "_item")
 
     def __init__(self, claim: Claim) -> None:
-        self.ref = claim.ref
-        self.execution = claim.item.execution
+        self._instance_id = claim.state.id
+        self._item = claim.item
+
+    @property
+    def ref(self) -> WorkRef:
+        """The work item."""
+        return WorkRef(self._instance_id, self._item.number)
+
+    @property
+    def execution(self) -> int:
+        """The step execution that it runs."""
+        return self._item.execution
+
+    def go_on(self, item: WorkItem) -> None:
+        """Hold another work item of the same instance instead."""
+        self._item = item
 
 
 class _Turn(msgspec.Struct, frozen=True, gc=False):
@@ -138,8 +147,7 @@ class StepRunner:
             turn = await self._advance(loaded, turn, command, worker, admits if may_go_on else _admits_nothing)
             steps += 1
             if holding is not None and turn is not None:
-                holding.ref = WorkRef(turn.state.id, turn.item.number)
-                holding.execution = turn.item.execution
+                holding.go_on(turn.item)
 
     # The work itself
 

@@ -104,13 +104,14 @@ class Draft:
         Raises:
             ItemsNotLoadedError: It is the scope of an item that is not in the state.
         """
-        opened = self.opened.get(scope_id)
-        if opened is None:
+        try:
+            return self.opened[scope_id]
+        except KeyError:
             origin = self.state.scopes.get(scope_id)
             if origin is None:
-                raise ItemsNotLoadedError(self.state.id)
+                raise ItemsNotLoadedError(self.state.id) from None
             opened = self.opened[scope_id] = OpenScope(origin)
-        return opened
+            return opened
 
     def look(self, scope_id: int) -> OpenScope | Scope | None:
         """A scope as it is now, without opening it; None if it is not in the state."""
