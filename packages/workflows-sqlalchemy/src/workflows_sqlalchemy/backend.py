@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import random
 from abc import ABC, abstractmethod
-from collections.abc import Awaitable, Callable, Coroutine, Mapping, Sequence
+from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import Any, Final, TypeAlias, TypeVar
@@ -18,9 +18,10 @@ from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_sqlalchemy.column_types import Moment
 from workflows_sqlalchemy.errors import DATABASE_ERRORS, Fault, fault_of, is_dead_connection, unavailable
+from workflows_sqlalchemy.group_commit import Outcome
 from workflows_sqlalchemy.loading import Claimed
 
-__all__ = ["Backend", "Shield", "Work", "one_by_one", "persistently"]
+__all__ = ["Backend", "Work", "one_by_one", "persistently"]
 
 T = TypeVar("T")
 
@@ -76,8 +77,8 @@ class Backend(ABC):
         """Insert rows of `tables.definitions`, all or none; hashes that are known stay as they are."""
 
     @abstractmethod
-    async def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
-        """As `WorkflowStore.commit`."""
+    async def commit(self, writes: Sequence[Write]) -> list[Outcome]:
+        """As `WorkflowStore.commit`, but with the error of each write in its place."""
 
     @abstractmethod
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
@@ -98,30 +99,6 @@ class Backend(ABC):
     @abstractmethod
     async def close(self) -> None:
         """As `WorkflowStore.close`; what is under way is finished first."""
-
-
-class Shield:
-    """Lets work go on to its end although the caller is cancelled."""
-
-    def __init__(self) -> None:
-        self._under_way: set[asyncio.Task[Any]] = set()
-
-    async def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Await work; a cancellation ends the waiting only."""
-        task = asyncio.ensure_future(work)
-        self._under_way.add(task)
-        task.add_done_callback(self._settled)
-        return await asyncio.shield(task)
-
-    async def wait(self) -> None:
-        """Wait until nothing is under way."""
-        while self._under_way:
-            await asyncio.wait(self._under_way)
-
-    def _settled(self, task: asyncio.Task[Any]) -> None:
-        self._under_way.discard(task)
-        if not task.cancelled():
-            task.exception()  # nobody may be waiting for it any more
 
 
 async def persistently(attempt: Callable[[], Awaitable[T]], *, patience_s: float = 30.0) -> T:
@@ -150,20 +127,12 @@ async def persistently(attempt: Callable[[], Awaitable[T]], *, patience_s: float
         pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
 
-async def one_by_one(alone: Callable[[Write], Awaitable[WriteResult]], writes: Sequence[Write]) -> list[WriteResult]:
-    """Commit the writes of a batch that failed as a whole each by itself, so that a bad one harms only itself.
-
-    Raises:
-        StoreUnavailableError: One of them failed; the others were tried all the same.
-        Exception: Likewise, where the write cannot even be sent.
-    """
-    results: list[WriteResult] = []
-    failed: Exception | None = None
+async def one_by_one(alone: Callable[[Write], Awaitable[WriteResult]], writes: Sequence[Write]) -> list[Outcome]:
+    """Commit the writes of a batch that failed as a whole each by itself, so that a bad one harms only itself."""
+    outcomes: list[Outcome] = []
     for write in writes:
         try:
-            results.append(await alone(write))
-        except Exception as error:  # noqa: BLE001 - raised below
-            failed = error
-    if failed is not None:
-        raise failed
-    return results
+            outcomes.append(await alone(write))
+        except Exception as error:  # noqa: BLE001 - told to the caller of this write
+            outcomes.append(error)
+    return outcomes

@@ -27,7 +27,8 @@ __all__ = ["SQLAlchemyWorkflowStore"]
 class SQLAlchemyWorkflowStore(WorkflowStore):
     """Keeps workflows in SQLite or PostgreSQL. Made by `create_store`.
 
-    On PostgreSQL it belongs to the event loop in which it is first used, as its connections do; another loop needs a store of its own.
+    It belongs to the event loop in which it is first used; another loop needs a store of its own. Writes that arrive while others are
+    being committed are committed together.
 
     Args:
         backend: The database; shared with the queries.
@@ -68,7 +69,16 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
         return None if found is None else msgspec.convert(found, WorkflowGraph)
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
-        return await self.backend.commit(writes) if writes else []
+        results: list[WriteResult] = []
+        failed: Exception | None = None
+        for outcome in await self.backend.commit(writes):
+            if isinstance(outcome, Exception):
+                failed = outcome
+            else:
+                results.append(outcome)
+        if failed is not None:
+            raise failed
+        return results
 
     async def committed(self, instance_id: UUID, transition_id: UUID) -> bool:
         query = select(instances.c.transition_id).where(instances.c.id == instance_id)

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 from sqlalchemy import select
 from sqlalchemy.dialects.postgresql import insert
@@ -12,8 +12,9 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.store import ClaimRequest, Write, WriteResult
-from workflows_sqlalchemy.backend import Backend, Shield, Work, persistently
+from workflows_core.ports.store import ClaimRequest, Write
+from workflows_sqlalchemy.backend import Backend, Work, persistently
+from workflows_sqlalchemy.group_commit import GroupCommit, Outcome
 from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.postgresql.claims import claim, next_due
 from workflows_sqlalchemy.postgresql.commits import commit
@@ -23,6 +24,9 @@ from workflows_sqlalchemy.tables import definitions
 __all__ = ["PostgreSQLBackend"]
 
 T = TypeVar("T")
+
+_BATCHES_AT_ONCE: Final = 2
+"""While the server writes one batch, the next one is being encoded."""
 
 
 class PostgreSQLBackend(Backend):
@@ -45,7 +49,7 @@ class PostgreSQLBackend(Backend):
         self._owns_engine = owns_engine
         self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
-        self._shield = Shield()
+        self._group = GroupCommit(self._commit, parallel=_BATCHES_AT_ONCE)
 
     @property
     def database(self) -> AsyncEngine:
@@ -71,8 +75,8 @@ class PostgreSQLBackend(Backend):
         statement = insert(definitions).on_conflict_do_nothing(index_elements=["hash"]).values(list(rows))
         await self._statement(lambda connection: connection.execute(statement))
 
-    async def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
-        return await self._shield.run(commit(self._statements, self.clock, writes))
+    async def commit(self, writes: Sequence[Write]) -> list[Outcome]:
+        return await self._group.commit(writes)
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
         now = self._given_time()
@@ -91,9 +95,12 @@ class PostgreSQLBackend(Backend):
         return await self._statement(lambda connection: next_due(connection, queues, codes, now))
 
     async def close(self) -> None:
-        await self._shield.wait()
+        await self._group.wait()
         if self._owns_engine:
             await self._engine.dispose()
+
+    async def _commit(self, writes: Sequence[Write]) -> list[Outcome]:
+        return await commit(self._statements, self.clock, writes)
 
     async def _statement(self, work: Work[T]) -> T:
         """Run one statement, which commits by itself."""

@@ -13,6 +13,7 @@ from workflows_core.ports.clock import Clock
 from workflows_core.ports.store import Committed, Conflict, Write, WriteResult
 from workflows_sqlalchemy.backend import one_by_one, persistently
 from workflows_sqlalchemy.errors import DATABASE_ERRORS, Fault, fault_of, is_dead_connection, unavailable
+from workflows_sqlalchemy.group_commit import Outcome
 from workflows_sqlalchemy.postgresql.statements import commit_statement, parameters_of, parts_of
 from workflows_sqlalchemy.verdicts import situation_of, verdict
 from workflows_sqlalchemy.writing import rows_of
@@ -22,7 +23,7 @@ __all__ = ["commit"]
 _TRIES_ALONE = 3
 
 
-async def commit(engine: AsyncEngine, clock: Clock | None, writes: Sequence[Write]) -> list[WriteResult]:
+async def commit(engine: AsyncEngine, clock: Clock | None, writes: Sequence[Write]) -> list[Outcome]:
     """Commit each write or say why not.
 
     Args:
@@ -31,7 +32,7 @@ async def commit(engine: AsyncEngine, clock: Clock | None, writes: Sequence[Writ
         writes: No two of one instance.
 
     Raises:
-        StoreUnavailableError: Some outcomes are unknown.
+        StoreUnavailableError: All outcomes are unknown.
     """
     return await _Batch(engine, clock).commit(writes)
 
@@ -44,7 +45,7 @@ class _Batch:
         self._clock = clock
         self._repeated = False
 
-    async def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
+    async def commit(self, writes: Sequence[Write]) -> list[Outcome]:
         if len(writes) == 1:
             return [await self._alone(writes[0])]
         try:
@@ -55,10 +56,9 @@ class _Batch:
             if fault_of(error) is Fault.CONNECTION and not self._repeated:
                 raise unavailable(error) from error
             return await one_by_one(self._alone, writes)
-        return [
-            await self._alone(write) if result is None else result
-            for write, result in zip(writes, results, strict=True)
-        ]
+        left_out = [write for write, result in zip(writes, results, strict=True) if result is None]
+        later = iter(await one_by_one(self._alone, left_out))
+        return [next(later) if result is None else result for result in results]
 
     async def _together(self, writes: Sequence[Write]) -> list[WriteResult | None]:
         """Commit those that can be committed without waiting; None for one that should be tried alone."""

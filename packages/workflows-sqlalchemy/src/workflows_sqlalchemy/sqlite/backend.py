@@ -15,6 +15,7 @@ from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_sqlalchemy.backend import Backend, Work, one_by_one, persistently
 from workflows_sqlalchemy.errors import Fault, fault_of
+from workflows_sqlalchemy.group_commit import GroupCommit, Outcome
 from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.sqlite.claims import claim, next_due
 from workflows_sqlalchemy.sqlite.commits import INSERT_DEFINITIONS, commit
@@ -27,7 +28,7 @@ T = TypeVar("T")
 
 
 class SQLiteBackend(Backend):
-    """SQLite 3.35 or newer. All times are this computer's, told when the write lock is held. Any event loop may use it."""
+    """SQLite 3.35 or newer. All times are this computer's, told when the write lock is held."""
 
     def __init__(self, url: URL, *, clock: Clock | None, synchronous: Synchronous, readers: int) -> None:
         """Serve a file.
@@ -48,6 +49,7 @@ class SQLiteBackend(Backend):
         self._url = url
         self._connections = SQLiteConnections(url, synchronous=synchronous, readers=readers)
         self.engine = self._connections.engine
+        self._group = GroupCommit(self._commit, parallel=1)
 
     @property
     def database(self) -> str:
@@ -65,14 +67,8 @@ class SQLiteBackend(Backend):
     async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
         await self._write(lambda connection: connection.execute(INSERT_DEFINITIONS, rows))
 
-    async def commit(self, writes: Sequence[Write]) -> list[WriteResult]:
-        try:
-            return await self._commit(writes)
-        except Exception as error:
-            reached = not isinstance(error, StoreUnavailableError) or fault_of(error.__cause__) is Fault.REFUSED
-            if len(writes) == 1 or not reached:
-                raise
-        return await one_by_one(self._commit_one, writes)
+    async def commit(self, writes: Sequence[Write]) -> list[Outcome]:
+        return await self._group.commit(writes)
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
         if request.items is None:
@@ -92,13 +88,23 @@ class SQLiteBackend(Backend):
         return None if due is None else (due - self.clock.now()).total_seconds()
 
     async def close(self) -> None:
+        await self._group.wait()
         await self._connections.close()
 
-    async def _commit(self, writes: Sequence[Write]) -> list[WriteResult]:
+    async def _commit(self, writes: Sequence[Write]) -> list[Outcome]:
+        try:
+            return [*await self._commit_together(writes)]
+        except Exception as error:
+            reached = not isinstance(error, StoreUnavailableError) or fault_of(error.__cause__) is Fault.REFUSED
+            if len(writes) == 1 or not reached:
+                raise
+        return await one_by_one(self._commit_alone, writes)
+
+    async def _commit_together(self, writes: Sequence[Write]) -> list[WriteResult]:
         return await self._write(lambda connection: commit(connection, writes, self.clock.now()))
 
-    async def _commit_one(self, write: Write) -> WriteResult:
-        return (await self._commit((write,)))[0]
+    async def _commit_alone(self, write: Write) -> WriteResult:
+        return (await self._commit_together((write,)))[0]
 
     async def _write(self, work: Work[T]) -> T:
         return await persistently(lambda: self._connections.write(work))
