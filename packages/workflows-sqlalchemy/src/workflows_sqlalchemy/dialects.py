@@ -85,6 +85,7 @@ def _make_engine(url: URL, *, pool_size: int, pgbouncer: bool, options: Mapping[
         "pool_size": pool_size,
         "max_overflow": 0,
         "pool_reset_on_return": None,
+        "pool_use_lifo": True,  # the connection used last has its statements prepared
         **options,
         "connect_args": {**session.get(url.get_driver_name(), {}), **options.get("connect_args", {})},
     }
