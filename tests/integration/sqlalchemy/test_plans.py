@@ -16,9 +16,10 @@ from workflows_core.ports.queries import InstanceFilter, PageRequest, TaskFilter
 from workflows_core.ports.store import ClaimRequest
 from workflows_sqlalchemy import SQLAlchemyWorkflowQueries, SQLAlchemyWorkflowStore, create_store
 from workflows_sqlalchemy.encoding import encode_data, encode_marking, encode_opening
+from workflows_sqlalchemy.postgresql.claims import claim_statement, due_statement
 from workflows_testing.builders import an_instance
 
-FINISHED, WAITING, HELD, DUE = 12_000, 2000, 40, 20
+FINISHED, WAITING, HELD, DUE = 12_000, 2000, 40, 400
 
 FILL = """
 INSERT INTO workflow_instances (
@@ -170,6 +171,23 @@ async def test_renewing_reads_the_index_of_held_work(planned: Planned) -> None:
     plan = await planned.plans()
     assert "ix_workflow_work_items_held" in plan
     assert not reads_all_of(plan, "workflow_work_items")
+
+
+async def test_work_of_queues_that_a_worker_does_not_serve_is_not_read(postgres_url: str) -> None:
+    engine = create_async_engine(postgres_url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        for statement in fill("postgresql"):
+            await connection.execute(text(statement))
+        for statement in (
+            str(claim_statement(queues=True, codes=False, items=False).element),
+            str(due_statement(queues=True, codes=False)),
+        ):
+            parameters = {"now": None, "worker": "w", "limit": 5, "lease_s": 30.0, "queues": ["none"]}
+            names = {name: value for name, value in parameters.items() if f":{name}" in statement}
+            rows = await connection.execute(text(f"EXPLAIN (ANALYZE) {statement}"), names)
+            removed = [int(row[0].rpartition(":")[2]) for row in rows if "Rows Removed" in row[0]]
+            assert sum(removed) <= HELD + 10  # lanes, and what is held
+    await engine.dispose()
 
 
 @pytest.mark.parametrize(

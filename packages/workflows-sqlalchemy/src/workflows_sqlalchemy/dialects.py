@@ -23,10 +23,10 @@ _DRIVERS: Final = {"sqlite": ("aiosqlite",), "postgresql": ("asyncpg", "psycopg"
 _SERVED: Final = "say sqlite+aiosqlite:///path, postgresql+asyncpg://… or postgresql+psycopg://…"
 
 # Plans are made once and kept, possibly from the time when a table was still empty and reading all of it was cheap. For what the
-# store asks, an index is never wrong.
+# store asks, an index is never wrong, and nothing takes so long that compiling it would pay.
 _SESSION: Final[dict[str, dict[str, Any]]] = {
-    "asyncpg": {"server_settings": {"enable_seqscan": "off", "application_name": "workflows"}},
-    "psycopg": {"options": "-c enable_seqscan=off", "application_name": "workflows"},
+    "asyncpg": {"server_settings": {"enable_seqscan": "off", "jit": "off", "application_name": "workflows"}},
+    "psycopg": {"options": "-c enable_seqscan=off -c jit=off", "application_name": "workflows"},
 }
 _THROUGH_PGBOUNCER: Final[dict[str, dict[str, Any]]] = {
     "asyncpg": {"statement_cache_size": 0, "prepared_statement_cache_size": 0},

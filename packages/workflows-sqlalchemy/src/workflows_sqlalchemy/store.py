@@ -20,6 +20,7 @@ from workflows_sqlalchemy.errors import MIGRATE
 from workflows_sqlalchemy.loading import Claimed, item_results, read_instance, read_with_scopes
 from workflows_sqlalchemy.schema import HEAD, read_revision
 from workflows_sqlalchemy.tables import definitions, instances
+from workflows_sqlalchemy.writing import bounded
 
 __all__ = ["SQLAlchemyWorkflowStore"]
 
@@ -108,17 +109,17 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
     async def claim(self, request: ClaimRequest) -> list[Claim]:
         if request.limit <= 0 or request.items == ():
             return []
-        found = await self.backend.claim(request)
+        found = await self.backend.claim(replace(request, lease_s=bounded(request.lease_s)))
         if len(found) > 1:
             found.sort(key=lambda claimed: claimed.order)
         return [claimed.claim if claimed.is_complete else await self._completed(claimed) for claimed in found]
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
-        return await self.backend.renew(worker, lease_s)
+        return await self.backend.renew(worker, bounded(lease_s))
 
     async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
         if items:
-            await self.backend.release(worker, items, delay_s)
+            await self.backend.release(worker, items, bounded(delay_s))
 
     async def next_due(
         self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None

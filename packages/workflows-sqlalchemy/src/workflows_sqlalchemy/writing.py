@@ -37,7 +37,7 @@ from workflows_sqlalchemy.rows import (
     WorkRow,
 )
 
-__all__ = ["LAST_MOMENT", "candidates_of", "rows_of"]
+__all__ = ["LAST_MOMENT", "bounded", "candidates_of", "rows_of"]
 
 LAST_MOMENT: Final = datetime(9999, 12, 31, tzinfo=UTC)
 """Stands for every moment that is too far to be told."""
@@ -73,6 +73,11 @@ def rows_of(writes: Sequence[Write]) -> Rows:
 def candidates_of(users: Sequence[str], groups: Sequence[str]) -> list[str]:
     """Candidates as they are stored and searched."""
     return [*(f"user:{safe_text(user)}" for user in users), *(f"group:{safe_text(group)}" for group in groups)]
+
+
+def bounded(seconds: float) -> float:
+    """Seconds of a lease or a delay that every database can add to the present moment: from 0 to a thousand years."""
+    return min(max(seconds, 0.0), _FAR_S)
 
 
 def _instance(place: int, write: Write) -> InstanceRow:
@@ -131,7 +136,7 @@ def _work(place: int, write: Write, item: WorkItem) -> WorkRow:
         due_at,
         state.revision,
         safe_text(write.worker) if taken else None,
-        write.lease_s if taken else None,
+        bounded(write.lease_s) if taken else None,
     )
 
 

@@ -38,7 +38,7 @@ _LOCK: Final = "FOR UPDATE OF w SKIP LOCKED"
 
 _DUE: Final = f"""
 fresh AS MATERIALIZED (
-    SELECT c.* FROM lanes l CROSS JOIN LATERAL (
+    SELECT c.* FROM (SELECT * FROM lanes l WHERE {{served}}) l CROSS JOIN LATERAL (
         {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
         WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL
             AND w.due_at <= (SELECT at FROM moment) AND {{wanted}}
@@ -75,7 +75,7 @@ RETURNING m.at, w.number, w.kind, w.step_name, w.scope_id, w.home, w.execution, 
     s.marking AS item_marking, s.data AS item_data"""
 _NEXT: Final = f"""
 SELECT CAST(EXTRACT(EPOCH FROM LEAST(
-    (SELECT min(c.due_at) FROM lanes l CROSS JOIN LATERAL (
+    (SELECT min(c.due_at) FROM (SELECT * FROM lanes l WHERE {{served}}) l CROSS JOIN LATERAL (
         SELECT w.due_at FROM {_WORK_AND_INSTANCE}
         WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL AND w.due_at IS NOT NULL AND {{wanted}}
         ORDER BY w.due_at LIMIT 1
@@ -116,8 +116,8 @@ def next_due(
 @lru_cache
 def claim_statement(*, queues: bool, codes: bool, items: bool) -> TextualSelect:
     """The claiming statement, restricted to queues, to codes, to work items that are asked for."""
-    wanted = _wanted(queues=queues, codes=codes)
-    found = _ASKED_FOR.format(wanted=wanted) if items else f"{_LANES},{_DUE.format(wanted=wanted)}"
+    conditions = _conditions(queues=queues, codes=codes)
+    found = (_ASKED_FOR if items else f"{_LANES},{_DUE}").format(**conditions)
     statement = text(f"WITH RECURSIVE {_MOMENT}, {found}{_TAKE}")
     return statement.columns(column("at", Moment()), *WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS)
 
@@ -125,16 +125,16 @@ def claim_statement(*, queues: bool, codes: bool, items: bool) -> TextualSelect:
 @lru_cache
 def due_statement(*, queues: bool, codes: bool) -> TextClause:
     """The statement that tells when work can be claimed."""
-    return text(f"WITH RECURSIVE {_MOMENT}, {_LANES}{_NEXT.format(wanted=_wanted(queues=queues, codes=codes))}")
+    return text(f"WITH RECURSIVE {_MOMENT}, {_LANES}{_NEXT.format(**_conditions(queues=queues, codes=codes))}")
 
 
-def _wanted(*, queues: bool, codes: bool) -> str:
-    conditions = ["i.status IN ('pending', 'running', 'waiting')"]
-    if queues:
-        conditions.append("w.queue = ANY(CAST(:queues AS text[]))")
+def _conditions(*, queues: bool, codes: bool) -> dict[str, str]:
+    """Which lanes are served, and which work of an instance is wanted."""
+    served = "{}.queue = ANY(CAST(:queues AS text[]))" if queues else "true"
+    wanted = ["i.status IN ('pending', 'running', 'waiting')", served.format("w")]
     if codes:
-        conditions.append("i.workflow_name || '@' || i.workflow_version = ANY(CAST(:codes AS text[]))")
-    return " AND ".join(conditions)
+        wanted.append("i.workflow_name || '@' || i.workflow_version = ANY(CAST(:codes AS text[]))")
+    return {"served": served.format("l"), "wanted": " AND ".join(wanted)}
 
 
 def _selection(queues: frozenset[str] | None, codes: frozenset[str] | None) -> dict[str, list[str]]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from datetime import datetime, timedelta
 from functools import lru_cache
-from typing import Any, Final, NamedTuple
+from typing import Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, or_, select, text, update
@@ -43,7 +43,7 @@ SELECT min(moment) FROM (
         SELECT w.due_at FROM {_WORK_AND_INSTANCE}
         WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL AND w.due_at IS NOT NULL AND {{wanted}}
         ORDER BY w.due_at LIMIT 1
-    ) AS moment FROM lanes l
+    ) AS moment FROM lanes l WHERE {{served}}
     UNION ALL
     SELECT min(w.lease_until) FROM {_WORK_AND_INSTANCE} WHERE w.worker IS NOT NULL AND {{wanted}}
 )"""
@@ -124,7 +124,7 @@ def _due(connection: Connection, request: ClaimRequest, now: datetime) -> list[_
     found = _candidates(connection, *lapsed, limit=request.limit)
     fresh = 0
     last_priority: int | None = None
-    for queue, priority in (connection.execute(_ALL_LANES)).all():
+    for queue, priority in connection.execute(_ALL_LANES).all():
         if request.queues is not None and queue not in request.queues:
             continue
         if fresh >= request.limit and priority != last_priority:
@@ -158,12 +158,10 @@ def _wanted(request: ClaimRequest) -> list[ColumnElement[bool]]:
 
 @lru_cache
 def _next_statement(*, queues: bool, codes: bool) -> TextClause:
-    conditions = ["i.status IN ('pending', 'running', 'waiting')"]
-    parameters: list[Any] = []
-    if queues:
-        conditions.append("w.queue IN :queues")
-        parameters.append(bindparam("queues", expanding=True))
+    served = "{}.queue IN :queues" if queues else "true"
+    wanted = ["i.status IN ('pending', 'running', 'waiting')", served.format("w")]
     if codes:
-        conditions.append("i.workflow_name || '@' || i.workflow_version IN :codes")
-        parameters.append(bindparam("codes", expanding=True))
-    return text(f"{_LANES}{_NEXT.format(wanted=' AND '.join(conditions))}").bindparams(*parameters)
+        wanted.append("i.workflow_name || '@' || i.workflow_version IN :codes")
+    lists = [name for name, is_given in (("queues", queues), ("codes", codes)) if is_given]
+    sql = _NEXT.format(served=served.format("l"), wanted=" AND ".join(wanted))
+    return text(f"{_LANES}{sql}").bindparams(*(bindparam(name, expanding=True) for name in lists))
