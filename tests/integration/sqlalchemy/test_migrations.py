@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import re
 
 import pytest
 from alembic.config import Config
@@ -45,6 +46,39 @@ async def test_the_migrations_make_exactly_the_tables_of_the_models(empty_url: s
     assert await tables_of(empty_url) == set(schema.TABLES)
     assert await schema.check(empty_url) == []
     assert await schema.current(empty_url) == schema.HEAD
+
+
+SQLITE_SCHEMA = "SELECT name, sql FROM sqlite_master WHERE sql IS NOT NULL AND tbl_name <> :version"
+POSTGRES_SCHEMA = """
+SELECT indexname, indexdef FROM pg_indexes WHERE schemaname = 'public' AND tablename <> :version
+UNION ALL SELECT conname, pg_get_constraintdef(c.oid) FROM pg_constraint c JOIN pg_class t ON t.oid = c.conrelid
+    WHERE t.relname LIKE 'workflow\\_%'
+UNION ALL SELECT relname, array_to_string(reloptions, ',') FROM pg_class
+    WHERE relkind = 'r' AND relname LIKE 'workflow\\_%'
+"""
+
+
+async def schema_of(url: str) -> dict[str, list[str]]:
+    """Words and punctuation of everything that the catalogue says, by name, in any order."""
+    engine = create_async_engine(url)
+    query = SQLITE_SCHEMA if "sqlite" in url else POSTGRES_SCHEMA
+    async with engine.connect() as connection:
+        rows = await connection.execute(text(query), {"version": schema.VERSION_TABLE})
+        found = {name: sorted(re.findall(r"[^\s,()]+", definition or "")) for name, definition in rows}
+    await engine.dispose()
+    return found
+
+
+async def test_indexes_and_constraints_are_those_of_the_models_to_the_letter(empty_url: str) -> None:
+    await schema.upgrade(empty_url)
+    migrated = await schema_of(empty_url)
+    await schema.downgrade(empty_url, "base")
+    engine = create_async_engine(empty_url)
+    async with engine.begin() as connection:
+        await connection.run_sync(metadata.create_all)
+    await engine.dispose()
+    assert await schema_of(empty_url) == migrated
+    assert len(migrated) > 20
 
 
 async def test_an_upgrade_of_what_is_up_to_date_changes_nothing(empty_url: str) -> None:
