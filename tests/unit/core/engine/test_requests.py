@@ -92,7 +92,7 @@ async def test_an_unknown_workflow_is_refused_with_near_names(engine: LocalExecu
     engine.registry.register_definition(define(Done(), name="expense"))
 
     with pytest.raises(DefinitionNotFoundError, match="did you mean expense"):
-        await engine.start_workflow("expence")
+        await engine.start_workflow("expenses")
     with pytest.raises(DefinitionNotFoundError, match=r"no version '9.0'"):
         await engine.start_workflow("expense", version="9.0")
 
