@@ -56,9 +56,11 @@ class InProcessExecutor(StepExecutor):
     async def stop(self, *, drain_s: float | None = None) -> None:
         """Stop the worker after its steps under way; see `Worker.stop`."""
         worker, task = self._worker, self._task
-        self._worker = self._task = None
-        if worker is None or task is None or task.done():
-            return
-        if task.get_loop() is asyncio.get_running_loop():
-            await worker.stop(drain_s=drain_s)
-            await task
+        try:
+            if worker is not None and task is not None and task.get_loop() is asyncio.get_running_loop():
+                # Hints of the steps under way reach this worker still: one who forgot it would start another.
+                await worker.stop(drain_s=drain_s)
+                await task
+        finally:
+            if self._task is task:
+                self._worker = self._task = None

@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
-from uuid import UUID
 
 from workflows_core.authoring.context import ContextServices, WorkflowContext
 from workflows_core.domain.commands import Writes
@@ -28,12 +28,27 @@ class Contexts(ContextServices):
         self._codec = codec
         self._queries = queries
         self._settings = settings
-        self._stopping: set[tuple[UUID, int]] = set()
 
     def make(
-        self, loaded: LoadedProgram, state: InstanceState, scope_id: int, token: Token, attempt: int = 1
+        self,
+        loaded: LoadedProgram,
+        state: InstanceState,
+        scope_id: int,
+        token: Token,
+        *,
+        attempt: int = 1,
+        stops: Callable[[], bool] | None = None,
     ) -> WorkflowContext:
-        """The context of one attempt of a step: a private copy of the data as its scope sees them."""
+        """The context of one attempt of a step: a private copy of the data as its scope sees them.
+
+        Args:
+            loaded: What its instance runs.
+            state: The instance.
+            scope_id: Scope of the step.
+            token: Token at the step.
+            attempt: Number of the attempt, from 1.
+            stops: Whether its worker has been asked to stop it; called from any thread.
+        """
         definition = loaded.definition
         decode = self._codec.decode
         return WorkflowContext(
@@ -52,7 +67,7 @@ class Contexts(ContextServices):
             previous_result=self._previous(loaded, state, scope_id, token) if scope_id != ROOT else None,
             scope=scope_id,
             state_type=definition.state_type if definition is not None else None,
-            services=self,
+            services=self if stops is None else _Attempt(self, stops),
             last=state.last,
         )
 
@@ -88,18 +103,9 @@ class Contexts(ContextServices):
         """The address for the next visit of a webhook step in the scope of the context."""
         return f"{self._settings.public_url}/webhooks/{self.webhook_token(context, step)}"
 
-    def is_cancelled(self, context: WorkflowContext) -> bool:
-        """Whether the worker has been asked to stop this execution, or has lost it."""
-        return (context.instance_id, context.execution) in self._stopping
-
-    def ask_to_stop(self, instance_id: UUID, execution: int) -> None:
-        """Let `WorkflowContext.cancelled` of an execution be true from now on."""
-        self._stopping.add((instance_id, execution))
-
-    def forget(self, instance_id: UUID, execution: int) -> None:
-        """The execution is no longer under way in this process."""
-        if self._stopping:
-            self._stopping.discard((instance_id, execution))
+    def is_cancelled(self, context: WorkflowContext) -> bool:  # noqa: ARG002
+        """Nothing stops what no worker runs."""
+        return False
 
     def _previous(self, loaded: LoadedProgram, state: InstanceState, scope_id: int, token: Token) -> Any:
         """Result of the step before, inside a group; of all branches, for the callback of a parallel group."""
@@ -112,3 +118,25 @@ class Contexts(ContextServices):
             return None
         raw = scope.results.get(loaded.program.graph.edges[token.via].source)
         return None if raw is None else decode(raw)
+
+
+class _Attempt(ContextServices):
+    """The services of one attempt, which its worker may stop. It lasts as long as the code of the step, in whatever thread."""
+
+    __slots__ = ("_contexts", "_stops")
+
+    def __init__(self, contexts: Contexts, stops: Callable[[], bool]) -> None:
+        self._contexts = contexts
+        self._stops = stops
+
+    async def history(self, context: WorkflowContext) -> list[ExecutionRecord]:
+        return await self._contexts.history(context)
+
+    def webhook_token(self, context: WorkflowContext, step: str) -> str:
+        return self._contexts.webhook_token(context, step)
+
+    def webhook_url(self, context: WorkflowContext, step: str) -> str:
+        return self._contexts.webhook_url(context, step)
+
+    def is_cancelled(self, context: WorkflowContext) -> bool:  # noqa: ARG002
+        return self._stops()

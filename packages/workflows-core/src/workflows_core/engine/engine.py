@@ -17,11 +17,12 @@ from workflows_core.domain.transition import WorkItem
 from workflows_core.domain.types import TaskStatus
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.contexts import Contexts
+from workflows_core.engine.holding import Holding
 from workflows_core.engine.instances import WorkflowInstance, to_instance
 from workflows_core.engine.programs import Programs
 from workflows_core.engine.protocol import ExecutionEngine
 from workflows_core.engine.requests import Requests
-from workflows_core.engine.runner import Holding, StepRunner
+from workflows_core.engine.runner import StepRunner
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.engine.signatures import WebhookAddress, sign_webhook
 from workflows_core.engine.standalone import run_step
@@ -370,7 +371,7 @@ class WorkflowEngine(ExecutionEngine):
 
     def ask_to_stop(self, holding: Holding) -> None:
         """Tell the code of a step under way, by ``context.cancelled``, that its result is no longer wanted."""
-        self._contexts.ask_to_stop(holding.ref.instance_id, holding.execution)
+        holding.ask_to_stop()
 
     async def execute_step(self, step: Any, context: WorkflowContext, previous_result: Any = None) -> Any:
         """Run one step or group by itself, here and now, without an instance; its guard and hooks run too."""

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 import traceback
@@ -33,6 +34,7 @@ from workflows_core.domain.transition import Transition, WorkItem, WorkKind
 from workflows_core.domain.types import Outcome
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.contexts import Contexts
+from workflows_core.engine.holding import Holding
 from workflows_core.engine.programs import LoadedProgram, Programs
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.errors import (
@@ -47,36 +49,12 @@ from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import Claim, Committed, Conflict, Held, WorkflowStore
 
-__all__ = ["Holding", "StepRunner"]
+__all__ = ["StepRunner"]
 
 logger = logging.getLogger(__name__)
 
 _TRACEBACK_LINES: Final = 30
 _WAITS: Final = frozenset({WorkKind.TIMER, WorkKind.AWAIT})
-
-
-class Holding:
-    """What a worker holds at the moment; changes as the worker goes from step to step."""
-
-    __slots__ = ("_instance_id", "_item")
-
-    def __init__(self, claim: Claim) -> None:
-        self._instance_id = claim.state.id
-        self._item = claim.item
-
-    @property
-    def ref(self) -> WorkRef:
-        """The work item."""
-        return WorkRef(self._instance_id, self._item.number)
-
-    @property
-    def execution(self) -> int:
-        """The step execution that it runs."""
-        return self._item.execution
-
-    def go_on(self, item: WorkItem) -> None:
-        """Hold another work item of the same instance instead."""
-        self._item = item
 
 
 class _Turn(msgspec.Struct, frozen=True, gc=False):
@@ -132,6 +110,7 @@ class StepRunner:
             admits: Whether the worker goes on with a following work item; None always does, within the engine's limits.
         """
         settings = self._settings
+        holding = holding if holding is not None else Holding(claim)
         turn: _Turn | None = _Turn(claim.item, claim.state, claim.fence, claim.attempt, claim.at)
         loaded = await self._programs.of(claim.state)
         if loaded.definition is None:
@@ -139,19 +118,16 @@ class StepRunner:
             return
         steps, deadline = 1, time.monotonic() + settings.max_seconds_in_a_row
         while turn is not None:
-            try:
-                command = await self._work(loaded, turn)
-            finally:
-                self._contexts.forget(turn.state.id, turn.item.execution)
+            command = await self._work(loaded, turn, holding)
             may_go_on = steps < settings.max_steps_in_a_row and time.monotonic() < deadline
-            turn = await self._advance(loaded, turn, command, worker, admits if may_go_on else _admits_nothing)
+            turn = await self._advance(loaded, turn, command, worker, admits if may_go_on else _admits_nothing, holding)
             steps += 1
-            if holding is not None and turn is not None:
+            if turn is not None:
                 holding.go_on(turn.item)
 
     # The work itself
 
-    async def _work(self, loaded: LoadedProgram, turn: _Turn) -> Command | None:
+    async def _work(self, loaded: LoadedProgram, turn: _Turn, holding: Holding) -> Command | None:
         """Do what the work item asks for; None when its execution is no longer active."""
         item = turn.item
         token = turn.state.find(item.scope, item.number, item.execution)
@@ -159,7 +135,7 @@ class StepRunner:
             return None
         match item.kind:
             case WorkKind.RUN:
-                return await self._run_code(loaded, turn, token)
+                return await self._run_code(loaded, turn, token, holding)
             case WorkKind.TIMER:
                 return FireTimer(place=turn.place, now=turn.at)
             case WorkKind.ENTER:
@@ -168,13 +144,15 @@ class StepRunner:
                 results = await self._store.item_results(turn.state.id, token.items.first, token.items.total)
                 return GatherItems(place=turn.place, now=turn.at, results=tuple(results))
             case WorkKind.PREPARE | WorkKind.ROUTE:
-                return await self._ask_code(loaded, turn, token)
+                return await self._ask_code(loaded, turn, token, holding)
             case _:
                 return None
 
-    async def _run_code(self, loaded: LoadedProgram, turn: _Turn, token: Token) -> Command:
+    async def _run_code(self, loaded: LoadedProgram, turn: _Turn, token: Token, holding: Holding) -> Command:
         code = _code(loaded, token.node)
-        context = self._contexts.make(loaded, turn.state, turn.item.scope, token, turn.attempt)
+        context = self._contexts.make(
+            loaded, turn.state, turn.item.scope, token, attempt=turn.attempt, stops=holding.stops
+        )
         try:
             if code.can_execute is not None and not await ask(code.can_execute, context):
                 outcome, result = Outcome.SKIPPED, None
@@ -200,18 +178,20 @@ class StepRunner:
                 route=_route(result) if code.routes else (),
                 attempts=turn.attempt,
             )
-        except Exception as error:  # noqa: BLE001 - any error of the application fails its step
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - any error of the application fails its step
+            _raise_if_cancelled(error)
             return await self._failure(code, context, turn, token, error)
 
     async def _failure(
-        self, code: StepCode, context: WorkflowContext, turn: _Turn, token: Token, error: Exception
+        self, code: StepCode, context: WorkflowContext, turn: _Turn, token: Token, error: BaseException
     ) -> FailStep:
         notes: tuple[str, ...] = ()
         if code.on_failure is not None:
             try:
                 await ask(code.on_failure, context, error)
-            except Exception as second:  # noqa: BLE001 - recorded beside the first
-                notes = (f"on_failure raised {type(second).__name__}: {second}",)
+            except (Exception, asyncio.CancelledError) as second:  # noqa: BLE001 - recorded beside the first
+                _raise_if_cancelled(second)
+                notes = (f"on_failure raised {type(second).__name__}: {_message(second)}",)
         return FailStep(
             place=turn.place,
             now=turn.at,
@@ -220,10 +200,12 @@ class StepRunner:
             attempts=turn.attempt,
         )
 
-    async def _ask_code(self, loaded: LoadedProgram, turn: _Turn, token: Token) -> Command:
+    async def _ask_code(self, loaded: LoadedProgram, turn: _Turn, token: Token, holding: Holding) -> Command:
         """Ask the application for what the kernel needs to enter a step, or to leave it."""
         code = _code(loaded, token.node)
-        context = self._contexts.make(loaded, turn.state, turn.item.scope, token, turn.attempt)
+        context = self._contexts.make(
+            loaded, turn.state, turn.item.scope, token, attempt=turn.attempt, stops=holding.stops
+        )
         try:
             if turn.item.kind is WorkKind.ROUTE:
                 outcome = token.outcome or Outcome.SUCCESS
@@ -233,7 +215,8 @@ class StepRunner:
             if answer is Outcome.SKIPPED:
                 return CompleteStep(place=turn.place, now=turn.at, outcome=Outcome.SKIPPED, route=())
             return self._prepared(loaded, turn, token, answer)
-        except Exception as error:  # noqa: BLE001 - any error of the application fails its step
+        except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - any error of the application fails its step
+            _raise_if_cancelled(error)
             return await self._failure(code, context, turn, token, error)
 
     def _prepared(self, loaded: LoadedProgram, turn: _Turn, token: Token, answer: Any) -> Prepared:
@@ -265,6 +248,7 @@ class StepRunner:
         command: Command | None,
         worker: str,
         admits: Callable[[WorkItem], bool] | None,
+        holding: Holding,
     ) -> _Turn | None:
         """Commit what follows from a command; the next turn if the worker goes on in place."""
         state = turn.state
@@ -280,6 +264,7 @@ class StepRunner:
                 return None
             following = _following(transition, turn.item.number, admits)
             take = () if following is None else (following.number,)
+            holding.take(None if following is None else following.number)
             result = await self._commits.commit(transition, held=held, take=take, lease_s=self._settings.lease_s)
             if isinstance(result, Committed):
                 if following is None:
@@ -371,4 +356,19 @@ def _error_info(error: BaseException, step: str, notes: tuple[str, ...]) -> Erro
         error.step = step
     lines = traceback.format_exception(error)
     text = "".join(lines[-_TRACEBACK_LINES:])
-    return ErrorInfo(type(error).__name__, str(error), step, text, notes)
+    return ErrorInfo(type(error).__name__, _message(error), step, text, notes)
+
+
+def _message(error: BaseException) -> str:
+    """What an error of the application says, also if it cannot say it."""
+    try:
+        return str(error)
+    except Exception as second:  # noqa: BLE001 - its code may do anything
+        return f"(its message cannot be made: {type(second).__name__})"
+
+
+def _raise_if_cancelled(error: BaseException) -> None:
+    """Go on with a cancellation that is meant for the worker; one that came out of the application's own tasks is its error."""
+    task = asyncio.current_task()
+    if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
+        raise error

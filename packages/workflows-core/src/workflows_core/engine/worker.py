@@ -12,7 +12,7 @@ from typing import Final
 
 from workflows_core.domain.transition import WorkItem
 from workflows_core.engine.engine import WorkflowEngine
-from workflows_core.engine.runner import Holding
+from workflows_core.engine.holding import Holding
 from workflows_core.errors import InfrastructureError, WorkflowsError
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import Claim, ClaimRequest
@@ -52,6 +52,8 @@ class Worker:
         self._stopping = False
         self._left_some = False
         self._unfinished: set[WorkRef] = set()
+        self._is_claiming = False
+        self._strays: set[WorkRef] = set()
 
     def wake(self) -> None:
         """Look for work now. Must be called in the worker's event loop."""
@@ -65,6 +67,8 @@ class Worker:
                 await self._rest(await self._look())
             if self._running:
                 await asyncio.wait(self._running)
+            with suppress(InfrastructureError):
+                await self._give_back(delay_s=0.0)
         finally:
             heartbeat.cancel()
             await self._abandon()
@@ -92,6 +96,7 @@ class Worker:
         codes = self._engine.codes()
         try:
             await self._give_back(delay_s=poll_s)
+            self._is_claiming = True
             claims = await self._engine.store.claim(
                 ClaimRequest(
                     worker=self.id,
@@ -101,8 +106,12 @@ class Worker:
                     codes=codes,
                 )
             )
+            if self._stopping:
+                self._unfinished.update(claim.ref for claim in claims)
+                return poll_s
             for claim in claims:
                 self._begin(claim)
+            self._is_claiming = False
             self._left_some = len(claims) == free
             if self._left_some:
                 return poll_s
@@ -110,6 +119,11 @@ class Worker:
         except InfrastructureError as error:
             logger.warning("worker %s cannot look for work: %s", self.id, error)
             return poll_s
+        except Exception:
+            logger.exception("worker %s cannot look for work", self.id)
+            return poll_s
+        finally:
+            self._is_claiming = False
         return poll_s if due is None else max(min(due, poll_s), 0.001)
 
     async def _rest(self, seconds: float) -> None:
@@ -135,16 +149,16 @@ class Worker:
         try:
             await self._engine.run_claim(claim, worker=self.id, holding=holding, admits=self._admits)
         except asyncio.CancelledError:
-            self._unfinished.add(holding.ref)
+            self._unfinished |= holding.refs
             with suppress(InfrastructureError):
                 await self._give_back(delay_s=0.0)
             raise
         except WorkflowsError as error:
             logger.warning("work item %s was not finished and will be claimed again: %s", holding.ref, error)
-            self._unfinished.add(holding.ref)
+            self._unfinished |= holding.refs
         except Exception:
             logger.exception("work item %s was not finished and will be claimed again", holding.ref)
-            self._unfinished.add(holding.ref)
+            self._unfinished |= holding.refs
 
     def _admits(self, item: WorkItem) -> bool:
         return not self._stopping and (self._queues is None or item.queue in self._queues)
@@ -155,18 +169,34 @@ class Worker:
         while True:
             await asyncio.sleep(lease_s / _RENEWALS_PER_LEASE)
             if not self._running and not self._unfinished:
+                self._strays.clear()
                 continue
-            before = {task: holding.ref for task, holding in self._running.items()}
+            before = {task: holding.refs for task, holding in self._running.items()}
             try:
                 await self._give_back(delay_s=self._engine.settings.poll_s)
                 held = await self._engine.store.renew(self.id, lease_s)
             except InfrastructureError as error:
                 logger.warning("worker %s cannot renew its leases: %s", self.id, error)
                 continue
-            for task, ref in before.items():
+            except Exception:
+                logger.exception("worker %s cannot renew its leases", self.id)
+                continue
+            for task, refs in before.items():
                 holding = self._running.get(task)
-                if holding is not None and holding.ref == ref and ref not in held:
+                if holding is not None and holding.refs == refs and not refs & held:
                     self._cancel(task, holding)
+            self._note_strays(held.difference(*before.values()))
+
+    def _note_strays(self, held: set[WorkRef]) -> None:
+        """Find what the store holds for this worker although nobody runs it: the answer to a claim or to a commit was lost.
+
+        It is given back if it was so at two renewals in a row, and no claim is under way whose answer may still come.
+        """
+        strays = held.difference(*(holding.refs for holding in self._running.values()), self._unfinished)
+        if self._is_claiming:
+            strays.clear()
+        self._unfinished |= strays & self._strays
+        self._strays = strays - self._unfinished
 
     def _cancel(self, task: asyncio.Task[None], holding: Holding) -> None:
         self._engine.ask_to_stop(holding)
