@@ -284,12 +284,16 @@ class Draft:
             state,
             self.actor,
             ROOT in self.opened and self.opened[ROOT].data_changed,
-            (*self.pending_items.values(), *items),
+            (*self.pending_items.values(), *items) if self.pending_items else items,
             self.item_results,
-            tuple([run for run in self.dropped_items if run.first <= before.counter]),
+            self._stored_items_dropped() if self.dropped_items else (),
             tuple(self.executions),
             self.work,
             tuple(self.opened_tasks),
             tuple(self.tasks),
             tuple(self.events),
         )
+
+    def _stored_items_dropped(self) -> tuple[ItemRange, ...]:
+        """Dropped items without those that were begun and dropped in this decision, and so never stored."""
+        return tuple(run for run in self.dropped_items if run.first <= self.state.counter)
