@@ -18,6 +18,7 @@ from workflows_core import (
     InProcessEngine,
     LocalExecutionEngine,
     MemoryState,
+    SequentialGroup,
     StoreUnavailableError,
     WorkflowContext,
     WorkflowDefinition,
@@ -163,22 +164,20 @@ async def test_a_listener_slower_than_a_renewal_does_not_cost_the_worker_the_nex
     bus, heard = EventBus(), asyncio.Event()
 
     async def slow(event: StepCompleted) -> None:
-        if event.step_name == "fork":
+        if event.step_name == "before":
             await asyncio.sleep(2 * FAST.lease_s)
             heard.set()
 
-    async def both() -> list[str]:
-        return ["left", "right"]
-
     bus.subscribe(StepCompleted, slow)
-    fork, left, right = Step("fork", both, next=["left", "right"]), Step("left"), Step("right")
-    engine = LocalExecutionEngine(registry_of(define("short", fork, left, right)), event_bus=bus, settings=FAST)
+    before, inner = Step("before", next="group"), Step("inner")
+    definition = WorkflowDefinition("short", steps=[before, SequentialGroup(inner, name="group")])
+    engine = LocalExecutionEngine(registry_of(definition), event_bus=bus, settings=FAST)
     async with engine:
         started = await engine.start_workflow("short")
         finished = await engine.wait(started.id, timeout=5, until=lambda instance: instance.status.is_final)
     assert heard.is_set()
     assert finished.status is WorkflowStatus.COMPLETED
-    assert (fork.runs, left.runs, right.runs) == (1, 1, 1)
+    assert (before.runs, inner.runs) == (1, 1)
 
 
 async def test_a_cancellation_out_of_a_steps_own_tasks_fails_the_step() -> None:
