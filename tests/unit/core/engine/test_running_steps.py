@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import threading
+from collections.abc import Sequence
 from decimal import Decimal
 from typing import Any
 
@@ -10,6 +11,7 @@ from workflows_core import (
     BaseGateway,
     BaseMachineStep,
     Edge,
+    EventBus,
     ExclusiveGateway,
     LocalExecutionEngine,
     StepStatus,
@@ -18,6 +20,7 @@ from workflows_core import (
     WorkflowInstance,
     WorkflowStatus,
 )
+from workflows_core.domain.events import RecordedEvent
 
 
 class Record(BaseMachineStep):
@@ -274,3 +277,28 @@ async def test_a_context_knows_its_step_and_its_history(engine: LocalExecutionEn
     assert finished.data["steps"] == ["first"]
     assert finished.data["all"] == ["first"]
     assert finished.data["by"] == "system"
+
+
+async def test_a_plain_function_that_exits_or_stops_iterating_fails_its_step(engine: LocalExecutionEngine) -> None:
+    class Exit(BaseMachineStep):
+        def execute(self, context: WorkflowContext) -> None:
+            raise {"exit": SystemExit(3), "stop": StopIteration("nothing")}[context.data["how"]]
+
+    for how, told in (("exit", "SystemExit: 3"), ("stop", "StopIteration: nothing")):
+        finished = await finish(engine, define([Exit(name="leave")], []), {"how": how})
+
+        assert finished.status is WorkflowStatus.FAILED
+        assert finished.error is not None
+        assert told in finished.error.message
+
+
+async def test_events_that_cannot_be_published_do_not_undo_what_happened() -> None:
+    class Broken(EventBus):
+        async def publish(self, events: Sequence[RecordedEvent]) -> None:
+            raise ConnectionError
+
+    async with LocalExecutionEngine(event_bus=Broken()) as engine:
+        finished = await finish(engine, define([Record(name="a")], []))
+
+        assert finished.status is WorkflowStatus.COMPLETED
+        assert await engine.queries.list_events(finished.id)

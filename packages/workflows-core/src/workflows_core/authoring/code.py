@@ -45,8 +45,17 @@ async def ask(function: Callable[..., Any], *arguments: Any) -> Any:
     """Call a function of the author: awaited if it is a coroutine function, else in a thread."""
     if is_coroutine_function(function):
         return await function(*arguments)
-    answer = await asyncio.to_thread(function, *arguments)
+    answer = await asyncio.to_thread(_call, function, arguments)
     return await answer if inspect.isawaitable(answer) else answer
+
+
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+    """Call in a thread; what a thread cannot hand over as an error, or must not end the process with, becomes an ordinary one."""
+    try:
+        return function(*arguments)
+    except (StopIteration, SystemExit) as error:
+        msg = f"it raised {type(error).__name__}: {error}"
+        raise RuntimeError(msg) from error
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

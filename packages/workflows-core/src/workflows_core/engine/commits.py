@@ -99,13 +99,6 @@ class Commits:
 
     async def _pass_on(self, transition: Transition, result: Committed, taken: tuple[int, ...]) -> None:
         state = transition.state
-        if transition.events:
-            await self._events.publish(
-                [
-                    RecordedEvent(state.revision, position, result.at, transition.actor, event)
-                    for position, event in enumerate(transition.events)
-                ]
-            )
         work = transition.work
         if len(work) > len(taken):
             ready = [
@@ -115,10 +108,23 @@ class Commits:
             ]
             if ready:
                 await self._hint(state.id, ready)
+        if transition.events:
+            await self._tell(transition, result)
         watchers = self._watchers.get(state.id)
         if watchers:
             for notify in tuple(watchers):
                 notify()
+
+    async def _tell(self, transition: Transition, result: Committed) -> None:
+        state = transition.state
+        events = [
+            RecordedEvent(state.revision, position, result.at, transition.actor, event)
+            for position, event in enumerate(transition.events)
+        ]
+        try:
+            await self._events.publish(events)
+        except Exception:
+            logger.exception("events of instance %s were not published; they are on record", state.id)
 
     async def _hint(self, instance_id: UUID, items: list[WorkItem]) -> None:
         queues: dict[tuple[str, int], list[WorkRef]] = {}
