@@ -214,3 +214,18 @@ async def test_a_group_of_your_own_runs_as_one_step(engine: LocalExecutionEngine
 
     [record, _] = await engine.queries.list_executions(finished.id)
     assert record.execution.result == b"[[1,null],[2,null]]"
+
+
+async def test_data_inside_a_group_are_limited_too(engine: LocalExecutionEngine) -> None:
+    class Grow(BaseMachineStep):
+        async def execute(self, context: WorkflowContext) -> None:
+            context.set("blob", "x" * 20_000)
+
+    body = SequentialGroup(Grow(), After(name="inner"), name="body")
+    grouped = await run(engine, body)
+    in_an_item = await run(LocalExecutionEngine(settings=engine.settings), ForEach("items", body), {"items": [1]})
+
+    for instance in (grouped, in_an_item):
+        assert instance.status is WorkflowStatus.FAILED
+        assert instance.error is not None
+        assert instance.error.type == "PayloadTooLargeError"

@@ -8,9 +8,9 @@ from uuid import UUID
 
 from workflows_core.domain.commands import Command
 from workflows_core.domain.kernel import decide
-from workflows_core.domain.payload import check_data_size
 from workflows_core.domain.state import InstanceState
 from workflows_core.engine.commits import Commits
+from workflows_core.engine.limits import check_size
 from workflows_core.engine.programs import LoadedProgram, Programs
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.errors import InstanceNotFoundError, ItemsNotLoadedError, RevisionConflictError
@@ -68,8 +68,7 @@ class Requests:
             except ItemsNotLoadedError:
                 all_items = True
                 continue
-            if transition.data_changed:
-                check_data_size(transition.state.data, self._settings.max_data_bytes)
+            check_size(transition, self._settings.max_data_bytes)
             result = await self._commits.commit(transition)
             if isinstance(result, Committed):
                 return transition.state, result.at

@@ -28,13 +28,14 @@ from workflows_core.domain.commands import (
 )
 from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode
 from workflows_core.domain.kernel import decide
-from workflows_core.domain.payload import check_data_size, encode_value
+from workflows_core.domain.payload import encode_value
 from workflows_core.domain.state import ErrorInfo, InstanceState, Token
 from workflows_core.domain.transition import Transition, WorkItem, WorkKind
 from workflows_core.domain.types import Outcome
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.contexts import Contexts
 from workflows_core.engine.holding import Holding
+from workflows_core.engine.limits import check_size
 from workflows_core.engine.programs import LoadedProgram, Programs
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.errors import (
@@ -289,8 +290,7 @@ class StepRunner:
         """Decide; what the rules refuse to take from a step fails the step instead."""
         try:
             transition = decide(loaded.program, state, command)
-            if transition.data_changed:
-                check_data_size(transition.state.data, self._settings.max_data_bytes)
+            check_size(transition, self._settings.max_data_bytes)
         except (ReducerError, PayloadError) as error:
             failure = FailStep(
                 place=turn.place,

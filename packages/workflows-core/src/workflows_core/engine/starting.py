@@ -10,9 +10,10 @@ from workflows_core.domain.actor import Actor
 from workflows_core.domain.commands import Start
 from workflows_core.domain.forms import validate_document
 from workflows_core.domain.kernel import decide, initial_state
-from workflows_core.domain.payload import check_data_size, encode_data, encode_value
+from workflows_core.domain.payload import encode_data, encode_value
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.instances import WorkflowInstance, to_instance
+from workflows_core.engine.limits import check_size
 from workflows_core.engine.programs import Programs
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.errors import (
@@ -69,7 +70,6 @@ class Starting:
             if problems:
                 raise InputValidationError(f"initial data of workflow {graph.name!r}", problems)
         data = encode_data(initial_data, self._codec.encode)
-        check_data_size(data, self._settings.max_data_bytes)
         command = Start(
             instance_id=self._ids.new(),
             data=data,
@@ -78,6 +78,7 @@ class Starting:
             metadata=None if not metadata else encode_value("metadata", dict(metadata), self._codec.encode),
         )
         transition = decide(loaded.program, initial_state(loaded.program, command), command, actor.id)
+        check_size(transition, self._settings.max_data_bytes)
         start_key = None if key is None else StartKey(key, _digest(graph.name, version, data))
         result = await self._commits.commit(transition, start_key=start_key)
         match result:
