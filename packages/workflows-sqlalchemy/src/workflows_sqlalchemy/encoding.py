@@ -18,6 +18,7 @@ from msgspec.structs import replace
 from workflows_core.domain.events import Event
 from workflows_core.domain.state import ROOT, ErrorInfo, InstanceState, LastExecution, Scope
 from workflows_core.domain.transition import TaskOpening
+from workflows_core.domain.types import Parking
 from workflows_sqlalchemy.column_types import safe_text
 
 __all__ = [
@@ -47,6 +48,8 @@ class Marking(msgspec.Struct, frozen=True, array_like=True):
     scopes: tuple[Scope, ...]
     last: dict[str, LastExecution]
     buffered: dict[str, bytes]
+    parked: Parking | None = None
+    has_deadline: bool = False
 
 
 _msgpack: Final = msgspec.msgpack.Encoder().encode
@@ -62,9 +65,18 @@ _read_error: Final = msgspec.json.Decoder(ErrorInfo).decode
 def encode_marking(state: InstanceState) -> bytes:
     """The marking of a state, without the scopes that are stored with their item."""
     root = state.scopes[ROOT]
-    outermost = Scope(ROOT, tokens=root.tokens, data=None, visits=root.visits, results=root.results)
+    outermost = replace(root, data=None)
     inner = [scope for scope in state.scopes.values() if scope.home == ROOT and scope.id != ROOT]
-    return _encode(_msgpack, Marking(state.counter, state.started_at, (outermost, *inner), state.last, state.buffered))
+    marking = Marking(
+        state.counter,
+        state.started_at,
+        (outermost, *inner),
+        state.last,
+        state.buffered,
+        state.parked,
+        state.has_deadline,
+    )
+    return _encode(_msgpack, marking)
 
 
 def decode_marking(raw: bytes) -> Marking:

@@ -37,6 +37,8 @@ def instance_conditions(where: InstanceFilter) -> list[ColumnElement[bool]]:
         conditions.append(instances.c.started_at >= where.started_after)
     if where.started_before is not None:
         conditions.append(instances.c.started_at < where.started_before)
+    if where.is_parked is not None:
+        conditions.append(instances.c.parked.is_not(None) if where.is_parked else instances.c.parked.is_(None))
     return conditions
 
 

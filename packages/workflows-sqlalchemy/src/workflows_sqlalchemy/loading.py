@@ -63,6 +63,7 @@ WORK_COLUMNS: Final = (
     work_items.c.revision.label("work_revision"),
     work_items.c.fence,
     work_items.c.attempt,
+    work_items.c.crashes,
 )
 """The columns of which a claim is made."""
 
@@ -98,8 +99,7 @@ def state_of(row: AnyRow, items: Iterable[Scope] = ()) -> InstanceState:
     """The state that `STATE_COLUMNS` say, with the scopes of these items."""
     marking = decode_marking(row.marking)
     root, *inner = marking.scopes
-    outermost = Scope(ROOT, tokens=root.tokens, data=decode_data(row.data), visits=root.visits, results=root.results)
-    found = {ROOT: outermost}
+    found = {ROOT: replace(root, data=decode_data(row.data))}
     for scope in (*inner, *items):
         found[scope.id] = scope
     return InstanceState(
@@ -118,6 +118,8 @@ def state_of(row: AnyRow, items: Iterable[Scope] = ()) -> InstanceState:
         decode_error(row.error),
         marking.buffered,
         marking.last,
+        marking.parked,
+        marking.has_deadline,
     )
 
 
@@ -136,7 +138,7 @@ def work_item_of(row: AnyRow) -> WorkItem:
     )
 
 
-def claimed(row: AnyRow, at: datetime, *, fence: int, attempt: int) -> Claimed:
+def claimed(row: AnyRow, at: datetime, *, fence: int, attempt: int, crashes: int) -> Claimed:
     """The claim that `WORK_COLUMNS`, `STATE_COLUMNS` and `ITEM_COLUMNS` say."""
     items: tuple[Scope, ...] = ()
     # The statement sees the instance as it was when it began, the work item as it was when it was locked.
@@ -144,7 +146,8 @@ def claimed(row: AnyRow, at: datetime, *, fence: int, attempt: int) -> Claimed:
     if row.home != ROOT:
         is_complete = is_complete and row.item_marking is not None and row.parent_home == ROOT
         items = decode_item(row.item_marking, row.item_data) if is_complete else ()
-    return Claimed(Claim(work_item_of(row), state_of(row, items), fence, attempt, at), row.due_at, is_complete)
+    claim = Claim(work_item_of(row), state_of(row, items), fence, attempt, at, crashes)
+    return Claimed(claim, row.due_at, is_complete)
 
 
 def read_instance(

@@ -72,6 +72,8 @@ class WorkflowInstanceModel(WorkflowModel):
     started_at: Mapped[datetime]
     updated_at: Mapped[datetime]
     completed_at: Mapped[datetime | None]
+    phase: Mapped[str]
+    parked: Mapped[str | None]
     encoded_data: Mapped[bytes] = column_property(tables.instances.c["data"])
     encoded_metadata: Mapped[bytes | None] = column_property(tables.instances.c["metadata"])
     encoded_error: Mapped[str | None] = column_property(tables.instances.c["error"])
@@ -123,6 +125,7 @@ class StepExecutionModel(WorkflowModel):
     started_at: Mapped[datetime | None]
     completed_at: Mapped[datetime]
     completed_by: Mapped[str | None]
+    compensates: Mapped[int]
     encoded_result: Mapped[bytes | None] = column_property(tables.executions.c["result"])
     encoded_error: Mapped[str | None] = column_property(tables.executions.c["error"])
 

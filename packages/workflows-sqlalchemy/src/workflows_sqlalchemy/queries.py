@@ -128,10 +128,10 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
         return task_record(rows[0]) if rows else None
 
     async def find_stalled(self, *, limit: int = 100) -> Sequence[UUID]:
-        unfinished = select(instances.c.id, instances.c.started_at).where(is_unfinished())
+        unfinished = select(instances.c.id, instances.c.started_at).where(is_unfinished(), instances.c.parked.is_(None))
         # Apart, lest a database walks through the finished ones for the sake of the order.
         found = unfinished.cte("unfinished").prefix_with("MATERIALIZED")
-        work = select(work_items.c.number).where(work_items.c.instance_id == found.c.id)
+        work = select(work_items.c.number).where(work_items.c.instance_id == found.c.id, work_items.c.number != 0)
         task = select(tasks.c.id).where(tasks.c.instance_id == found.c.id, is_open_task())
         query = (
             select(found.c.id)

@@ -10,7 +10,7 @@ import msgspec
 from workflows_core.domain.events import RecordedEvent
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.transition import StepExecution
-from workflows_core.domain.types import StepStatus, StepType, TaskStatus, WorkflowStatus
+from workflows_core.domain.types import Parking, Phase, StepStatus, StepType, TaskStatus, WorkflowStatus
 from workflows_core.ports.queries import DefinitionRecord, ExecutionRecord, InstanceRecord, TaskRecord, WorkRecord
 from workflows_sqlalchemy.encoding import decode_error, decode_events, decode_opening
 from workflows_sqlalchemy.loading import WORK_COLUMNS, AnyRow, work_item_of
@@ -41,10 +41,17 @@ INSTANCE_COLUMNS: Final = (
     instances.c.completed_at,
     instances.c.error,
     instances.c.revision,
+    instances.c.phase,
+    instances.c.parked,
 )
 """The columns of an instance's record; none of the large ones."""
 
-WORK_RECORD_COLUMNS: Final = (*WORK_COLUMNS, work_items.c.worker, work_items.c.lease_until)
+WORK_RECORD_COLUMNS: Final = (
+    *WORK_COLUMNS,
+    work_items.c.worker,
+    work_items.c.lease_until,
+    work_items.c.timeout_at,
+)
 
 
 def definition_record(row: AnyRow) -> DefinitionRecord:
@@ -68,6 +75,8 @@ def instance_record(row: AnyRow) -> InstanceRecord:
         completed_at=row.completed_at,
         error=decode_error(row.error),
         revision=row.revision,
+        phase=Phase(row.phase),
+        parked=None if row.parked is None else Parking(row.parked),
     )
 
 
@@ -86,6 +95,7 @@ def execution_record(row: AnyRow) -> ExecutionRecord:
         row.result,
         decode_error(row.error),
         row.completed_by,
+        row.compensates,
     )
     return ExecutionRecord(execution, row.completed_at)
 
@@ -102,7 +112,13 @@ def work_record(row: AnyRow, now: datetime) -> WorkRecord:
     """The record of a row of work items; a lease that has ended is nobody's."""
     held = row.lease_until is not None and row.lease_until > now
     return WorkRecord(
-        work_item_of(row), row.due_at, row.worker if held else None, row.lease_until if held else None, row.attempt
+        work_item_of(row),
+        row.due_at,
+        row.worker if held else None,
+        row.lease_until if held else None,
+        row.attempt,
+        row.timeout_at,
+        row.crashes,
     )
 
 

@@ -13,6 +13,7 @@ from uuid import UUID
 __all__ = [
     "DroppedRow",
     "EventRow",
+    "ExecutionGoneRow",
     "ExecutionRow",
     "InstanceRow",
     "Rows",
@@ -38,6 +39,8 @@ class InstanceRow(NamedTuple):
     data: bytes | None
     error: str | None
     is_final: bool
+    phase: str
+    parked: str | None
     held_number: int | None
     held_fence: int | None
     held_worker: str | None
@@ -76,6 +79,8 @@ class WorkRow(NamedTuple):
     revision: int
     worker: str | None
     lease_s: float | None
+    timeout_s: float | None
+    keeps_timeout: bool
 
 
 class WorkGoneRow(NamedTuple):
@@ -103,6 +108,15 @@ class ExecutionRow(NamedTuple):
     result: bytes | None
     error: str | None
     completed_by: str | None
+    compensates: int
+
+
+class ExecutionGoneRow(NamedTuple):
+    """A finished step execution that is open again."""
+
+    place: int
+    instance_id: UUID
+    number: int
 
 
 class EventRow(NamedTuple):
@@ -182,6 +196,7 @@ class Rows:
     work: list[WorkRow] = field(default_factory=list)
     work_gone: list[WorkGoneRow] = field(default_factory=list)
     executions: list[ExecutionRow] = field(default_factory=list)
+    executions_gone: list[ExecutionGoneRow] = field(default_factory=list)
     events: list[EventRow] = field(default_factory=list)
     tasks: list[TaskRow] = field(default_factory=list)
     task_changes: list[TaskChangeRow] = field(default_factory=list)

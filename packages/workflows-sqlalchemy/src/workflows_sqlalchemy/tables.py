@@ -24,12 +24,13 @@ from sqlalchemy import (
     text,
 )
 
-from workflows_core.domain.types import StepStatus, TaskStatus, WorkflowStatus
+from workflows_core.domain.types import Parking, Phase, StepStatus, TaskStatus, WorkflowStatus
 from workflows_sqlalchemy.column_types import Identity, Moment, SafeText, Serial, TextList
 
 __all__ = [
     "FAILED",
     "OPEN_TASK",
+    "PARKED",
     "UNFINISHED",
     "definitions",
     "events",
@@ -65,6 +66,7 @@ def _partial(name: str, *columns: str, where: str, unique: bool = False) -> Inde
 _OPEN: Final = ", ".join(f"'{status}'" for status in WorkflowStatus if not status.is_final)
 UNFINISHED: Final = f"status IN ({_OPEN})"
 FAILED: Final = f"status = '{WorkflowStatus.FAILED}'"
+PARKED: Final = "parked IS NOT NULL"
 OPEN_TASK: Final = f"status = '{TaskStatus.PENDING}'"
 
 definitions: Final = Table(
@@ -103,13 +105,18 @@ instances: Final = Table(
     Column("completed_at", Moment),
     Column("start_key", SafeText, comment="idempotency key of the start"),
     Column("start_digest", SafeText),
+    Column("phase", SafeText, nullable=False, server_default=Phase.NORMAL.value),
+    Column("parked", SafeText, comment="why it waits for an operator"),
     _one_of("status", WorkflowStatus),
+    _one_of("phase", Phase),
+    _one_of("parked", Parking),
     Index(None, "started_at", "id"),
     Index(None, "tenant_id", "started_at", "id"),
     Index(None, "workflow_name", "started_at", "id"),
     Index(None, "created_by", "started_at", "id"),
     _partial("ix_workflow_instances_unfinished", "started_at", "id", where=UNFINISHED),
     _partial("ix_workflow_instances_failed", "started_at", "id", where=FAILED),
+    _partial("ix_workflow_instances_parked", "started_at", "id", where=PARKED),
     _partial(
         "uq_workflow_instances_start_key",
         "tenant_id",
@@ -156,10 +163,15 @@ work_items: Final = Table(
     Column("attempt", Integer, nullable=False),
     Column("worker", SafeText, comment="who holds it"),
     Column("lease_until", Moment),
+    Column("timeout_at", Moment, comment="from when on it is claimed, due and held or not, to be ended; NULL: never"),
+    Column(
+        "crashes", Integer, nullable=False, server_default="0", comment="claims since it was written whose lease ended"
+    ),
     _partial(
         "ix_workflow_work_items_due", "queue", "priority", "due_at", where="worker IS NULL AND due_at IS NOT NULL"
     ),
     _partial("ix_workflow_work_items_held", "worker", where="worker IS NOT NULL"),
+    _partial("ix_workflow_work_items_timeout", "timeout_at", where="timeout_at IS NOT NULL"),
     # Rows come and go quickly: vacuum often, so that the table stays as small as the work that is open.
     postgresql_with={"fillfactor": 50, "autovacuum_vacuum_scale_factor": 0.02, "autovacuum_vacuum_threshold": 1000},
 )
@@ -181,6 +193,7 @@ executions: Final = Table(
     Column("result", LargeBinary, comment="encoded"),
     Column("error", SafeText, comment="why it failed: JSON"),
     Column("completed_by", SafeText),
+    Column("compensates", BigInteger, nullable=False, server_default="0", comment="the execution that it undid"),
     _one_of("status", StepStatus),
 )
 

@@ -26,6 +26,7 @@ from workflows_sqlalchemy.encoding import (
 from workflows_sqlalchemy.rows import (
     DroppedRow,
     EventRow,
+    ExecutionGoneRow,
     ExecutionRow,
     InstanceRow,
     Rows,
@@ -59,6 +60,7 @@ def rows_of(writes: Sequence[Write]) -> Rows:
                 rows.work_gone.append(WorkGoneRow(place, state.id, number))
             else:
                 rows.work.append(_work(place, write, item))
+        rows.executions_gone.extend(ExecutionGoneRow(place, state.id, number) for number in transition.reopened)
         rows.executions.extend(_execution(place, state.id, execution) for execution in transition.executions)
         if transition.events:
             events = encode_events(transition.events)
@@ -95,6 +97,8 @@ def _instance(place: int, write: Write) -> InstanceRow:
         encode_data(state.data) if transition.data_changed or state.revision == 1 else None,
         encode_error(state.error),
         state.status.is_final,
+        state.phase.value,
+        None if state.parked is None else state.parked.value,
         None if held is None else held.number,
         None if held is None else held.fence,
         None if held is None else safe_text(held.worker),
@@ -137,6 +141,8 @@ def _work(place: int, write: Write, item: WorkItem) -> WorkRow:
         state.revision,
         safe_text(write.worker) if taken else None,
         bounded(write.lease_s) if taken else None,
+        None if item.timeout_s is None else bounded(item.timeout_s),
+        item.keeps_timeout,
     )
 
 
@@ -156,6 +162,7 @@ def _execution(place: int, instance_id: UUID, execution: StepExecution) -> Execu
         execution.result,
         encode_error(execution.error),
         _text(execution.completed_by),
+        execution.compensates,
     )
 
 

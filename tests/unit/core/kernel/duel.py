@@ -50,6 +50,11 @@ class Duel:
         return any(item.kind in kinds for item in self.play.work.values())
 
     @property
+    def can_retry(self) -> bool:
+        """Whether a step has failed it."""
+        return self.model.kept is not None
+
+    @property
     def has_webhooks(self) -> bool:
         return any(isinstance(node.kind, WebhookNode) for node in self.graph.nodes.values())
 
@@ -164,6 +169,14 @@ class Duel:
         self.model.cancel()
         self._check()
 
+    def retry(self, _choose: Choose) -> None:
+        """Let it go on after a step has failed it; a command from before would now be held off by its fence."""
+        self.past.clear()
+        self.play.retry()
+        self._settle()
+        self.model.retry()
+        self._check()
+
     def echo(self, choose: Choose) -> None:
         """A command that was applied before is refused, and changes nothing."""
         with pytest.raises((StaleExecutionError, InstanceFinishedError)):
@@ -215,6 +228,9 @@ class Duel:
         return "inside" if isinstance(self.graph.nodes[token.node].kind, GroupNode | ForEachNode) else "task"
 
     def _check(self) -> None:
+        if self.is_over:
+            assert self.play.status.value == self.model.status
+            return
         stages: dict[Path, str] = {}
         joins: Counter[tuple[Path, str, int]] = Counter()
         for scope, token in self.play.places():
@@ -223,8 +239,7 @@ class Duel:
                 joins[area, token.node, token.via] += 1
             else:
                 stages[(*area, (token.node, token.visit, -1))] = self._stage(token)
-        assert (self.play.status.value if self.is_over else None) == self.model.status
+        assert self.model.status is None
         assert stages == self.model.marking
         assert joins == self.model.at_joins
-        if not self.is_over:
-            assert self.play.data == self.model.root.data
+        assert self.play.data == self.model.root.data

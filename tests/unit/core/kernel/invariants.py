@@ -41,7 +41,11 @@ def check_marking(
     for scope, token in tokens:
         assert graph.nodes[token.node].scope == scope.node, f"{token.node} in scope {scope.node!r}"
         assert max(token.id, token.execution, scope.id) <= state.counter
-    expected = {token.id: kind for _, token in tokens if (kind := _expected_work(graph, token)) is not None}
+    if state.has_deadline:
+        assert work[0].kind is WorkKind.DEADLINE
+        work = {number: item for number, item in work.items() if number}
+    live = [token for _, token in tokens if not token.status.is_final]
+    expected = {token.id: kind for token in live if (kind := _expected_work(graph, token)) is not None}
     assert work.keys() == expected.keys(), (
         "each token that is to be moved by a worker has one work item, and vice versa"
     )
@@ -50,7 +54,9 @@ def check_marking(
             item = work[token.id]
             assert item.kind in expected[token.id], f"{item.kind} for {token}"
             assert (item.step, item.scope, item.execution) == (token.node, scope.id, token.execution)
-    waiting = {task_id(state.id, token.execution) for _, token in tokens if _waits_for_person(graph, token)}
+    waiting = {
+        task_id(state.id, token.execution, token.round) for _, token in tokens if _waits_for_person(graph, token)
+    }
     assert set(tasks) == waiting, "each waiting human step has one open task, and vice versa"
     _check_scopes(state)
     _check_status(state, work, tasks)
@@ -68,7 +74,9 @@ def _expected_work(graph: WorkflowGraph, token: Token) -> Collection[WorkKind] |
             return {WorkKind.AWAIT}
         case StepStatus.WAITING:
             assert isinstance(kind, HumanNode | GroupNode | ForEachNode), f"nothing would ever move {token}"
-            return None
+            return None if graph.nodes[token.node].timeout_s is None else {WorkKind.AWAIT}
+        case StepStatus.SCHEDULED if token.compensates:
+            return {WorkKind.UNDO}
         case StepStatus.SCHEDULED if token.outcome is not None:
             return {WorkKind.ROUTE}
         case StepStatus.SCHEDULED if token.items is not None:
@@ -112,13 +120,20 @@ def _check_scopes(state: InstanceState) -> None:
 
 
 def _check_status(state: InstanceState, work: Mapping[int, WorkItem], tasks: Collection[UUID]) -> None:
+    kept = [token for scope in state.scopes.values() for token in scope.tokens.values()]
     if state.status.is_final:
-        assert not state.scopes[ROOT].tokens, "finished, and still a token"
+        if state.parked is None:
+            assert not kept, "finished, and still a token"
+        else:
+            assert state.status is WorkflowStatus.FAILED
+            assert all(token.status in {StepStatus.PENDING, StepStatus.FAILED, StepStatus.CANCELED} for token in kept)
         assert not work
         assert not tasks
         return
+    stopped = [token for token in kept if token.status in {StepStatus.FAILED, StepStatus.CANCELED}]
+    assert all(token.compensates for token in stopped), "stopped, and not over"
     assert state.scopes[ROOT].tokens, "no token, and not finished"
-    assert work or tasks, "nothing can ever happen"
+    assert work or tasks or state.parked, "nothing can ever happen"
     quiet = _is_quiet(state, state.scopes[ROOT])
     assert state.status is (WorkflowStatus.WAITING if quiet else WorkflowStatus.RUNNING)
 

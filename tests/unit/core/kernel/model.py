@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections import Counter, deque
 from collections.abc import Iterator, Mapping
+from copy import deepcopy
 from typing import Any
 
 from tests.unit.core.kernel.naive_reach import NaiveReach
@@ -36,6 +37,8 @@ class Model:
         self.root = self._area()
         self.root.data = dict(data)
         self.status: str | None = None
+        self.halted = False
+        self.kept: tuple[Area, dict[tuple[Path, str, int], Any]] | None = None
         self.travelling: deque[tuple[Area, str, int]] = deque([(self.root, graph.initial, -1)])
         self.early: dict[tuple[Path, str, int], Any] = {}
         self._settle()
@@ -75,9 +78,26 @@ class Model:
         self._settle()
 
     def fail(self, path: Path, outcome: Outcome, ways: Ways = NO_WAYS) -> None:
+        before = deepcopy((self.root, self.early))
+        self._do_fail(path, outcome, ways)
+        self.kept = before if self.halted else None
+
+    def retry(self) -> None:
+        """Go on as it was before the failure; what was under way is entered anew."""
+        assert self.kept is not None
+        (self.root, self.early), self.kept, self.status, self.halted = self.kept, None, None, False
+        self.travelling.clear()
+        for area in self.all_areas():
+            area.one_has_ended = False
+            for tok in area.toks:
+                kind = self.graph.nodes[tok.node].kind
+                if isinstance(kind, HumanNode | TimerNode) and kind.computed and tok.stage in {"task", "timer"}:
+                    tok.stage = "prepare"
+
+    def _do_fail(self, path: Path, outcome: Outcome, ways: Ways) -> None:
         tok = self.find(path)
         if tok.stage == "route":
-            self._over("failed")
+            self._halt()
         else:
             self._fail(tok, outcome, ways)
         self._settle()
@@ -287,9 +307,14 @@ class Model:
             return
         tok.area.toks.remove(tok)
         if tok.area.holder is None:
-            self._over("failed")
+            self._halt()
         else:
             self._fail(tok.area.holder, Outcome.FAILURE, NO_WAYS)
+
+    def _halt(self) -> None:
+        """A step fails the instance: it may go on from there."""
+        self.halted = True
+        self._over("failed")
 
     def _over(self, status: str) -> None:
         self.root.toks.clear()

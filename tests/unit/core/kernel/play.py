@@ -19,6 +19,7 @@ from workflows_core.domain.commands import (
     Command,
     CompleteStep,
     CompleteTask,
+    Discard,
     EnterStep,
     FailStep,
     FireTimer,
@@ -28,6 +29,7 @@ from workflows_core.domain.commands import (
     ReassignTask,
     ReceiveWebhook,
     Reschedule,
+    Retry,
     RouteStep,
     Start,
     Writes,
@@ -229,8 +231,11 @@ class Play:
             if change.status is not None:
                 assert change.status is not TaskStatus.PENDING
                 del self.tasks[change.id]
+        gone = set(transition.reopened)
         known = {run.number for run in self.executions}
-        assert not any(run.number in known for run in transition.executions), "an execution was recorded twice"
+        assert gone <= known, "opens again what was not over"
+        self.executions = [run for run in self.executions if run.number not in gone]
+        assert not any(run.number in known - gone for run in transition.executions), "an execution was recorded twice"
         self.executions.extend(transition.executions)
         self.events.extend(transition.events)
         self._check(transition)
@@ -241,11 +246,12 @@ class Play:
             kept = whole.scopes[key]
             assert replace(kept, data=scope.data) == scope, "a change of a scope was not written"
             assert scope.data in (None, kept.data)
-        if whole.status.is_final:
+        if whole.status.is_final and whole.parked is None:
             assert not self.rows, "finished, and still items"
         finished = {run.number for run in self.executions}
         for _, token in self.places():
-            assert (token.execution in finished) == (token.outcome is not None), "recorded, but not left"
+            is_over = token.outcome is not None or (token.status.is_final and token.execution and not token.compensates)
+            assert (token.execution in finished) == is_over, "recorded, but not left"
         check_marking(self.program.graph, whole, self.work, self.tasks.keys())
 
     # What workers do
@@ -366,6 +372,15 @@ class Play:
     def reschedule(self, step: str, delay_s: float) -> Play:
         """Move the moment of a timer."""
         return self.apply(Reschedule(step=step, delay_s=delay_s))
+
+    def retry(self, from_step: str | None = None, **changes: Any) -> Play:
+        """Let a failed instance go on."""
+        changed = {key: encode(value) for key, value in changes.items()}
+        return self.apply(Retry(actor=Actor("olga"), now=self.now, from_step=from_step, changed=changed))
+
+    def discard(self) -> Play:
+        """Give up what is parked."""
+        return self.apply(Discard(actor=Actor("olga"), now=self.now, reason="no use"))
 
     def cancel(self) -> Play:
         """Cancel the instance."""

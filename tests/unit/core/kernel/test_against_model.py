@@ -91,6 +91,11 @@ class KernelAndModel(RuleBasedStateMachine):
     def cancel(self, data: st.DataObject) -> None:
         self.duel.cancel(chosen_by(data))
 
+    @precondition(lambda self: self.duel.can_retry)
+    @rule(data=st.data())
+    def retry(self, data: st.DataObject) -> None:
+        self.duel.retry(chosen_by(data))
+
     @precondition(lambda self: self.duel.past)
     @rule(data=st.data())
     def echo(self, data: st.DataObject) -> None:
@@ -113,6 +118,8 @@ def live(duel: Duel, rng: random.Random, *, transitions: int) -> None:
         steps += [duel.call] if duel.has_webhooks else []
         steps += [duel.echo] if duel.past and rng.random() < 0.05 else []
         rng.choice(steps or [duel.fail])(rng.choice)
+        if duel.can_retry and rng.random() < 0.8:
+            duel.retry(rng.choice)
     if not duel.is_over:
         duel.cancel(rng.choice)
 

@@ -123,7 +123,8 @@ def test_an_item_that_fails_fails_the_step_and_cancels_the_others() -> None:
 def test_an_item_that_fails_without_a_failure_edge_fails_the_instance() -> None:
     play = Play(simple(), orders=[1, 2, 3]).fail("work", "no", item=1)
     assert play.status is WorkflowStatus.FAILED
-    assert not play.rows
+    assert len(play.rows) == 3, "kept for a retry"
+    assert play.history == ["work!failed", "loop!failed", "work!canceled"]
     assert play.state.error is not None
     assert play.state.error.message == "no"
 

@@ -219,6 +219,8 @@ def test_a_failure_that_nobody_takes_fails_the_instance_from_the_innermost_scope
     )
     play = Play(graph).fail("a")
     assert play.status is WorkflowStatus.FAILED
+    assert play.history == ["a!failed", "inner!failed", "outer!failed"]
+    assert play.discard().status is WorkflowStatus.FAILED
     assert list(play.state.scopes) == [0]
 
 

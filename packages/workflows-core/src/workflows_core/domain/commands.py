@@ -12,12 +12,16 @@ from workflows_core.domain.state import ErrorInfo
 from workflows_core.domain.types import Outcome
 
 __all__ = [
+    "AbandonStep",
     "Assignment",
     "Cancel",
     "Command",
     "CompleteStep",
     "CompleteTask",
+    "Discard",
     "EnterStep",
+    "ExpireInstance",
+    "ExpireStep",
     "FailStep",
     "FireTimer",
     "GatherItems",
@@ -26,6 +30,7 @@ __all__ = [
     "ReassignTask",
     "ReceiveWebhook",
     "Reschedule",
+    "Retry",
     "RouteStep",
     "Start",
     "Writes",
@@ -70,13 +75,14 @@ class _Routing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Start(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Start a new instance."""
+    """Start a new instance; ``deadline_s`` seconds later it fails if it is not over, None is the graph's own deadline."""
 
     instance_id: UUID
     data: dict[str, bytes]
     actor: Actor
     now: datetime
     metadata: bytes | None = None
+    deadline_s: float | None = None
 
 
 class CompleteStep(_Routing, frozen=True, gc=False):
@@ -92,7 +98,17 @@ class CompleteStep(_Routing, frozen=True, gc=False):
 
 
 class FailStep(_Routing, frozen=True, gc=False):
-    """The code of a step has failed for good."""
+    """An attempt of a step has failed: for good, or to be repeated.
+
+    Attributes:
+        place: The step execution.
+        now: Time of the decision.
+        error: Why.
+        started_at: When the attempt began.
+        outcome: Which edges the failure takes, if it is for good.
+        attempts: Attempts of the execution so far, this one included.
+        retry_s: Seconds until the next attempt, as `retry_delay` gave them; None if there is none.
+    """
 
     place: Place
     now: datetime
@@ -100,6 +116,30 @@ class FailStep(_Routing, frozen=True, gc=False):
     started_at: datetime | None = None
     outcome: Outcome = Outcome.FAILURE
     attempts: int = 1
+    retry_s: float | None = None
+
+
+class ExpireStep(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The time of a step is over, whatever it is doing."""
+
+    place: Place
+    now: datetime
+    attempts: int = 0
+
+
+class ExpireInstance(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """The time of the instance is over."""
+
+    now: datetime
+
+
+class AbandonStep(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A step of a scope that is being ended has no worker (any more); ``began`` says whether its code may have run."""
+
+    place: Place
+    now: datetime
+    began: bool
+    attempts: int = 0
 
 
 class EnterStep(msgspec.Struct, frozen=True, gc=False, kw_only=True):
@@ -199,7 +239,34 @@ class ReceiveWebhook(_Routing, frozen=True, gc=False):
 
 
 class Cancel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Cancel the whole instance."""
+    """Cancel the whole instance, and undo what it has done unless ``terminate``."""
+
+    actor: Actor
+    now: datetime
+    reason: str = ""
+    terminate: bool = False
+
+
+class Retry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Let a parked instance go on.
+
+    Attributes:
+        actor: Who wants it.
+        now: Time of the decision.
+        from_step: Step of the top at which it goes on with a new visit; None opens again what failed and what that cancelled.
+        changed: Data keys to be set first.
+        deleted: Data keys to be removed first.
+    """
+
+    actor: Actor
+    now: datetime
+    from_step: str | None = None
+    changed: dict[str, bytes] = {}
+    deleted: tuple[str, ...] = ()
+
+
+class Discard(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """Give up what is parked: a failed instance for good, or a compensation that failed."""
 
     actor: Actor
     now: datetime
@@ -217,6 +284,9 @@ Command = (
     Start
     | CompleteStep
     | FailStep
+    | ExpireStep
+    | ExpireInstance
+    | AbandonStep
     | EnterStep
     | Prepared
     | RouteStep
@@ -226,5 +296,7 @@ Command = (
     | ReassignTask
     | ReceiveWebhook
     | Cancel
+    | Retry
+    | Discard
     | Reschedule
 )

@@ -20,14 +20,20 @@ __all__ = [
     "HumanTaskReassigned",
     "RecordedEvent",
     "StepCanceled",
+    "StepCompensated",
+    "StepCompensationFailed",
     "StepCompleted",
     "StepFailed",
+    "StepRetryScheduled",
     "StepSkipped",
     "WebhookReceived",
     "WorkflowCanceled",
+    "WorkflowCompensating",
     "WorkflowCompleted",
+    "WorkflowDiscarded",
     "WorkflowEvent",
     "WorkflowFailed",
+    "WorkflowRetried",
     "WorkflowStarted",
 ]
 
@@ -69,6 +75,25 @@ class WorkflowCanceled(WorkflowEvent, frozen=True, gc=False, tag="workflow_cance
     reason: str
 
 
+class WorkflowCompensating(WorkflowEvent, frozen=True, gc=False, tag="workflow_compensating"):
+    """An instance has failed or was cancelled, and what it has done is going to be undone; ``error`` is empty for a cancellation."""
+
+    error: str = ""
+
+
+class WorkflowRetried(WorkflowEvent, frozen=True, gc=False, tag="workflow_retried"):
+    """A failed instance goes on: its failed and cancelled executions again, or from a step."""
+
+    executions: tuple[int, ...] = ()
+    from_step: str | None = None
+
+
+class WorkflowDiscarded(WorkflowEvent, frozen=True, gc=False, tag="workflow_discarded"):
+    """An operator has given up what was parked."""
+
+    reason: str = ""
+
+
 class _StepEvent(WorkflowEvent, frozen=True, gc=False):
     """What happened to one step execution."""
 
@@ -88,6 +113,27 @@ class StepCompleted(_StepEvent, frozen=True, gc=False, tag="step_completed"):
 class StepFailed(_StepEvent, frozen=True, gc=False, tag="step_failed"):
     """A step execution failed for good."""
 
+    error: str
+
+
+class StepRetryScheduled(_StepEvent, frozen=True, gc=False, tag="step_retry_scheduled"):
+    """An attempt of a step execution failed; the next one begins after ``delay_s`` seconds."""
+
+    attempt: int
+    delay_s: float
+    error: str
+
+
+class StepCompensated(_StepEvent, frozen=True, gc=False, tag="step_compensated"):
+    """A step execution was undone; ``compensates`` is its number, ``execution`` that of the undoing."""
+
+    compensates: int
+
+
+class StepCompensationFailed(_StepEvent, frozen=True, gc=False, tag="step_compensation_failed"):
+    """The undoing of a step execution has failed for good."""
+
+    compensates: int
     error: str
 
 
@@ -146,8 +192,14 @@ Event = (
     | WorkflowCompleted
     | WorkflowFailed
     | WorkflowCanceled
+    | WorkflowCompensating
+    | WorkflowRetried
+    | WorkflowDiscarded
     | StepCompleted
     | StepFailed
+    | StepRetryScheduled
+    | StepCompensated
+    | StepCompensationFailed
     | StepSkipped
     | StepCanceled
     | HumanTaskCreated
@@ -160,6 +212,9 @@ Event = (
 _STATUS: dict[type[WorkflowEvent], StepStatus] = {
     StepCompleted: StepStatus.SUCCEEDED,
     StepFailed: StepStatus.FAILED,
+    StepRetryScheduled: StepStatus.SCHEDULED,
+    StepCompensated: StepStatus.SUCCEEDED,
+    StepCompensationFailed: StepStatus.FAILED,
     StepSkipped: StepStatus.SKIPPED,
     StepCanceled: StepStatus.CANCELED,
 }

@@ -12,6 +12,7 @@ from typing import Any, Final, Literal
 
 import msgspec
 
+from workflows_core.domain.retry import RetryPolicy
 from workflows_core.domain.types import Outcome, StepType
 
 __all__ = [
@@ -228,6 +229,11 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
         join: What it does with several incoming tokens.
         terminal: ``branch`` ends the token that leaves it, ``instance`` also cancels all others; empty follows the edges.
         queue: Name of the queue whose workers may run it.
+        retry: When a failed attempt is repeated; None never.
+        timeout_s: Seconds that the step may take, from its entry to its end, with all attempts and waits.
+        attempt_timeout_s: Seconds that one attempt may take.
+        heartbeat_s: Seconds that its code may go without ``context.heartbeat()``.
+        compensable: Its code can undo it.
     """
 
     name: str
@@ -237,6 +243,11 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     join: Join = Join()
     terminal: Literal["", "branch", "instance"] = ""
     queue: str = "default"
+    retry: RetryPolicy | None = None
+    timeout_s: float | None = None
+    attempt_timeout_s: float | None = None
+    heartbeat_s: float | None = None
+    compensable: bool = False
 
     @property
     def step_type(self) -> StepType:
@@ -258,6 +269,7 @@ class WorkflowGraph(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         reducers: Name of the reducer by data key, for ``context.add``.
         input_schema: JSON Schema of the initial data; None accepts any object.
         state_keys: The data keys of a typed state; None when the data are untyped.
+        deadline_s: Seconds after its start at which an instance fails if it is not over.
     """
 
     name: str
@@ -270,6 +282,7 @@ class WorkflowGraph(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     reducers: dict[str, str] = {}
     input_schema: dict[str, Any] | None = None
     state_keys: tuple[str, ...] | None = None
+    deadline_s: float | None = None
 
     @property
     def terminal_steps(self) -> tuple[str, ...]:

@@ -89,6 +89,7 @@ class StepProgram:
         first_only: Whether the first exit that holds is the only one taken.
         reads_data: Whether the kernel itself reads or writes data when the step is entered.
         entry_work: What a worker does on entry; `ENTER` only if the data are not at hand.
+        timeout_s: Seconds that it may take in all.
         wait_work: The work item of a token that waits here, if there is one.
         reach: From where tokens can still come, if those that arrive must first be joined; else None.
     """
@@ -105,6 +106,7 @@ class StepProgram:
         "reads_data",
         "sole",
         "step_type",
+        "timeout_s",
         "wait_work",
     )
 
@@ -121,12 +123,17 @@ class StepProgram:
         self.reads_data = _reads_data(node.kind)
         self.entry_work = _entry_work(node.kind)
         self.wait_work = _WAIT_WORK.get(type(node.kind))
+        if self.wait_work is None and node.timeout_s is not None:
+            self.wait_work = WorkKind.AWAIT
+        self.timeout_s = node.timeout_s
         self.reach = reach
 
     def work_kind(self, token: Token) -> WorkKind | None:
         """What the work item of a token at this step is for; None if the token has none."""
         if token.status is not StepStatus.SCHEDULED:
             return self.wait_work if token.status is StepStatus.WAITING else None
+        if token.compensates:
+            return WorkKind.UNDO
         if token.outcome is not None:
             return WorkKind.ROUTE
         if token.items is not None:
@@ -170,9 +177,10 @@ class Program:
         encode: Encodes a value as the payloads are encoded.
         decode: Decodes a payload.
         expressions: Compiled expressions by their source: selectors and sources of groups.
+        can_undo: Whether any step can be undone.
     """
 
-    __slots__ = ("compile", "decode", "encode", "expressions", "graph", "steps")
+    __slots__ = ("can_undo", "compile", "decode", "encode", "expressions", "graph", "steps")
 
     def __init__(
         self,
@@ -198,6 +206,7 @@ class Program:
         self.encode = encode
         self.decode = decode
         self.compile = compile_condition
+        self.can_undo = any(node.compensable for node in graph.nodes.values())
         self.expressions: dict[str, Condition] = {}
         outgoing: dict[str, list[tuple[int, Edge]]] = {name: [] for name in graph.nodes}
         incoming: Counter[str] = Counter()

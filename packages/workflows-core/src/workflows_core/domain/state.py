@@ -11,10 +11,21 @@ from uuid import UUID
 
 import msgspec
 
-from workflows_core.domain.types import Outcome, StepStatus, WorkflowStatus
+from workflows_core.domain.types import Outcome, Parking, Phase, StepStatus, WorkflowStatus
 from workflows_core.errors import ItemsNotLoadedError
 
-__all__ = ["ROOT", "TOMBSTONE", "ErrorInfo", "InstanceState", "Items", "LastExecution", "Scope", "Token"]
+__all__ = [
+    "ROOT",
+    "TOMBSTONE",
+    "ErrorInfo",
+    "Failing",
+    "InstanceState",
+    "Items",
+    "LastExecution",
+    "Scope",
+    "Token",
+    "Undo",
+]
 
 ROOT: Final = 0
 """Id of the outermost scope."""
@@ -74,6 +85,10 @@ class Token(msgspec.Struct, frozen=True, gc=False, array_like=True):
         outcome: Set while a worker is still to choose the way out.
         visit: How many times this scope has entered the step, this time included.
         actor: Who completed the step's task, while a worker is still to run the step's handler.
+        attempts: Attempts of this execution that are over.
+        failures: How many of them failed; others were lost with their worker.
+        compensates: The execution that it undoes; 0 for a token that does work.
+        round: How often the execution was opened again after a failure of the instance.
     """
 
     id: int
@@ -87,6 +102,40 @@ class Token(msgspec.Struct, frozen=True, gc=False, array_like=True):
     outcome: Outcome | None = None
     visit: int = 0
     actor: str | None = None
+    attempts: int = 0
+    failures: int = 0
+    compensates: int = 0
+    round: int = 0
+
+
+class Undo(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """An execution that is to be undone if its scope fails.
+
+    Attributes:
+        execution: Its number.
+        step: Its step.
+        visit: Its visit.
+    """
+
+    execution: int
+    step: str
+    visit: int = 1
+
+
+class Failing(msgspec.Struct, frozen=True, gc=False, array_like=True):
+    """Why a scope is being ended, and what comes of it when all is undone.
+
+    Attributes:
+        error: Why it failed; None if the instance was cancelled.
+        status: What the instance becomes, if it is its outermost scope.
+        reason: Why it was cancelled.
+        groups: Tokens of the groups inside it through which the failure came.
+    """
+
+    error: ErrorInfo | None
+    status: WorkflowStatus
+    reason: str = ""
+    groups: tuple[int, ...] = ()
 
 
 class Scope(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -103,6 +152,8 @@ class Scope(msgspec.Struct, frozen=True, gc=False, array_like=True):
         results: Encoded results of inner steps, kept while the group runs.
         index: Place of the item, -1 outside ``ForEach``.
         home: Id of the item scope, or 0, with which this scope is stored.
+        undo: Executions to be undone if the scope fails, in the order in which they ended.
+        failing: Set while it is being ended and what was done in it is undone.
     """
 
     id: int
@@ -115,6 +166,8 @@ class Scope(msgspec.Struct, frozen=True, gc=False, array_like=True):
     results: dict[str, bytes] = {}
     index: int = -1
     home: int = ROOT
+    undo: tuple[Undo, ...] = ()
+    failing: Failing | None = None
 
 
 class LastExecution(msgspec.Struct, frozen=True, gc=False, array_like=True):
@@ -154,6 +207,8 @@ class InstanceState(msgspec.Struct, frozen=True, gc=False):
         error: Why it failed.
         buffered: Payloads of webhook calls that came before their step, by ``scope/step/visit``.
         last: The last finished execution by step; bounded by the graph, unlike the history.
+        parked: Why it waits for an operator.
+        has_deadline: Whether a work item waits for its deadline.
     """
 
     id: UUID
@@ -171,6 +226,27 @@ class InstanceState(msgspec.Struct, frozen=True, gc=False):
     error: ErrorInfo | None = None
     buffered: dict[str, bytes] = {}
     last: dict[str, LastExecution] = {}
+    parked: Parking | None = None
+    has_deadline: bool = False
+
+    @property
+    def phase(self) -> Phase:
+        """What it is about."""
+        root = self.scopes[ROOT]
+        if root.failing is None or self.status.is_final:
+            return Phase.NORMAL
+        return Phase.COMPENSATING if all(token.compensates for token in root.tokens.values()) else Phase.CANCELING
+
+    def is_draining(self, scope_id: int) -> bool:
+        """Whether a scope, or one around it, is being ended."""
+        current = scope_id
+        while True:
+            scope = self.scopes[current]
+            if scope.failing is not None:
+                return True
+            if current == ROOT:
+                return False
+            current = scope.parent
 
     @property
     def data(self) -> dict[str, bytes]:

@@ -32,7 +32,13 @@ class WorkKind(StrEnum):
     GATHER = auto()
     """Collect the results of a ``ForEach``."""
     AWAIT = auto()
-    """Nothing: the row says that the token waits for a call, and is never due (``delay_s`` is infinite)."""
+    """Nothing: the row says that the token waits, and is never due (``delay_s`` is infinite); its time may be limited."""
+    UNDO = auto()
+    """Run the step's compensation."""
+    EXPIRE = auto()
+    """The time of the step is over. Never written: a claim makes it of a work item whose time limit has passed."""
+    DEADLINE = auto()
+    """The time of the instance is over; number 0."""
 
 
 class WorkItem(msgspec.Struct, frozen=True, gc=False):
@@ -48,6 +54,8 @@ class WorkItem(msgspec.Struct, frozen=True, gc=False):
         delay_s: Seconds from the commit before it may be taken; infinite for never.
         due_at: Moment before which it may not be taken; wins over ``delay_s``.
         priority: Higher is taken first.
+        timeout_s: Seconds from the commit after which whoever claims next gets it as `WorkKind.EXPIRE`, held or not; None for no limit.
+        keeps_timeout: Leave the limit as it was written before, if the row exists.
     """
 
     number: int
@@ -59,10 +67,12 @@ class WorkItem(msgspec.Struct, frozen=True, gc=False):
     delay_s: float = 0.0
     due_at: datetime | None = None
     priority: int = 0
+    timeout_s: float | None = None
+    keeps_timeout: bool = False
 
 
 class StepExecution(msgspec.Struct, frozen=True, gc=False):
-    """The record of one finished visit of a step; appended once, never changed.
+    """The record of one finished visit of a step; appended once, never changed, taken back if the execution is opened again.
 
     Attributes:
         number: Unique in the instance, ascending in the order of entry.
@@ -77,6 +87,7 @@ class StepExecution(msgspec.Struct, frozen=True, gc=False):
         result: Encoded result.
         error: Why it failed.
         completed_by: Actor who completed it, for human steps.
+        compensates: Number of the execution that it undid; 0 for one that did work.
     """
 
     number: int
@@ -91,6 +102,7 @@ class StepExecution(msgspec.Struct, frozen=True, gc=False):
     result: bytes | None = None
     error: ErrorInfo | None = None
     completed_by: str | None = None
+    compensates: int = 0
 
 
 class TaskOpening(msgspec.Struct, frozen=True, gc=False):
@@ -169,6 +181,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
         item_results: Encoded result by scope id, of items that have finished.
         dropped_items: Item scopes to be deleted.
         executions: Step executions that have finished.
+        reopened: Numbers of finished executions that are open again: their records are deleted.
         work: Work items to be written, by number; None deletes one.
         opened: Tasks to be opened.
         tasks: Changes of tasks.
@@ -186,6 +199,7 @@ class Transition(msgspec.Struct, frozen=True, gc=False):
     opened: tuple[TaskOpening, ...] = ()
     tasks: tuple[TaskChange, ...] = ()
     events: tuple[Event, ...] = ()
+    reopened: tuple[int, ...] = ()
 
     @property
     def base_revision(self) -> int:

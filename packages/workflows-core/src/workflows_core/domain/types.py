@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from enum import StrEnum, auto
 
-__all__ = ["Outcome", "StepStatus", "StepType", "TaskStatus", "WorkflowStatus"]
+__all__ = ["Outcome", "Parking", "Phase", "StepStatus", "StepType", "TaskStatus", "WorkflowStatus"]
 
 
 class StepType(StrEnum):
@@ -65,6 +65,26 @@ class WorkflowStatus(StrEnum):
     def is_final(self) -> bool:
         """Whether the instance is over."""
         return self in _FINAL_WORKFLOW
+
+
+class Phase(StrEnum):
+    """What an instance is about, beside its status."""
+
+    NORMAL = auto()
+    """It does its work, or is over."""
+    CANCELING = auto()
+    """It will end; steps whose effects may have to be undone are still under way."""
+    COMPENSATING = auto()
+    """It undoes what was done, last things first."""
+
+
+class Parking(StrEnum):
+    """Why an instance goes no further until an operator decides."""
+
+    DEAD_LETTER = auto()
+    """It has failed: retry it, or discard it."""
+    COMPENSATION = auto()
+    """A compensation has failed: retry it, or discard it and go on with the next."""
 
 
 class TaskStatus(StrEnum):

@@ -84,6 +84,8 @@ class WorkflowInstance:
 
 def active_steps(state: InstanceState) -> tuple[ActiveStep, ...]:
     """The step executions under way, in the order of entry; those waiting at a join last."""
+    if state.status.is_final:
+        return ()
     found = [
         ActiveStep(token.node, token.status, token.execution, token.since, scope.id, scope.index)
         for scope in state.scopes.values()

@@ -20,6 +20,10 @@
     │   └── WebhookNotFoundError                the address was not signed by us, or its instance is gone
     ├── StateError                          the request does not fit the state of the thing
     │   ├── InstanceFinishedError
+    │   ├── InstanceEndingError                 it undoes what it has done, and ends by itself
+    │   ├── NotParkedError                      it waits for no operator
+    │   ├── NothingToReopenError                what it had done was undone
+    │   ├── UnknownStepError                    it cannot go on from that step
     │   ├── TaskAlreadyCompletedError
     │   ├── TaskNotOpenError
     │   ├── AmbiguousTaskError
@@ -29,6 +33,8 @@
     │   └── ItemsNotLoadedError                 the decision needs item scopes that were not read
     ├── PermissionDeniedError               the actor may not do this
     ├── StepExecutionError                  a step failed
+    │   ├── NonRetryableError                   raised by a step: trying again is of no use
+    │   ├── StepTimeoutError                    an attempt took too long, or its code gave no sign of life
     │   ├── ConditionError                      a condition could not be evaluated
     │   ├── ReducerError                        a reducer could not take a value
     │   └── InvalidTransitionError              a step ended and none of its edges could be taken
@@ -55,10 +61,12 @@ from workflows_core.errors.execution import (
     ConditionError,
     InfrastructureError,
     InvalidTransitionError,
+    NonRetryableError,
     PayloadError,
     PayloadTooLargeError,
     ReducerError,
     StepExecutionError,
+    StepTimeoutError,
     StoreUnavailableError,
 )
 from workflows_core.errors.requests import (
@@ -79,14 +87,18 @@ from workflows_core.errors.states import (
     AmbiguousTaskError,
     ConcurrencyError,
     IdempotencyConflictError,
+    InstanceEndingError,
     InstanceFinishedError,
     ItemsNotLoadedError,
     LeaseLostError,
+    NothingToReopenError,
+    NotParkedError,
     RevisionConflictError,
     StaleExecutionError,
     StateError,
     TaskAlreadyCompletedError,
     TaskNotOpenError,
+    UnknownStepError,
     WebhookAlreadyUsedError,
 )
 
@@ -102,6 +114,7 @@ __all__ = [
     "IdempotencyConflictError",
     "InfrastructureError",
     "InputValidationError",
+    "InstanceEndingError",
     "InstanceFinishedError",
     "InstanceNotFoundError",
     "InvalidCursorError",
@@ -109,7 +122,10 @@ __all__ = [
     "InvalidTransitionError",
     "ItemsNotLoadedError",
     "LeaseLostError",
+    "NonRetryableError",
     "NotFoundError",
+    "NotParkedError",
+    "NothingToReopenError",
     "PayloadError",
     "PayloadTooLargeError",
     "PermissionDeniedError",
@@ -118,10 +134,12 @@ __all__ = [
     "StaleExecutionError",
     "StateError",
     "StepExecutionError",
+    "StepTimeoutError",
     "StoreUnavailableError",
     "TaskAlreadyCompletedError",
     "TaskNotFoundError",
     "TaskNotOpenError",
+    "UnknownStepError",
     "ValidationError",
     "WebhookAlreadyUsedError",
     "WebhookNotFoundError",

@@ -11,10 +11,12 @@ __all__ = [
     "ConditionError",
     "InfrastructureError",
     "InvalidTransitionError",
+    "NonRetryableError",
     "PayloadError",
     "PayloadTooLargeError",
     "ReducerError",
     "StepExecutionError",
+    "StepTimeoutError",
     "StoreUnavailableError",
 ]
 
@@ -103,6 +105,21 @@ class InvalidTransitionError(StepExecutionError):
     def __str__(self) -> str:
         seen = ", ".join(f"{name}={value!r}" for name, value in self.values.items())
         return f"step {self.step!r}: {self.reason}" + (f" (with {seen})" if seen else "")
+
+
+class NonRetryableError(StepExecutionError):
+    """To be raised by the code of a step: the attempt has failed, and no policy is to try it again; fields: reason."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__("", reason)
+        self.args = (reason,)
+
+    def __str__(self) -> str:
+        return self.reason
+
+
+class StepTimeoutError(StepExecutionError):
+    """Raised in the name of a step whose attempt took too long, or whose code gave no sign of life; fields: step, reason."""
 
 
 class InfrastructureError(WorkflowsError):

@@ -12,14 +12,18 @@ __all__ = [
     "AmbiguousTaskError",
     "ConcurrencyError",
     "IdempotencyConflictError",
+    "InstanceEndingError",
     "InstanceFinishedError",
     "ItemsNotLoadedError",
     "LeaseLostError",
+    "NotParkedError",
+    "NothingToReopenError",
     "RevisionConflictError",
     "StaleExecutionError",
     "StateError",
     "TaskAlreadyCompletedError",
     "TaskNotOpenError",
+    "UnknownStepError",
     "WebhookAlreadyUsedError",
 ]
 
@@ -38,6 +42,60 @@ class InstanceFinishedError(StateError):
 
     def __str__(self) -> str:
         return f"workflow instance {self.instance_id} is already {self.status}"
+
+
+class InstanceEndingError(StateError):
+    """Raised when something is asked of an instance that is being ended and undoes what it has done."""
+
+    def __init__(self, instance_id: UUID, phase: str) -> None:
+        super().__init__(instance_id, phase)
+        self.instance_id = instance_id
+        self.phase = phase
+
+    def __str__(self) -> str:
+        return f"workflow instance {self.instance_id} is {self.phase} and will end by itself; terminate it to end it at once"
+
+
+class NotParkedError(StateError):
+    """Raised when a retry or a discard is asked of an instance that waits for no operator."""
+
+    def __init__(self, instance_id: UUID, status: str) -> None:
+        super().__init__(instance_id, status)
+        self.instance_id = instance_id
+        self.status = status
+
+    def __str__(self) -> str:
+        return f"workflow instance {self.instance_id} is {self.status} and no dead letter: there is nothing to retry or discard"
+
+
+class NothingToReopenError(StateError):
+    """Raised when a retry names no step, and the instance has no execution that could be opened again."""
+
+    def __init__(self, instance_id: UUID) -> None:
+        super().__init__(instance_id)
+        self.instance_id = instance_id
+
+    def __str__(self) -> str:
+        return (
+            f"workflow instance {self.instance_id} has nothing to open again, for what it had done was undone; "
+            "name the step from which it is to go on"
+        )
+
+
+class UnknownStepError(StateError):
+    """Raised when a retry names a step that is no step of the workflow's top; `known` are those that are."""
+
+    def __init__(self, instance_id: UUID, step: str, known: Sequence[str]) -> None:
+        super().__init__(instance_id, step, known)
+        self.instance_id = instance_id
+        self.step = step
+        self.known = tuple(known)
+
+    def __str__(self) -> str:
+        return (
+            f"workflow instance {self.instance_id} cannot go on from {self.step!r}; it can from one of "
+            f"{', '.join(self.known)} (steps inside a group begin with their group)"
+        )
 
 
 class TaskAlreadyCompletedError(StateError):

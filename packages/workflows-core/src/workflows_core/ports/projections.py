@@ -13,6 +13,8 @@ def current_step(state: InstanceState) -> str | None:
     Items of a ``ForEach`` do not count: their step was entered before them. So the answer does not depend on which of them are
     in the state.
     """
+    if state.status.is_final:
+        return None
     first: tuple[bool, int, str] | None = None
     for scope in state.scopes.values():
         if scope.home == ROOT:

@@ -14,7 +14,7 @@ from workflows_core.domain.events import RecordedEvent
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import ErrorInfo
 from workflows_core.domain.transition import StepExecution, TaskOpening, WorkItem
-from workflows_core.domain.types import TaskStatus, WorkflowStatus
+from workflows_core.domain.types import Parking, Phase, TaskStatus, WorkflowStatus
 
 __all__ = [
     "DefinitionRecord",
@@ -93,6 +93,8 @@ class InstanceRecord(msgspec.Struct, frozen=True, kw_only=True):
         completed_at: When it was over; None before.
         error: Why it failed.
         revision: Number of its last transition.
+        phase: What it is about, beside its status.
+        parked: Why it waits for an operator.
     """
 
     id: UUID
@@ -108,6 +110,8 @@ class InstanceRecord(msgspec.Struct, frozen=True, kw_only=True):
     completed_at: datetime | None
     error: ErrorInfo | None
     revision: int
+    phase: Phase = Phase.NORMAL
+    parked: Parking | None = None
 
 
 class ExecutionRecord(msgspec.Struct, frozen=True):
@@ -126,6 +130,8 @@ class WorkRecord(msgspec.Struct, frozen=True):
         worker: Who holds it; None when nobody does, or the lease has ended.
         lease_until: Until when.
         attempt: How often it was claimed since a transition wrote it.
+        timeout_at: When its time is over; None for never.
+        crashes: How many of those claims ended with their lease.
     """
 
     item: WorkItem
@@ -133,6 +139,8 @@ class WorkRecord(msgspec.Struct, frozen=True):
     worker: str | None
     lease_until: datetime | None
     attempt: int
+    timeout_at: datetime | None = None
+    crashes: int = 0
 
 
 class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -185,6 +193,7 @@ class InstanceFilter(msgspec.Struct, frozen=True, kw_only=True):
         created_by: Actor who started it.
         started_after: Started at or after.
         started_before: Started before.
+        is_parked: Whether it waits for an operator: dead letters, and compensations that failed.
         order_by: Sort key; ties by id, in the same direction.
         descending: Newest (or greatest) first.
     """
@@ -196,6 +205,7 @@ class InstanceFilter(msgspec.Struct, frozen=True, kw_only=True):
     created_by: str | None = None
     started_after: datetime | None = None
     started_before: datetime | None = None
+    is_parked: bool | None = None
     order_by: Literal["started_at", "updated_at"] = "started_at"
     descending: bool = True
 
@@ -289,7 +299,9 @@ class WorkflowQueries(Protocol):
 
     @abstractmethod
     async def find_stalled(self, *, limit: int = 100) -> Sequence[UUID]:
-        """Instances that are neither over nor have a work item or an open task or wait for a call: always none.
+        """Instances that are neither over nor parked, nor have a work item or an open task or wait for a call: always none.
+
+        A deadline alone does not count as work.
 
         Oldest first.
         """

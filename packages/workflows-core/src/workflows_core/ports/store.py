@@ -159,12 +159,13 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     """A work item in the hands of one worker, with its inputs.
 
     Attributes:
-        item: The work item; its delay is spent.
+        item: The work item; its delay is spent. Its kind is `WorkKind.EXPIRE` if its time limit has passed.
         state: The instance, with the scopes around the item's scope.
         fence: Higher than that of every earlier claim of the work item.
         attempt: How often the work item was claimed since a transition wrote it, this claim included; a release does not take
             that back.
         at: When it was claimed, by the store's clock.
+        crashes: How many of the claims since then ended with their lease: their worker died, or was cut off.
     """
 
     item: WorkItem
@@ -172,6 +173,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     fence: int
     attempt: int
     at: datetime
+    crashes: int = 0
 
     @property
     def ref(self) -> WorkRef:
@@ -217,7 +219,7 @@ class WorkflowStore(Protocol):
 
         A transition is written if and only if its revision is the next one of its instance, its fence is the newest of its work
         item, and its start key is new. With it are written, atomically: the instance (data only if changed), item scopes, finished
-        step executions, work items (made, changed, deleted), tasks and events. Where ``data_changed`` is false the stored data
+        step executions (``reopened`` ones are deleted first), work items (made, changed, deleted), tasks and events. Where ``data_changed`` is false the stored data
         stay, whatever the state of the transition says. Delays count from the commit, by the store's clock. A work item that is
         written is held by nobody afterwards, unless it is taken.
         A commit that is under way is not stopped by the cancellation of its caller.
@@ -266,7 +268,8 @@ class WorkflowStore(Protocol):
         """Give due work items to one worker.
 
         A work item is eligible if its moment has come, it is in a wanted queue and of a known workflow, its instance is neither
-        paused nor over, and nobody holds it or the holder's lease has ended. Two workers never get the same claim: it is atomic, and
+        paused nor over, and nobody holds it or the holder's lease has ended; and also, due or not and held or not, if its time limit
+        has passed, which is then spent. Two workers never get the same claim: it is atomic, and
         does not wait for other claimers where the database can skip their rows. Each claim raises the fence.
 
         Returns:
@@ -292,5 +295,5 @@ class WorkflowStore(Protocol):
     ) -> float | None:
         """Seconds until a work item of these queues and workflows can be claimed; 0 or less if one can now; None without any.
 
-        A held item counts with the end of its lease; work of instances that are paused or over does not count.
+        A held item counts with the end of its lease, and any item with its time limit; work of instances that are paused or over does not count.
         """

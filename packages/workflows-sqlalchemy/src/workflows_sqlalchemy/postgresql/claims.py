@@ -31,9 +31,10 @@ lanes AS (
         ORDER BY queue, priority LIMIT 1
     ) n
 )"""
-_CANDIDATE: Final = "SELECT w.instance_id, w.number, w.home, w.priority, w.due_at"
+_CANDIDATE: Final = "SELECT w.instance_id, w.number, w.home, w.priority, w.due_at AS moment"
+_IN_TIME: Final = "(w.timeout_at IS NULL OR w.timeout_at > (SELECT at FROM moment))"
 _WORK_AND_INSTANCE: Final = "workflow_work_items w JOIN workflow_instances i ON i.id = w.instance_id"
-_ORDER: Final = "ORDER BY priority DESC, due_at, instance_id, number LIMIT :limit"
+_ORDER: Final = "ORDER BY priority DESC, moment, instance_id, number LIMIT :limit"
 _LOCK: Final = "FOR UPDATE OF w SKIP LOCKED"
 
 _DUE: Final = f"""
@@ -41,36 +42,46 @@ fresh AS MATERIALIZED (
     SELECT c.* FROM (SELECT * FROM lanes l WHERE {{served}}) l CROSS JOIN LATERAL (
         {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
         WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL
-            AND w.due_at <= (SELECT at FROM moment) AND {{wanted}}
+            AND w.due_at <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted}}
         ORDER BY w.due_at, w.instance_id, w.number LIMIT :limit {_LOCK}
     ) c
 ),
 lapsed AS MATERIALIZED (
     {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
-    WHERE w.worker IS NOT NULL AND w.lease_until <= (SELECT at FROM moment) AND {{wanted}}
+    WHERE w.worker IS NOT NULL AND w.lease_until <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted}}
     {_ORDER} {_LOCK}
 ),
-picked AS MATERIALIZED (SELECT * FROM (SELECT * FROM fresh UNION ALL SELECT * FROM lapsed) c {_ORDER})"""
+over AS MATERIALIZED (
+    SELECT w.instance_id, w.number, w.home, w.priority, w.timeout_at AS moment FROM {_WORK_AND_INSTANCE}
+    WHERE w.timeout_at <= (SELECT at FROM moment) AND {{wanted}}
+    {_ORDER} {_LOCK}
+),
+picked AS MATERIALIZED (
+    SELECT * FROM (SELECT * FROM fresh UNION ALL SELECT * FROM lapsed UNION ALL SELECT * FROM over) c {_ORDER}
+)"""
 _ASKED_FOR: Final = f"""
 picked AS MATERIALIZED (
     {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
     JOIN unnest(CAST(:instances AS uuid[]), CAST(:numbers AS bigint[])) AS r(instance_id, number)
         ON r.instance_id = w.instance_id AND r.number = w.number
-    WHERE (w.worker IS NULL OR w.lease_until <= (SELECT at FROM moment))
-        AND w.due_at <= (SELECT at FROM moment) AND {{wanted}}
+    WHERE ((w.worker IS NULL OR w.lease_until <= (SELECT at FROM moment)) AND w.due_at <= (SELECT at FROM moment)
+        OR w.timeout_at <= (SELECT at FROM moment)) AND {{wanted}}
     ORDER BY w.priority DESC, w.due_at, w.instance_id, w.number LIMIT :limit {_LOCK}
 )"""
 _TAKE: Final = """
 UPDATE workflow_work_items w SET
     worker = :worker, lease_until = m.at + CAST(:lease_s AS double precision) * INTERVAL '1 second',
-    fence = w.fence + 1, attempt = w.attempt + 1
+    fence = w.fence + 1, attempt = w.attempt + 1, crashes = w.crashes + CASE WHEN w.worker IS NULL THEN 0 ELSE 1 END,
+    kind = CASE WHEN w.timeout_at <= m.at THEN 'expire' ELSE w.kind END,
+    due_at = CASE WHEN w.timeout_at <= m.at THEN w.timeout_at ELSE w.due_at END,
+    timeout_at = CASE WHEN w.timeout_at <= m.at THEN NULL ELSE w.timeout_at END
 FROM picked p JOIN workflow_instances i ON i.id = p.instance_id
     LEFT JOIN workflow_scopes s
         ON p.home <> 0 AND s.instance_id = p.instance_id AND s.home = p.home AND s.scope_id = p.home
     CROSS JOIN moment m
 WHERE w.instance_id = p.instance_id AND w.number = p.number
 RETURNING m.at, w.number, w.kind, w.step_name, w.scope_id, w.home, w.execution, w.queue, w.priority, w.due_at,
-    w.revision AS work_revision, w.fence, w.attempt, i.id, i.tenant_id, i.workflow_name, i.workflow_version,
+    w.revision AS work_revision, w.fence, w.attempt, w.crashes, i.id, i.tenant_id, i.workflow_name, i.workflow_version,
     i.graph_hash, i.revision, i.status, i.marking, i.data, i.metadata, i.error, i.created_by, s.parent_home,
     s.marking AS item_marking, s.data AS item_data"""
 _NEXT: Final = f"""
@@ -80,7 +91,9 @@ SELECT CAST(EXTRACT(EPOCH FROM LEAST(
         WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL AND w.due_at IS NOT NULL AND {{wanted}}
         ORDER BY w.due_at LIMIT 1
     ) c),
-    (SELECT min(w.lease_until) FROM {_WORK_AND_INSTANCE} WHERE w.worker IS NOT NULL AND {{wanted}})
+    (SELECT min(w.lease_until) FROM {_WORK_AND_INSTANCE} WHERE w.worker IS NOT NULL AND {{wanted}}),
+    (SELECT w.timeout_at FROM {_WORK_AND_INSTANCE} WHERE w.timeout_at IS NOT NULL AND {{wanted}}
+     ORDER BY w.timeout_at LIMIT 1)
 ) - m.at) AS double precision) FROM moment m"""
 
 
@@ -101,7 +114,7 @@ def claim(connection: Connection, request: ClaimRequest, now: datetime | None) -
         queues=request.queues is not None, codes=request.codes is not None, items=request.items is not None
     )
     rows = connection.execute(statement, parameters)
-    return [claimed(row, row.at, fence=row.fence, attempt=row.attempt) for row in rows]
+    return [claimed(row, row.at, fence=row.fence, attempt=row.attempt, crashes=row.crashes) for row in rows]
 
 
 def next_due(

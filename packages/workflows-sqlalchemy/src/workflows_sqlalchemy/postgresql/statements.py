@@ -17,6 +17,7 @@ from sqlalchemy import TextClause, text
 from workflows_sqlalchemy.rows import (
     DroppedRow,
     EventRow,
+    ExecutionGoneRow,
     ExecutionRow,
     InstanceRow,
     Rows,
@@ -38,6 +39,7 @@ _ROWS: Final[dict[str, type]] = {
     "work": WorkRow,
     "work_gone": WorkGoneRow,
     "executions": ExecutionRow,
+    "executions_gone": ExecutionGoneRow,
     "events": EventRow,
     "tasks": TaskRow,
     "task_changes": TaskChangeRow,
@@ -49,13 +51,13 @@ _TYPES: Final = {
     "integer": {"place", "priority", "visit", "attempts"},
     "bigint": {
         *("base_revision", "held_number", "held_fence", "number", "scope_id", "home", "parent_home", "execution"),
-        *("revision", "item", "first", "last"),
+        *("revision", "item", "first", "last", "compensates"),
     },
     "uuid": {"id", "instance_id", "transition_id"},
     "bytea": {"marking", "data", "metadata", "result", "events", "opening"},
-    "boolean": {"is_final"},
+    "boolean": {"is_final", "keeps_timeout"},
     "timestamptz": {"started_at", "due_at", "reminder_at"},
-    "double precision": {"delay_s", "lease_s", "due_s", "reminder_s"},
+    "double precision": {"delay_s", "lease_s", "due_s", "reminder_s", "timeout_s"},
 }
 _TYPE_OF: Final = {column: name for name, columns in _TYPES.items() for column in columns}
 
@@ -77,7 +79,8 @@ updated AS (
     UPDATE workflow_instances i SET
         status = a.status, current_step = a.current_step, revision = i.revision + 1, transition_id = a.transition_id,
         marking = a.marking, data = COALESCE(a.data, i.data), error = a.error, updated_at = m.at,
-        completed_at = CASE WHEN a.is_final THEN m.at END
+        completed_at = CASE WHEN a.is_final THEN COALESCE(i.completed_at, m.at) END,
+        phase = a.phase, parked = a.parked
     FROM asked a JOIN locked l ON l.id = a.instance_id CROSS JOIN moment m
     WHERE i.id = a.instance_id AND i.revision = a.base_revision {held}
     RETURNING a.place, a.instance_id
@@ -86,12 +89,13 @@ _STARTED: Final = """
 started AS (
     INSERT INTO workflow_instances (
         id, tenant_id, workflow_name, workflow_version, graph_hash, status, current_step, revision, transition_id,
-        marking, data, metadata, error, created_by, started_at, updated_at, completed_at, start_key, start_digest
+        marking, data, metadata, error, created_by, started_at, updated_at, completed_at, start_key, start_digest,
+        phase, parked
     )
     SELECT
         a.instance_id, s.tenant_id, s.workflow_name, s.workflow_version, s.graph_hash, a.status, a.current_step, 1,
         a.transition_id, a.marking, a.data, s.metadata, a.error, s.created_by, COALESCE(s.started_at, m.at), m.at,
-        CASE WHEN a.is_final THEN m.at END, s.start_key, s.start_digest
+        CASE WHEN a.is_final THEN m.at END, s.start_key, s.start_digest, a.phase, a.parked
     FROM {starts} JOIN asked a ON a.place = s.place CROSS JOIN moment m
     -- In an order that all batches share, so that two of them never wait for each other's keys.
     ORDER BY s.tenant_id, s.workflow_name, s.start_key, s.place
@@ -102,14 +106,14 @@ _WORK: Final = """
 worked AS (
     INSERT INTO workflow_work_items AS w (
         instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, revision, fence,
-        attempt, worker, lease_until
+        attempt, worker, lease_until, timeout_at
     )
     SELECT
         r.instance_id, r.number, r.kind, r.step_name, r.scope_id, r.home, r.execution, r.queue, r.priority,
         COALESCE(r.due_at, m.at + r.delay_s * INTERVAL '1 second'), r.revision,
         CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END, CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END,
-        r.worker, m.at + r.lease_s * INTERVAL '1 second'
-    FROM {work} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m
+        r.worker, m.at + r.lease_s * INTERVAL '1 second', {timeout}
+    FROM {work} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m {kept}
     ON CONFLICT (instance_id, number) DO UPDATE SET
         kind = excluded.kind, step_name = excluded.step_name, scope_id = excluded.scope_id, home = excluded.home,
         execution = excluded.execution, queue = excluded.queue, priority = excluded.priority,
@@ -117,9 +121,13 @@ worked AS (
         due_at = CASE WHEN excluded.worker IS NOT NULL AND w.due_at <= excluded.due_at THEN w.due_at
                  ELSE excluded.due_at END,
         revision = excluded.revision, fence = w.fence + excluded.fence, attempt = excluded.attempt,
-        worker = excluded.worker, lease_until = excluded.lease_until
+        worker = excluded.worker, lease_until = excluded.lease_until, crashes = 0, timeout_at = excluded.timeout_at
     RETURNING instance_id, number, fence, worker
 )"""
+_TIMEOUT: Final = "m.at + r.timeout_s * INTERVAL '1 second'"
+_KEPT_TIMEOUT: Final = f"CASE WHEN k.number IS NULL THEN {_TIMEOUT} ELSE k.timeout_at END"
+_KEPT: Final = """LEFT JOIN workflow_work_items k
+        ON r.keeps_timeout AND k.instance_id = r.instance_id AND k.number = r.number"""
 _WORK_GONE: Final = """
 work_gone AS (
     DELETE FROM workflow_work_items w USING {work_gone} JOIN accepted ok ON ok.place = r.place
@@ -129,12 +137,17 @@ _EXECUTIONS: Final = """
 executed AS (
     INSERT INTO workflow_step_executions (
         instance_id, number, step_name, step_type, status, scope_id, item, visit, attempts, started_at, completed_at,
-        result, error, completed_by
+        result, error, completed_by, compensates
     )
     SELECT
         r.instance_id, r.number, r.step_name, r.step_type, r.status, r.scope_id, r.item, r.visit, r.attempts,
-        r.started_at, m.at, r.result, r.error, r.completed_by
+        r.started_at, m.at, r.result, r.error, r.completed_by, r.compensates
     FROM {executions} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m
+)"""
+_EXECUTIONS_GONE: Final = """
+executed_gone AS (
+    DELETE FROM workflow_step_executions e USING {executions_gone} JOIN accepted ok ON ok.place = r.place
+    WHERE e.instance_id = r.instance_id AND e.number = r.number
 )"""
 _EVENTS: Final = """
 happened AS (
@@ -188,6 +201,7 @@ _WRITTEN: Final = {
     "work": _WORK,
     "work_gone": _WORK_GONE,
     "executions": _EXECUTIONS,
+    "executions_gone": _EXECUTIONS_GONE,
     "events": _EVENTS,
     "tasks": _TASKS,
     "task_changes": _TASK_CHANGES,
@@ -207,6 +221,8 @@ def parts_of(rows: Rows, *, skip_locked: bool) -> frozenset[Part]:
             parts.add("skip_locked")
     if any(row.worker is not None for row in rows.work):
         parts.add("taken")
+    if any(row.keeps_timeout for row in rows.work):
+        parts.add("kept")
     return frozenset(parts)
 
 
@@ -245,7 +261,8 @@ def commit_statement(parts: frozenset[Part]) -> TextClause:
             "SELECT a.place, s.id FROM started s JOIN asked a ON a.instance_id = s.id AND a.base_revision = 0"
         )
     ctes.append(f"accepted(place, instance_id) AS MATERIALIZED ({' UNION ALL '.join(accepted)})")
-    ctes.extend(sql.format(**{name: _unnest(name, "r")}) for name, sql in _WRITTEN.items() if name in parts)
+    times = {"timeout": _KEPT_TIMEOUT, "kept": _KEPT} if "kept" in parts else {"timeout": _TIMEOUT, "kept": ""}
+    ctes.extend(sql.format(**{name: _unnest(name, "r")}, **times) for name, sql in _WRITTEN.items() if name in parts)
     return text(f"WITH {', '.join(ctes)}\n{_RESULT_WITH_TAKEN if 'taken' in parts else _RESULT}")
 
 

@@ -11,12 +11,32 @@ from functools import lru_cache
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, TextClause, and_, bindparam, or_, select, text, update
+from msgspec.structs import replace
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    TextClause,
+    and_,
+    bindparam,
+    case,
+    or_,
+    select,
+    text,
+    update,
+)
 
+from workflows_core.domain.transition import WorkKind
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.store import ClaimRequest
 from workflows_sqlalchemy.column_types import from_microseconds, safe_text
-from workflows_sqlalchemy.loading import ITEM_COLUMNS, STATE_COLUMNS, WORK_COLUMNS, Claimed, claimed
+from workflows_sqlalchemy.loading import (
+    ITEM_COLUMNS,
+    STATE_COLUMNS,
+    WORK_COLUMNS,
+    AnyRow,
+    Claimed,
+    claimed,
+)
 from workflows_sqlalchemy.tables import instances, scopes, work_items
 from workflows_sqlalchemy.verdicts import among
 
@@ -46,6 +66,8 @@ SELECT min(moment) FROM (
     ) AS moment FROM lanes l WHERE {{served}}
     UNION ALL
     SELECT min(w.lease_until) FROM {_WORK_AND_INSTANCE} WHERE w.worker IS NOT NULL AND {{wanted}}
+    UNION ALL
+    SELECT min(w.timeout_at) FROM {_WORK_AND_INSTANCE} WHERE w.timeout_at IS NOT NULL AND {{wanted}}
 )"""
 _OPEN: Final = (WorkflowStatus.PENDING.value, WorkflowStatus.RUNNING.value, WorkflowStatus.WAITING.value)
 _CODE: Final = instances.c.workflow_name + "@" + instances.c.workflow_version
@@ -67,8 +89,10 @@ _TAKE: Final = (
         lease_until=bindparam("until"),
         fence=work_items.c.fence + 1,
         attempt=work_items.c.attempt + 1,
+        crashes=work_items.c.crashes + case((work_items.c.worker.is_not(None), 1), else_=0),
     )
 )
+_EXPIRE: Final = _TAKE.values(kind=WorkKind.EXPIRE.value, due_at=work_items.c.timeout_at, timeout_at=None)
 
 
 class _Candidate(NamedTuple):
@@ -87,14 +111,36 @@ def claim(connection: Connection, request: ClaimRequest, now: datetime) -> list[
     places = [(candidate.instance_id, candidate.number) for candidate in sorted(candidates)[: request.limit]]
     if not places:
         return []
-    query = select(*WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS).select_from(_WITH_ITEM).where(*among(places))
+    columns = *WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS, work_items.c.worker, work_items.c.timeout_at
+    query = select(*columns).select_from(_WITH_ITEM).where(*among(places))
     wanted = frozenset(places)
     rows = [row for row in connection.execute(query) if (row.id, row.number) in wanted]
     taken = {"by": request.worker, "until": now + timedelta(seconds=request.lease_s)}
-    connection.execute(
-        _TAKE, [{"of_instance": instance_id, "of_number": number, **taken} for instance_id, number in places]
+    for statement, expires in ((_TAKE, False), (_EXPIRE, True)):
+        chosen = [
+            {"of_instance": row.id, "of_number": row.number, **taken} for row in rows if _expires(row, now) is expires
+        ]
+        if chosen:
+            connection.execute(statement, chosen)
+    return [_claimed(row, now) for row in rows]
+
+
+def _expires(row: AnyRow, now: datetime) -> bool:
+    return row.timeout_at is not None and row.timeout_at <= now
+
+
+def _claimed(row: AnyRow, now: datetime) -> Claimed:
+    found = claimed(
+        row,
+        now,
+        fence=row.fence + 1,
+        attempt=row.attempt + 1,
+        crashes=row.crashes + (row.worker is not None),
     )
-    return [claimed(row, now, fence=row.fence + 1, attempt=row.attempt + 1) for row in rows]
+    if not _expires(row, now):
+        return found
+    expired = replace(found.claim, item=replace(found.claim.item, kind=WorkKind.EXPIRE))
+    return found._replace(claim=expired, due_at=row.timeout_at)
 
 
 def next_due(connection: Connection, queues: frozenset[str] | None, codes: frozenset[str] | None) -> datetime | None:
@@ -108,20 +154,25 @@ def next_due(connection: Connection, queues: frozenset[str] | None, codes: froze
 
 def _asked_for(connection: Connection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
     free = or_(work_items.c.worker.is_(None), work_items.c.lease_until <= now)
+    ready = or_(and_(free, work_items.c.due_at <= now), work_items.c.timeout_at <= now)
     refs = frozenset(request.items or ())
     wanted = _wanted(request)
     if request.queues is not None:
         wanted.append(work_items.c.queue.in_(request.queues))
-    found = _candidates(connection, *among(refs), free, work_items.c.due_at <= now, *wanted, limit=None)
+    moment = case((work_items.c.timeout_at <= now, work_items.c.timeout_at), else_=work_items.c.due_at)
+    found = _candidates(connection, moment, *among(refs), ready, *wanted, limit=None)
     return [candidate for candidate in found if (candidate.instance_id, candidate.number) in refs]
 
 
 def _due(connection: Connection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
     wanted = _wanted(request)
-    lapsed = [work_items.c.worker.is_not(None), work_items.c.lease_until <= now, *wanted]
     if request.queues is not None:
-        lapsed.append(work_items.c.queue.in_(request.queues))
-    found = _candidates(connection, *lapsed, limit=request.limit)
+        wanted.append(work_items.c.queue.in_(request.queues))
+    in_time = or_(work_items.c.timeout_at.is_(None), work_items.c.timeout_at > now)
+    lapsed = [work_items.c.worker.is_not(None), work_items.c.lease_until <= now, in_time]
+    found = _candidates(connection, work_items.c.due_at, *lapsed, *wanted, limit=request.limit)
+    over = [work_items.c.timeout_at.is_not(None), work_items.c.timeout_at <= now]
+    found.extend(_candidates(connection, work_items.c.timeout_at, *over, *wanted, limit=request.limit))
     fresh = 0
     last_priority: int | None = None
     for queue, priority in connection.execute(_ALL_LANES).all():
@@ -131,19 +182,23 @@ def _due(connection: Connection, request: ClaimRequest, now: datetime) -> list[_
             break
         last_priority = priority
         lane = [work_items.c.queue == queue, work_items.c.priority == priority, work_items.c.worker.is_(None)]
-        due = _candidates(connection, *lane, work_items.c.due_at <= now, *wanted, limit=request.limit)
+        due = _candidates(
+            connection, work_items.c.due_at, *lane, work_items.c.due_at <= now, in_time, *wanted, limit=request.limit
+        )
         fresh += len(due)
         found.extend(due)
     return found
 
 
-def _candidates(connection: Connection, *conditions: ColumnElement[bool], limit: int | None) -> list[_Candidate]:
-    """The first of the work items that fulfil the conditions."""
+def _candidates(
+    connection: Connection, moment: ColumnElement[datetime], *conditions: ColumnElement[bool], limit: int | None
+) -> list[_Candidate]:
+    """The first of the work items that fulfil the conditions; those count as due at ``moment``."""
     query = (
-        select(-work_items.c.priority, work_items.c.due_at, work_items.c.instance_id, work_items.c.number)
+        select(-work_items.c.priority, moment, work_items.c.instance_id, work_items.c.number)
         .select_from(_OF_INSTANCE)
         .where(*conditions)
-        .order_by(work_items.c.priority.desc(), work_items.c.due_at, work_items.c.instance_id, work_items.c.number)
+        .order_by(work_items.c.priority.desc(), moment, work_items.c.instance_id, work_items.c.number)
         .limit(limit)
     )
     return [_Candidate(*row) for row in connection.execute(query)]

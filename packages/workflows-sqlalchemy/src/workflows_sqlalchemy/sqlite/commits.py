@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import BindParameter, Connection, Insert, Update, and_, bindparam, case, delete, func, update
+from sqlalchemy import Boolean, ColumnElement, Connection, Insert, Update, and_, bindparam, case, delete, func, update
 from sqlalchemy.dialects.sqlite import insert
 
 from workflows_core.domain.types import TaskStatus
@@ -21,7 +21,7 @@ __all__ = ["INSERT_DEFINITIONS", "commit"]
 
 INSERT_DEFINITIONS: Final = insert(definitions).on_conflict_do_nothing(index_elements=["hash"])
 
-_CHANGED: Final[dict[str, BindParameter[Any]]] = {
+_CHANGED: Final[dict[str, ColumnElement[Any]]] = {
     "status": bindparam("new_status"),
     "current_step": bindparam("new_current_step"),
     "revision": bindparam("new_revision"),
@@ -29,12 +29,20 @@ _CHANGED: Final[dict[str, BindParameter[Any]]] = {
     "marking": bindparam("new_marking"),
     "error": bindparam("new_error"),
     "updated_at": bindparam("new_updated_at"),
-    "completed_at": bindparam("new_completed_at"),
+    "completed_at": case(
+        (bindparam("is_over", type_=Boolean), func.coalesce(instances.c.completed_at, bindparam("new_updated_at"))),
+        else_=None,
+    ),
+    "phase": bindparam("new_phase"),
+    "parked": bindparam("new_parked"),
 }
 _UPDATE: Final = update(instances).where(instances.c.id == bindparam("of_instance")).values(_CHANGED)
 _UPDATE_WITH_DATA: Final = _UPDATE.values(data=bindparam("new_data"))
 _DELETE_WORK: Final = delete(work_items).where(
     work_items.c.instance_id == bindparam("of_instance"), work_items.c.number == bindparam("of_number")
+)
+_DELETE_EXECUTION: Final = delete(executions).where(
+    executions.c.instance_id == bindparam("of_instance"), executions.c.number == bindparam("of_number")
 )
 _DELETE_ITEMS: Final = delete(scopes).where(
     scopes.c.instance_id == bindparam("of_instance"),
@@ -42,10 +50,10 @@ _DELETE_ITEMS: Final = delete(scopes).where(
 )
 
 
-def _upsert_work() -> Insert:
+def _upsert_work(*kept: str) -> Insert:
     statement = insert(work_items)
     new = statement.excluded
-    fixed = {"instance_id", "number", "fence"}
+    fixed = {"instance_id", "number", "fence", *kept}
     changed = {column.name: new[column.name] for column in work_items.c if column.name not in fixed}
     return statement.on_conflict_do_update(
         index_elements=["instance_id", "number"], set_={**changed, "fence": work_items.c.fence + new.fence}
@@ -78,6 +86,7 @@ def _change_task() -> Update:
 
 
 _UPSERT_WORK: Final = _upsert_work()
+_UPSERT_WORK_WITHIN_ITS_TIME: Final = _upsert_work("timeout_at")
 _UPSERT_SCOPE: Final = _upsert_scope()
 _CHANGE_TASK: Final = _change_task()
 
@@ -127,7 +136,12 @@ def _write(connection: Connection, rows: Rows, at: datetime) -> None:
         (_UPDATE, [_change(row, at) for row in changes if row.data is None]),
         (_UPDATE_WITH_DATA, [_change(row, at) for row in changes if row.data is not None]),
         (_DELETE_WORK, [{"of_instance": row.instance_id, "of_number": row.number} for row in rows.work_gone]),
-        (_UPSERT_WORK, [_work(row, at) for row in rows.work]),
+        (_UPSERT_WORK, [_work(row, at) for row in rows.work if not row.keeps_timeout]),
+        (_UPSERT_WORK_WITHIN_ITS_TIME, [_work(row, at) for row in rows.work if row.keeps_timeout]),
+        (
+            _DELETE_EXECUTION,
+            [{"of_instance": row.instance_id, "of_number": row.number} for row in rows.executions_gone],
+        ),
         (insert(executions), [{**_values(row), "completed_at": at} for row in rows.executions]),
         (insert(events), [{**_values(row), "at": at} for row in rows.events]),
         (insert(tasks), [_task(row, at) for row in rows.tasks]),
@@ -169,13 +183,16 @@ def _change(row: InstanceRow, at: datetime) -> dict[str, Any]:
         "new_data": row.data,
         "new_error": row.error,
         "new_updated_at": at,
-        "new_completed_at": at if row.is_final else None,
+        "is_over": row.is_final,
+        "new_phase": row.phase,
+        "new_parked": row.parked,
     }
 
 
 def _work(row: WorkRow, at: datetime) -> dict[str, Any]:
     values = _values(row)
-    delay_s, lease_s = values.pop("delay_s"), values.pop("lease_s")
+    delay_s, lease_s, timeout_s = values.pop("delay_s"), values.pop("lease_s"), values.pop("timeout_s")
+    del values["keeps_timeout"]
     taken = row.worker is not None
     return {
         **values,
@@ -183,6 +200,8 @@ def _work(row: WorkRow, at: datetime) -> dict[str, Any]:
         "fence": int(taken),
         "attempt": int(taken),
         "lease_until": _moment(at, lease_s, None),
+        "timeout_at": _moment(at, timeout_s, None),
+        "crashes": 0,
     }
 
 

@@ -57,15 +57,27 @@ class Backlog:
         """Let a work item wait for a worker, from its due moment on."""
         if row.due is None or row.instance.state.status is WorkflowStatus.PAUSED:
             return
+        self._lane(row).add(row, row.due, now, next(self._tickets))
+
+    def limit(self, row: WorkRow, limit: datetime | None) -> None:
+        """Let a work item expire at a moment, held or not; None for never."""
+        row.limit, row.limit_ticket, row.is_expired = None, NOT_QUEUED, False
+        if limit is not None:
+            self._lane(row).watch(row, limit, next(self._tickets))
+
+    def _lane(self, row: WorkRow) -> Lane:
         key = (row.item.queue, row.instance.code)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane()
-        lane.add(row, row.due, now, next(self._tickets))
+        return lane
 
     def hold(self, row: WorkRow, worker: str, now: datetime, lease_s: float) -> None:
         """Give a work item that is not in a lane to a worker, with the next fence."""
         until = moment_after(now, lease_s)
+        if row.worker is not None:
+            self._let_go(row)
+            row.crashes += 1
         holder = self._holders.get(worker)
         if holder is None:
             holder = self._holders[worker] = _Holder()
@@ -88,11 +100,22 @@ class Backlog:
     def withdraw(self, row: WorkRow) -> None:
         """Take a work item from its lane and from its worker."""
         if row.ticket != NOT_QUEUED:
-            self._lanes[row.item.queue, row.instance.code].remove(row)
-        if row.worker is not None:
-            holder = self._holders.get(row.worker)
-            if holder is not None:
-                holder.rows.discard(row)
+            self.unqueue(row)
+        self._let_go(row)
+
+    def _let_go(self, row: WorkRow) -> None:
+        holder = self._holders.get(row.worker) if row.worker is not None else None
+        if holder is not None:
+            holder.rows.discard(row)
+
+    def unqueue(self, row: WorkRow) -> None:
+        """Take a work item from the lane in which it is."""
+        self._lanes[row.item.queue, row.instance.code].remove(row)
+
+    def forget(self, row: WorkRow) -> None:
+        """Take a work item that is deleted from everywhere."""
+        self.withdraw(row)
+        row.limit, row.limit_ticket = None, NOT_QUEUED
 
     def take_due(self, selection: Selection, now: datetime, limit: int) -> Iterator[WorkRow]:
         """Take due work items out of their lanes, in the order of claims."""
@@ -119,6 +142,17 @@ class Backlog:
                 heapq.heappop(heads)
             else:
                 heapq.heapreplace(heads, (following, lane))
+
+    def is_claimable(self, row: WorkRow, selection: Selection, now: datetime) -> bool:
+        """Whether a work item is due, wanted, and held by nobody, or its time is over."""
+        instance = row.instance
+        if instance.state.status is WorkflowStatus.PAUSED or not selection.has(row.item.queue, instance.code):
+            return False
+        if row.limit is not None and row.limit <= now:
+            self._lane(row).first(now)  # which finds out
+        if row.is_expired and row.ticket != NOT_QUEUED:
+            return True
+        return row.due is not None and row.due <= now and not row.is_held(now)
 
     def renew(self, worker: str, now: datetime, lease_s: float) -> list[WorkRow]:
         """Extend what a worker holds; gives it."""
@@ -161,7 +195,8 @@ class Backlog:
             holder.rows.difference_update(ended)
             for row in ended:
                 row.lease_until = None
-                self.enqueue(row, now)
+                if row.ticket == NOT_QUEUED:
+                    self.enqueue(row, now)
             if holder.rows:
                 holder.earliest = min(row.lease_until or now for row in holder.rows)
             else:

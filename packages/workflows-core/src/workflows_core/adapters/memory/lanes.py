@@ -1,7 +1,8 @@
 """A lane: the work items of one queue and one workflow version that nobody holds.
 
 It has two heaps: what will be due, by time, and what is due, in the order of claims. An entry is left where it is when its work item is
-taken out, and skipped later; a lane that is mostly such entries is swept.
+taken out, and skipped later; a lane that is mostly such entries is swept. A third heap has the work items whose time is limited, held
+or not: when it is over they are due, for whoever comes first.
 """
 
 from __future__ import annotations
@@ -25,11 +26,12 @@ _FEW: Final = 64
 class Lane:
     """Work items waiting for a worker."""
 
-    __slots__ = ("_later", "_ready", "_stale")
+    __slots__ = ("_later", "_limits", "_ready", "_stale")
 
     def __init__(self) -> None:
         self._ready: list[Entry] = []
         self._later: list[_Later] = []
+        self._limits: list[_Later] = []
         self._stale = 0
 
     def add(self, row: WorkRow, due: datetime, now: datetime, ticket: int) -> None:
@@ -47,8 +49,15 @@ class Lane:
         if self._stale > _FEW and self._stale > (len(self._ready) + len(self._later)) // 2:
             self._sweep()
 
+    def watch(self, row: WorkRow, limit: datetime, ticket: int) -> None:
+        """Make a work item due when its time is over, under a ticket that was never given before."""
+        row.limit, row.limit_ticket = limit, ticket
+        heapq.heappush(self._limits, (limit, ticket, row))
+
     def first(self, now: datetime) -> Entry | None:
         """The work item to be claimed first; None if none is due."""
+        if self._limits:
+            self._expire(now)
         later, ready = self._later, self._ready
         while later and later[0][0] <= now:
             due, ticket, row = heapq.heappop(later)
@@ -72,16 +81,28 @@ class Lane:
         first = self.first(now)
         if first is not None:
             return first[1]
-        later = self._later
+        later, limits = self._later, self._limits
         while later and later[0][-1].ticket != later[0][-2]:
             heapq.heappop(later)
             self._stale -= 1
-        return later[0][0] if later else None
+        while limits and limits[0][-1].limit_ticket != limits[0][-2]:
+            heapq.heappop(limits)
+        return min((heap[0][0] for heap in (later, limits) if heap), default=None)
 
     @property
     def is_empty(self) -> bool:
         """Whether nothing is in it, not even what was taken out."""
-        return not self._ready and not self._later
+        return not self._ready and not self._later and not self._limits
+
+    def _expire(self, now: datetime) -> None:
+        limits = self._limits
+        while limits and limits[0][0] <= now:
+            limit, ticket, row = heapq.heappop(limits)
+            if row.limit_ticket == ticket:
+                self._stale += row.ticket != NOT_QUEUED
+                row.ticket = ticket
+                row.due, row.limit, row.limit_ticket, row.is_expired = limit, None, NOT_QUEUED, True
+                self._make_ready(row, limit, ticket)
 
     def _make_ready(self, row: WorkRow, due: datetime, ticket: int) -> None:
         item = row.item

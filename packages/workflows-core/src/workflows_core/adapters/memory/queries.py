@@ -8,10 +8,13 @@ from collections.abc import Iterator, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from workflows_core.adapters.memory.paging import cut
 from workflows_core.adapters.memory.rows import InstanceRow, WorkRow
 from workflows_core.adapters.memory.state import MemoryState
 from workflows_core.domain.events import RecordedEvent
+from workflows_core.domain.transition import WorkKind
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.cursors import SortKey, instance_order, task_order
 from workflows_core.ports.projections import current_step
@@ -141,7 +144,10 @@ class InMemoryWorkflowQueries(WorkflowQueries):
             stalled = [
                 row
                 for row in self._memory.instances.values()
-                if not row.state.status.is_final and not row.work and not row.open_tasks
+                if not row.state.status.is_final
+                and row.state.parked is None
+                and not any(row.work)
+                and not row.open_tasks
             ]
         stalled.sort(key=lambda row: row.started_at)
         return [row.state.id for row in stalled[:limit]]
@@ -160,6 +166,7 @@ def _instance_matches(row: InstanceRow, where: InstanceFilter) -> bool:
         and where.created_by in (None, state.created_by)
         and (where.started_after is None or row.started_at >= where.started_after)
         and (where.started_before is None or row.started_at < where.started_before)
+        and where.is_parked in (None, state.parked is not None)
     )
 
 
@@ -201,11 +208,19 @@ def _instance_record(row: InstanceRow) -> InstanceRecord:
         completed_at=row.completed_at,
         error=state.error,
         revision=state.revision,
+        phase=state.phase,
+        parked=state.parked,
     )
 
 
 def _work_record(work: WorkRow, now: datetime) -> WorkRecord:
     held = work.is_held(now)
     return WorkRecord(
-        work.item, work.due, work.worker if held else None, work.lease_until if held else None, work.attempt
+        replace(work.item, kind=WorkKind.EXPIRE) if work.is_expired else work.item,
+        work.due,
+        work.worker if held else None,
+        work.lease_until if held else None,
+        work.attempt,
+        work.limit,
+        work.crashes,
     )

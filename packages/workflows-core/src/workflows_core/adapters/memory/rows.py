@@ -30,9 +30,26 @@ class WorkRow:
         worker: Who has the last claim; None when it was given back, or written anew.
         lease_until: When the last claim ends; None when it was seen to have ended. Set as long as the worker's list has it.
         ticket: Number of its entry in a lane; `NOT_QUEUED` if it has none.
+        crashes: How often a claim found that the lease before had ended.
+        limit: When its time is over; None for never.
+        limit_ticket: Number of the entry in a lane that watches its limit; `NOT_QUEUED` if there is none.
+        is_expired: Whether its time is over.
     """
 
-    __slots__ = ("attempt", "due", "fence", "instance", "item", "lease_until", "ticket", "worker")
+    __slots__ = (
+        "attempt",
+        "crashes",
+        "due",
+        "fence",
+        "instance",
+        "is_expired",
+        "item",
+        "lease_until",
+        "limit",
+        "limit_ticket",
+        "ticket",
+        "worker",
+    )
 
     def __init__(self, item: WorkItem, instance: InstanceRow, due: datetime | None) -> None:
         self.item = item
@@ -43,6 +60,10 @@ class WorkRow:
         self.worker: str | None = None
         self.lease_until: datetime | None = None
         self.ticket = NOT_QUEUED
+        self.crashes = 0
+        self.limit: datetime | None = None
+        self.limit_ticket = NOT_QUEUED
+        self.is_expired = False
 
     @property
     def ref(self) -> WorkRef:

@@ -6,6 +6,8 @@ from collections.abc import Collection, Sequence
 from datetime import datetime
 from uuid import UUID
 
+from msgspec.structs import replace
+
 from workflows_core.adapters.memory.backlog import Selection
 from workflows_core.adapters.memory.rows import InstanceRow, WorkRow
 from workflows_core.adapters.memory.state import MemoryState
@@ -13,7 +15,7 @@ from workflows_core.adapters.memory.times import moment_of
 from workflows_core.adapters.memory.writing import apply
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import ROOT, InstanceState
-from workflows_core.domain.types import WorkflowStatus
+from workflows_core.domain.transition import WorkKind
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
 
@@ -103,7 +105,8 @@ class InMemoryWorkflowStore(WorkflowStore):
     def _claim(self, work: WorkRow, request: ClaimRequest, now: datetime) -> Claim:
         self.memory.backlog.hold(work, request.worker, now, request.lease_s)
         state = _around(work.instance, (work.item.scope,))
-        return Claim(work.item, state, work.fence, work.attempt, now)
+        item = replace(work.item, kind=WorkKind.EXPIRE) if work.is_expired else work.item
+        return Claim(item, state, work.fence, work.attempt, now, work.crashes)
 
     def _take_those(self, refs: Sequence[WorkRef], selection: Selection, now: datetime, limit: int) -> list[WorkRow]:
         """Take the due ones of these work items out of their lanes, in the order of claims."""
@@ -111,7 +114,7 @@ class InMemoryWorkflowStore(WorkflowStore):
         for ref in refs:
             row = instances.get(ref.instance_id.int)
             work = row.work.get(ref.number) if row is not None else None
-            if work is not None and _is_claimable(work, selection, now):
+            if work is not None and self.memory.backlog.is_claimable(work, selection, now):
                 due[ref] = work
         taken = sorted(due.values(), key=_order)[: max(limit, 0)]
         for work in taken:
@@ -151,13 +154,6 @@ def _around(row: InstanceRow, scopes: Collection[int]) -> InstanceState:
     if row.items is None or all(scope == ROOT for scope in scopes):
         return row.state
     return row.items.around(row.state, scopes)
-
-
-def _is_claimable(work: WorkRow, selection: Selection, now: datetime) -> bool:
-    if work.due is None or work.due > now or work.is_held(now):
-        return False
-    instance = work.instance
-    return instance.state.status is not WorkflowStatus.PAUSED and selection.has(work.item.queue, instance.code)
 
 
 def _order(work: WorkRow) -> tuple[int, datetime, int, int]:

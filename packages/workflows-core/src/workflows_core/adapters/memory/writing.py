@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from workflows_core.adapters.memory.backlog import Backlog
 from workflows_core.adapters.memory.items import ItemScopes, without_items
-from workflows_core.adapters.memory.rows import InstanceRow, WorkRow
+from workflows_core.adapters.memory.rows import NOT_QUEUED, InstanceRow, WorkRow
 from workflows_core.adapters.memory.state import MemoryState
 from workflows_core.adapters.memory.times import moment_of
 from workflows_core.domain.state import ROOT, InstanceState
@@ -65,6 +65,12 @@ def _change(memory: MemoryState, row: InstanceRow, write: Write, now: datetime) 
     row.state = _state_to_keep(row, transition)
     row.write = write.id
     row.updated_at = now
+    if transition.reopened:
+        gone = frozenset(transition.reopened)
+        row.executions = [
+            (at, tuple(execution for execution in executions if execution.number not in gone))
+            for at, executions in row.executions
+        ]
     if transition.executions:
         row.executions.append((now, transition.executions))
     if transition.events:
@@ -99,17 +105,20 @@ def _change_work(memory: MemoryState, row: InstanceRow, write: Write, now: datet
         work = rows.get(number)
         if item is None:
             if work is not None:
-                backlog.withdraw(work)
+                backlog.forget(work)
                 del rows[number]
             continue
         if number not in take:
             _put(backlog, row, item, now)
             continue
         if work is not None and work.lease_until is not None and work.worker == write.worker:
-            work.item, work.due = item, now
+            if work.ticket != NOT_QUEUED:
+                backlog.unqueue(work)
+            work.item, work.due, work.crashes = item, now, 0
+            _limit(backlog, work, item, now)
             backlog.hold_on(work, now, write.lease_s)
         else:
-            work = _renewed(backlog, row, item, now)
+            work = _renewed(backlog, row, item, now, now)
             backlog.hold(work, write.worker, now, write.lease_s)
         fences[number] = work.fence
     return fences
@@ -117,28 +126,36 @@ def _change_work(memory: MemoryState, row: InstanceRow, write: Write, now: datet
 
 def _put(backlog: Backlog, row: InstanceRow, item: WorkItem, now: datetime) -> None:
     """Write a work item that nobody holds."""
-    backlog.enqueue(_renewed(backlog, row, item, moment_of(now, item.delay_s, item.due_at)), now)
+    backlog.enqueue(_renewed(backlog, row, item, moment_of(now, item.delay_s, item.due_at), now), now)
 
 
-def _renewed(backlog: Backlog, row: InstanceRow, item: WorkItem, due: datetime | None) -> WorkRow:
+def _renewed(backlog: Backlog, row: InstanceRow, item: WorkItem, due: datetime | None, now: datetime) -> WorkRow:
     """The row of a work item, made or written anew, out of every lane and every hand."""
     work = row.work.get(item.number)
     if work is None:
         work = row.work[item.number] = WorkRow(item, row, due)
-    else:
-        backlog.withdraw(work)
-        work.item, work.due, work.attempt = item, due, 0
-        work.worker = work.lease_until = None
+        backlog.limit(work, moment_of(now, item.timeout_s, None))
+        return work
+    backlog.withdraw(work)
+    work.item, work.due, work.attempt, work.crashes = item, due, 0, 0
+    work.worker = work.lease_until = None
+    _limit(backlog, work, item, now)
     return work
+
+
+def _limit(backlog: Backlog, work: WorkRow, item: WorkItem, now: datetime) -> None:
+    """Set the limit that a work item written anew has, unless it keeps its own."""
+    if not item.keeps_timeout:
+        backlog.limit(work, moment_of(now, item.timeout_s, None))
 
 
 def _follow_status(memory: MemoryState, row: InstanceRow, before: InstanceState, now: datetime) -> None:
     """Take the work out of reach when the instance is over or paused, and back when it goes on."""
     status, backlog = row.state.status, memory.backlog
+    row.completed_at = (row.completed_at or now) if status.is_final else None
     if status.is_final:
-        row.completed_at = now
         for work in row.work.values():
-            backlog.withdraw(work)
+            backlog.forget(work)
         row.work = {}
     elif WorkflowStatus.PAUSED in (status, before.status):
         for work in row.work.values():

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import math
 from datetime import datetime
 from typing import Any, Final
 
@@ -14,8 +13,9 @@ from workflows_core.domain.graph import ForEachNode, GatewayNode, GroupNode, Hum
 from workflows_core.domain.identity import task_id
 from workflows_core.domain.kernel.data import decoded, has_data, put_entry, view, write
 from workflows_core.domain.kernel.draft import Arrival, Draft, webhook_key
+from workflows_core.domain.kernel.failing import fail_instance
 from workflows_core.domain.kernel.items import enter_for_each
-from workflows_core.domain.kernel.routing import UNKNOWN, Routing, fail_instance, fail_step, finish_step
+from workflows_core.domain.kernel.routing import UNKNOWN, Routing, fail_step, finish_step
 from workflows_core.domain.state import ErrorInfo, Token
 from workflows_core.domain.templates import render
 from workflows_core.domain.transition import TaskOpening, WorkKind
@@ -79,7 +79,7 @@ def open_task(draft: Draft, scope_id: int, token: Token, kind: HumanNode, assign
     if assignee is None and kind.assignee is not None:
         assignee = render(kind.assignee, lookup) or None
     opening = TaskOpening(
-        task_id(draft.state.id, token.execution),
+        task_id(draft.state.id, token.execution, token.round),
         token.execution,
         token.id,
         scope_id,
@@ -118,7 +118,7 @@ def _enter_webhook(draft: Draft, scope_id: int, token: Token, kind: WebhookNode)
     key = webhook_key(scope_id, token.node, token.visit)
     payload = draft.buffered.get(key)
     if payload is None:
-        draft.put(scope_id, replace(token, status=StepStatus.WAITING), delay_s=math.inf)
+        draft.put(scope_id, replace(token, status=StepStatus.WAITING))
         return
     draft.buffered = {known: raw for known, raw in draft.buffered.items() if known != key}
     accept_payload(draft, scope_id, token, kind, payload)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from workflows_core.domain.graph import ForEachNode, GroupNode
+from workflows_core.domain.kernel.cancelling import cancel_all
 from workflows_core.domain.kernel.data import write
 from workflows_core.domain.kernel.draft import Draft
 from workflows_core.domain.kernel.items import close_item
 from workflows_core.domain.kernel.marking import OpenScope
-from workflows_core.domain.kernel.routing import cancel_all, finish_step
+from workflows_core.domain.kernel.routing import finish_step
 from workflows_core.domain.state import Token
 
 __all__ = ["close_if_over"]

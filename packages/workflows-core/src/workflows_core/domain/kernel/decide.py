@@ -8,12 +8,16 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from workflows_core.domain.commands import (
+    AbandonStep,
     Assignment,
     Cancel,
     Command,
     CompleteStep,
     CompleteTask,
+    Discard,
     EnterStep,
+    ExpireInstance,
+    ExpireStep,
     FailStep,
     FireTimer,
     GatherItems,
@@ -22,28 +26,35 @@ from workflows_core.domain.commands import (
     ReassignTask,
     ReceiveWebhook,
     Reschedule,
+    Retry,
     RouteStep,
     Start,
 )
 from workflows_core.domain.events import (
     HumanTaskCompleted,
     HumanTaskReassigned,
+    StepRetryScheduled,
     WebhookReceived,
     WorkflowCanceled,
     WorkflowStarted,
 )
 from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode, WebhookNode
 from workflows_core.domain.kernel.activation import accept_payload, enter, enter_branch, open_task, start_timer
+from workflows_core.domain.kernel.cancelling import cancel_all
 from workflows_core.domain.kernel.data import apply_writes, has_data, put_entry, write
 from workflows_core.domain.kernel.draft import Arrival, Draft, webhook_key
+from workflows_core.domain.kernel.failing import begin_failing, fail_instance, has_to_undo
 from workflows_core.domain.kernel.items import expand, finish_for_each
-from workflows_core.domain.kernel.routing import Routing, cancel_all, fail_instance, fail_step, finish_step, leave
+from workflows_core.domain.kernel.reopening import arm_deadline, discard, retry
+from workflows_core.domain.kernel.routing import Routing, fail_step, finish_step, leave
 from workflows_core.domain.kernel.settling import settle
+from workflows_core.domain.kernel.undoing import abandon, park_undoing, settle_draining, undone
 from workflows_core.domain.program import Program
-from workflows_core.domain.state import ROOT, InstanceState, Scope, Token
+from workflows_core.domain.state import ROOT, ErrorInfo, Failing, InstanceState, Scope, Token
 from workflows_core.domain.transition import TaskChange, Transition, WorkKind
 from workflows_core.domain.types import Outcome, StepStatus, TaskStatus, WorkflowStatus
 from workflows_core.errors import (
+    InstanceEndingError,
     InstanceFinishedError,
     ItemsNotLoadedError,
     StaleExecutionError,
@@ -85,12 +96,15 @@ def decide(program: Program, state: InstanceState, command: Command, actor: str 
 
     Raises:
         InstanceFinishedError: The instance is over.
+        InstanceEndingError: The instance is undoing what it has done.
+        NotParkedError: A retry or a discard of an instance that is not parked.
+        NothingToReopenError: A retry without a step, where nothing was kept.
         StaleExecutionError: The step execution of the command is no longer active, or no longer at the point that the command is for.
         WebhookAlreadyUsedError: The webhook address was used before.
         ReducerError: A step adds to a key that has no reducer, or a value that its reducer cannot take.
         ItemsNotLoadedError: The state lacks item scopes that the decision needs.
     """
-    if state.status.is_final:
+    if state.status.is_final and not isinstance(command, Retry | Discard):
         raise InstanceFinishedError(state.id, state.status)
     draft = Draft(program, state, actor, getattr(command, "now", None))
     _HANDLERS[type(command)](draft, command)
@@ -118,16 +132,23 @@ def _worked(draft: Draft, place: Place, *kinds: WorkKind) -> tuple[Token, WorkKi
     return token, kind
 
 
-def _start(draft: Draft, _command: Start) -> None:
+def _start(draft: Draft, command: Start) -> None:
     draft.scope(ROOT).writable_data()
     draft.emit(WorkflowStarted, workflow_version=draft.state.version)
+    arm_deadline(draft, command.deadline_s)
     draft.arrivals.append(Arrival(ROOT, draft.program.graph.initial, draft.number(), -1))
 
 
 def _complete_step(draft: Draft, command: CompleteStep) -> None:
     place = command.place
-    token, _ = _worked(draft, place, WorkKind.RUN, WorkKind.PREPARE)
+    token, kind = _worked(draft, place, WorkKind.RUN, WorkKind.PREPARE, WorkKind.UNDO)
     apply_writes(draft, place.scope, command.writes)
+    if kind is WorkKind.UNDO:
+        undone(draft, place.scope, token, command)
+        return
+    if draft.is_ending(place.scope):
+        settle_draining(draft, place.scope, token, command)
+        return
     finish_step(
         draft,
         place.scope,
@@ -144,19 +165,65 @@ def _complete_step(draft: Draft, command: CompleteStep) -> None:
 def _fail_step(draft: Draft, command: FailStep) -> None:
     place = command.place
     token, kind = _worked(draft, place, *WorkKind)
-    if kind is WorkKind.ROUTE:
-        fail_instance(draft, command.error)
-        return
-    fail_step(
-        draft,
-        place.scope,
-        token,
-        command.error,
-        outcome=command.outcome,
-        routing=Routing(command.conditions, command.route),
-        started_at=command.started_at,
-        attempts=command.attempts,
+    if kind is not WorkKind.UNDO and draft.is_ending(place.scope):
+        settle_draining(draft, place.scope, token, command)
+    elif command.retry_s is not None:
+        _try_again(draft, token, command, command.retry_s)
+    elif kind is WorkKind.UNDO:
+        park_undoing(draft, place.scope, token, command)
+    elif kind is WorkKind.ROUTE:
+        fail_instance(draft, command.error, (place.scope, token))
+    else:
+        fail_step(
+            draft,
+            place.scope,
+            token,
+            command.error,
+            outcome=command.outcome,
+            routing=Routing(command.conditions, command.route),
+            started_at=command.started_at,
+            attempts=command.attempts,
+        )
+
+
+def _try_again(draft: Draft, token: Token, command: FailStep, delay_s: float) -> None:
+    later = replace(token, attempts=command.attempts, failures=token.failures + 1)
+    draft.put(command.place.scope, later, delay_s=delay_s)
+    draft.emit(
+        StepRetryScheduled,
+        step_name=token.node,
+        execution=token.execution,
+        attempt=command.attempts,
+        delay_s=delay_s,
+        error=command.error.message,
     )
+
+
+def _expire_step(draft: Draft, command: ExpireStep) -> None:
+    place = command.place
+    token, _ = _worked(draft, place, *WorkKind)
+    limit = draft.program.steps[token.node].timeout_s
+    error = ErrorInfo("StepTimeoutError", f"step {token.node!r} took longer than {limit} s", token.node)
+    attempts = max(command.attempts, token.attempts, 1)
+    if draft.is_ending(place.scope):
+        abandon(draft, place.scope, token, began=True, attempts=attempts)
+    else:
+        fail_step(draft, place.scope, token, error, outcome=Outcome.TIMEOUT, attempts=attempts)
+
+
+def _expire_instance(draft: Draft, _command: ExpireInstance) -> None:
+    if not draft.has_deadline:
+        raise StaleExecutionError(draft.state.id, "", 0)
+    draft.work[0] = None
+    draft.has_deadline = False
+    fail_instance(draft, ErrorInfo("InstanceTimeoutError", "the instance was not over at its deadline"))
+
+
+def _abandon_step(draft: Draft, command: AbandonStep) -> None:
+    token, _ = _worked(draft, command.place, WorkKind.RUN)
+    if not draft.is_ending(command.place.scope):
+        raise StaleExecutionError(draft.state.id, token.node, token.execution)
+    abandon(draft, command.place.scope, token, began=command.began, attempts=command.attempts)
 
 
 def _enter_step(draft: Draft, command: EnterStep) -> None:
@@ -272,8 +339,16 @@ def _receive_webhook(draft: Draft, command: ReceiveWebhook) -> None:
 
 
 def _cancel(draft: Draft, command: Cancel) -> None:
+    root = draft.scope(ROOT)
+    if not command.terminate:
+        if root.failing is not None:
+            raise InstanceEndingError(draft.state.id, draft.state.phase)
+        if has_to_undo(draft, ROOT):
+            begin_failing(draft, ROOT, Failing(None, WorkflowStatus.CANCELED, command.reason))
+            return
     cancel_all(draft, ROOT)
-    draft.status = WorkflowStatus.CANCELED
+    root.failing, root.undo = None, ()
+    draft.status, draft.error, draft.parked = WorkflowStatus.CANCELED, None, None
     draft.emit(WorkflowCanceled, reason=command.reason)
 
 
@@ -295,6 +370,9 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Any], None]]] = {
     Start: _start,
     CompleteStep: _complete_step,
     FailStep: _fail_step,
+    ExpireStep: _expire_step,
+    ExpireInstance: _expire_instance,
+    AbandonStep: _abandon_step,
     EnterStep: _enter_step,
     Prepared: _prepared,
     RouteStep: _route_step,
@@ -304,5 +382,7 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Any], None]]] = {
     ReassignTask: _reassign_task,
     ReceiveWebhook: _receive_webhook,
     Cancel: _cancel,
+    Retry: retry,
+    Discard: discard,
     Reschedule: _reschedule,
 }

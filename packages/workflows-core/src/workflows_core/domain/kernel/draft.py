@@ -2,16 +2,27 @@
 
 from __future__ import annotations
 
+import math
 from collections import deque
 from datetime import datetime
 from typing import Any, NamedTuple
+
+from msgspec.structs import replace
 
 from workflows_core.domain.events import Event, HumanTaskCanceled, HumanTaskCreated, WorkflowEvent
 from workflows_core.domain.identity import task_id
 from workflows_core.domain.kernel.marking import OpenScope, final_scopes, holds, status_of, within
 from workflows_core.domain.program import Program
 from workflows_core.domain.state import ROOT, ErrorInfo, InstanceState, Items, LastExecution, Scope, Token
-from workflows_core.domain.transition import ItemRange, StepExecution, TaskChange, TaskOpening, Transition, WorkItem
+from workflows_core.domain.transition import (
+    ItemRange,
+    StepExecution,
+    TaskChange,
+    TaskOpening,
+    Transition,
+    WorkItem,
+    WorkKind,
+)
 from workflows_core.domain.types import StepStatus, TaskStatus, WorkflowStatus
 from workflows_core.errors import ItemsNotLoadedError
 
@@ -47,6 +58,9 @@ class Draft:
         pending_items: Items to be stored that are not yet active, by scope id.
         status: Set when the decision ends the instance.
         error: Why the instance failed.
+        parked: Why it waits for an operator.
+        has_deadline: Whether a work item waits for its deadline.
+        reopened: Finished executions that are open again.
     """
 
     __slots__ = (
@@ -61,12 +75,15 @@ class Draft:
         "error",
         "events",
         "executions",
+        "has_deadline",
         "item_results",
         "now",
         "opened",
         "opened_tasks",
+        "parked",
         "pending_items",
         "program",
+        "reopened",
         "state",
         "status",
         "tasks",
@@ -94,7 +111,10 @@ class Draft:
         self.buffered = state.buffered
         self._last: dict[str, LastExecution] | None = None
         self.status: WorkflowStatus | None = None
-        self.error: ErrorInfo | None = None
+        self.error: ErrorInfo | None = state.error
+        self.parked = state.parked
+        self.has_deadline = state.has_deadline
+        self.reopened: list[int] = []
 
     # Scopes and tokens
 
@@ -130,6 +150,16 @@ class Draft:
         token = self.scope(origin.parent).tokens.get(origin.token)
         return token is not None and holds(token, scope_id)
 
+    def is_ending(self, scope_id: int) -> bool:
+        """Whether a scope, or one around it, is being ended after a failure or a cancellation."""
+        current = scope_id if self.program.can_undo else -1
+        while current >= 0:
+            scope = self.scope(current)
+            if scope.failing is not None:
+                return True
+            current = scope.origin.parent if current != ROOT else -1
+        return False
+
     def active_items(self, items: Items) -> list[int]:
         """The scopes of the active items of a ``ForEach``.
 
@@ -150,12 +180,20 @@ class Draft:
         return scope_id
 
     def close_scope(self, scope_id: int) -> None:
-        """Forget an inner scope: its tokens, and calls that came early. Tokens on their way into it never arrive."""
-        self.scope(scope_id).tokens.clear()
+        """Forget an inner scope: its tokens, and calls that came early. Tokens on their way into it never arrive.
+
+        What would have to be undone in it is from now on the business of the scope around it.
+        """
+        scope = self.scope(scope_id)
+        scope.tokens.clear()
+        if scope.undo:
+            around = self.scope(scope.origin.parent)
+            around.undo = (*around.undo, *scope.undo)
+            scope.undo = ()
         self.closed.add(scope_id)
         if self.buffered:
-            scope = f"{scope_id}/"
-            self.buffered = {key: raw for key, raw in self.buffered.items() if not key.startswith(scope)}
+            prefix = f"{scope_id}/"
+            self.buffered = {key: raw for key, raw in self.buffered.items() if not key.startswith(prefix)}
 
     def drop_items(self, items: Items) -> None:
         """Delete the rows of all items of a ``ForEach``; those of this same decision are not written at all."""
@@ -175,9 +213,19 @@ class Draft:
         step = self.program.steps[token.node]
         kind = step.work_kind(token)
         if kind is not None:
-            self.work[token.id] = WorkItem(
-                token.id, kind, token.node, scope_id, token.execution, step.node.queue, delay_s, due_at
-            )
+            if kind is WorkKind.AWAIT:
+                delay_s = math.inf
+            item = WorkItem(token.id, kind, token.node, scope_id, token.execution, step.node.queue, delay_s, due_at)
+            if step.timeout_s is not None and not token.compensates and token.outcome is None:
+                goes_on = self._goes_on(scope_id, token)
+                item = replace(item, timeout_s=step.timeout_s, keeps_timeout=goes_on)
+            self.work[token.id] = item
+
+    def _goes_on(self, scope_id: int, token: Token) -> bool:
+        """Whether a token is still at the execution at which it was before this decision."""
+        before = self.state.scopes.get(scope_id)
+        stored = before.tokens.get(token.id) if before is not None else None
+        return stored is not None and (stored.execution, stored.round) == (token.execution, token.round)
 
     def remove(self, scope_id: int, token_id: int) -> None:
         """Take a token away; its scope may then be at its end."""
@@ -197,7 +245,7 @@ class Draft:
 
     def withdraw_task(self, token: Token) -> None:
         """Cancel the open task of a token; one that was opened in this same decision never existed."""
-        task = task_id(self.state.id, token.execution)
+        task = task_id(self.state.id, token.execution, token.round)
         if any(opening.id == task for opening in self.opened_tasks):
             self.opened_tasks = [opening for opening in self.opened_tasks if opening.id != task]
             self.events = [
@@ -225,7 +273,8 @@ class Draft:
         if self._last is None:
             self._last = dict(self.state.last)
         began = started_at or token.since
-        self._last[token.node] = LastExecution(token.execution, status, token.visit, began, self.now)
+        if not token.compensates:
+            self._last[token.node] = LastExecution(token.execution, status, token.visit, began, self.now)
         self.executions.append(
             StepExecution(
                 token.execution,
@@ -240,6 +289,7 @@ class Draft:
                 result,
                 error,
                 completed_by,
+                token.compensates,
             )
         )
 
@@ -279,6 +329,8 @@ class Draft:
             self.error,
             self.buffered,
             before.last if self._last is None else self._last,
+            self.parked,
+            self.has_deadline,
         )
         return Transition(
             state,
@@ -292,6 +344,7 @@ class Draft:
             tuple(self.opened_tasks),
             tuple(self.tasks),
             tuple(self.events),
+            tuple(self.reopened),
         )
 
     def _stored_items_dropped(self) -> tuple[ItemRange, ...]:

@@ -8,8 +8,9 @@ from __future__ import annotations
 from collections.abc import Sequence
 
 from workflows_core.domain.kernel.activation import activate
+from workflows_core.domain.kernel.cancelling import cancel_token
 from workflows_core.domain.kernel.draft import Draft
-from workflows_core.domain.kernel.routing import cancel_token, fail_instance
+from workflows_core.domain.kernel.failing import fail_instance
 from workflows_core.domain.program import StepProgram
 from workflows_core.domain.state import ErrorInfo, Token
 from workflows_core.domain.structure import JoinReach

@@ -21,9 +21,22 @@ class OpenScope:
         data: Encoded values by key; None if they were not read.
         results: Encoded results of inner steps.
         branch_ended: Whether a token has ended here in this decision.
+        undo: Executions to be undone if it fails.
+        failing: Set while it is being ended.
     """
 
-    __slots__ = ("_results_copied", "_writable", "branch_ended", "data", "origin", "results", "tokens", "visits")
+    __slots__ = (
+        "_results_copied",
+        "_writable",
+        "branch_ended",
+        "data",
+        "failing",
+        "origin",
+        "results",
+        "tokens",
+        "undo",
+        "visits",
+    )
 
     def __init__(self, origin: Scope) -> None:
         self.origin = origin
@@ -32,6 +45,8 @@ class OpenScope:
         self.data = origin.data
         self.results = origin.results
         self.branch_ended = False
+        self.undo = origin.undo
+        self.failing = origin.failing
         self._writable: dict[str, bytes] | None = None
         self._results_copied = False
 
@@ -68,6 +83,8 @@ class OpenScope:
             self.results,
             origin.index,
             origin.home,
+            self.undo,
+            self.failing,
         )
 
 

@@ -1,4 +1,4 @@
-"""A token leaves a step: by its edges, by failing its scope, or by being cancelled."""
+"""A token leaves a step: by its edges, or by failing its scope."""
 
 from __future__ import annotations
 
@@ -6,16 +6,18 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from workflows_core.domain.events import StepCanceled, StepCompleted, StepFailed, StepSkipped, WorkflowFailed
-from workflows_core.domain.graph import INSTANCE, GatewayNode, HumanNode
+from workflows_core.domain.events import StepCompleted, StepFailed, StepSkipped
+from workflows_core.domain.graph import INSTANCE, GatewayNode
+from workflows_core.domain.kernel.cancelling import cancel_all, cancel_inside, note_to_undo
 from workflows_core.domain.kernel.data import decoded
 from workflows_core.domain.kernel.draft import Arrival, Draft
+from workflows_core.domain.kernel.failing import begin_failing, fail_instance, halt, has_to_undo
 from workflows_core.domain.program import Exit, StepProgram
-from workflows_core.domain.state import ROOT, ErrorInfo, Token
+from workflows_core.domain.state import ROOT, ErrorInfo, Failing, Token
 from workflows_core.domain.types import Outcome, StepStatus, WorkflowStatus
 from workflows_core.errors import InvalidTransitionError, WorkflowsError
 
-__all__ = ["UNKNOWN", "Routing", "cancel_all", "cancel_token", "fail_instance", "fail_step", "finish_step", "leave"]
+__all__ = ["UNKNOWN", "Routing", "fail_step", "finish_step", "leave"]
 
 
 class Routing:
@@ -55,7 +57,12 @@ def finish_step(
         completed_by=completed_by,
     )
     draft.emit(StepSkipped if skipped else StepCompleted, step_name=token.node, execution=token.execution)
-    if scope_id != ROOT and not isinstance(draft.program.steps[token.node].kind, GatewayNode):
+    step = draft.program.steps[token.node]
+    if step.timeout_s is not None:
+        draft.drop_work(scope_id, token.id)
+    if step.node.compensable and not skipped:
+        note_to_undo(draft, scope_id, token)
+    if scope_id != ROOT and not isinstance(step.kind, GatewayNode):
         draft.scope(scope_id).keep_result(token.node, draft.program.encode(None) if result is None else result)
     leave(draft, scope_id, token, outcome, routing)
 
@@ -75,12 +82,13 @@ def leave(draft: Draft, scope_id: int, token: Token, outcome: Outcome, routing: 
         waiting = replace(token, status=StepStatus.SCHEDULED, child=0, items=None, outcome=outcome, actor=None)
         draft.put(scope_id, waiting)
         return
-    draft.remove(scope_id, token.id)
     try:
         taken = _choose(draft, scope_id, step, exits, routing)
     except WorkflowsError as error:
-        fail_instance(draft, ErrorInfo(type(error).__name__, str(error), step.name))
+        lost = replace(token, status=StepStatus.SCHEDULED, child=0, items=None, outcome=outcome, actor=None)
+        fail_instance(draft, ErrorInfo(type(error).__name__, str(error), step.name), (scope_id, lost))
         return
+    draft.remove(scope_id, token.id)
     for position, way in enumerate(taken):
         number = token.id if position == 0 else draft.number()
         draft.arrivals.append(Arrival(scope_id, way.target, number, way.index))
@@ -97,61 +105,59 @@ def fail_step(
     started_at: datetime | None = None,
     attempts: int = 1,
 ) -> None:
-    """Record that a step execution failed; take its failure edges, else fail its scope and so on outwards."""
+    """Record that a step execution failed for good; take its failure edges, else fail its scope and so on outwards.
+
+    Each scope undoes what was done in it before the failure goes on. Where nobody takes the failure and nothing is to be undone,
+    the instance fails as it stands, so that it can go on from there.
+    """
+    if draft.program.steps[token.node].exits[outcome]:
+        _fail_and_leave(draft, scope_id, token, error, outcome, routing, started_at=started_at, attempts=attempts)
+        return
+    groups: list[tuple[int, Token]] = []
+    current = scope_id
     while True:
-        _cancel_inside(draft, scope_id, token)
-        draft.record(scope_id, token, StepStatus.FAILED, started_at=started_at, attempts=attempts, error=error)
-        draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
-        if draft.program.steps[token.node].exits[outcome]:
-            leave(draft, scope_id, token, outcome, routing)
+        if has_to_undo(draft, current):
+            draft.record(scope_id, token, StepStatus.FAILED, started_at=started_at, attempts=attempts, error=error)
+            draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
+            cancel_inside(draft, scope_id, token)
+            draft.remove(scope_id, token.id)
+            inner = tuple(group.id for _, group in groups)
+            begin_failing(draft, current, Failing(error, WorkflowStatus.FAILED, groups=inner))
             return
-        draft.remove(scope_id, token.id)
-        if scope_id == ROOT:
-            fail_instance(draft, error)
+        if current == ROOT:
+            halt(draft, error, (scope_id, token), groups, started_at=started_at, attempts=attempts)
             return
-        scope_id, token = draft.container(scope_id)
-        outcome, routing, started_at, attempts = Outcome.FAILURE, UNKNOWN, None, 1
+        current, group = draft.container(current)
+        if draft.program.steps[group.node].exits[Outcome.FAILURE]:
+            draft.record(scope_id, token, StepStatus.FAILED, started_at=started_at, attempts=attempts, error=error)
+            draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
+            cancel_inside(draft, scope_id, token)
+            draft.remove(scope_id, token.id)
+            for place, inside in groups:
+                cancel_inside(draft, place, inside)
+                draft.record(place, inside, StepStatus.FAILED, error=error)
+                draft.emit(StepFailed, step_name=inside.node, execution=inside.execution, error=error.message)
+                draft.remove(place, inside.id)
+            _fail_and_leave(draft, current, group, error, Outcome.FAILURE, UNKNOWN)
+            return
+        groups.append((current, group))
 
 
-def fail_instance(draft: Draft, error: ErrorInfo) -> None:
-    """Cancel everything and fail the instance."""
-    cancel_all(draft, ROOT)
-    draft.status = WorkflowStatus.FAILED
-    draft.error = error
-    draft.emit(WorkflowFailed, step_name=error.step, error=error.message)
-
-
-def cancel_all(draft: Draft, scope_id: int) -> None:
-    """Cancel every token of a scope, with all that is inside them."""
-    for token in list(draft.scope(scope_id).tokens.values()):
-        cancel_token(draft, scope_id, token)
-
-
-def cancel_token(draft: Draft, scope_id: int, token: Token) -> None:
-    """Cancel one token: its work, its task, its inner scopes."""
-    _cancel_inside(draft, scope_id, token)
-    if token.execution and token.outcome is None:
-        draft.record(scope_id, token, StepStatus.CANCELED)
-        draft.emit(StepCanceled, step_name=token.node, execution=token.execution)
-    draft.remove(scope_id, token.id)
-
-
-def _cancel_inside(draft: Draft, scope_id: int, token: Token) -> None:
-    """Take back what a token has under way."""
-    draft.drop_work(scope_id, token.id)
-    if token.status is StepStatus.WAITING and isinstance(draft.program.steps[token.node].kind, HumanNode):
-        draft.withdraw_task(token)
-    if token.child:
-        _cancel_scope(draft, token.child)
-    if token.items is not None:
-        for item in draft.active_items(token.items):
-            _cancel_scope(draft, item)
-        draft.drop_items(token.items)
-
-
-def _cancel_scope(draft: Draft, scope_id: int) -> None:
-    cancel_all(draft, scope_id)
-    draft.close_scope(scope_id)
+def _fail_and_leave(
+    draft: Draft,
+    scope_id: int,
+    token: Token,
+    error: ErrorInfo,
+    outcome: Outcome,
+    routing: Routing,
+    *,
+    started_at: datetime | None = None,
+    attempts: int = 1,
+) -> None:
+    cancel_inside(draft, scope_id, token)
+    draft.record(scope_id, token, StepStatus.FAILED, started_at=started_at, attempts=attempts, error=error)
+    draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
+    leave(draft, scope_id, token, outcome, routing)
 
 
 def _end(draft: Draft, scope_id: int, token: Token, step: StepProgram) -> None:

@@ -6,8 +6,10 @@ from workflows_core.domain.events import WorkflowCompleted
 from workflows_core.domain.kernel.activation import activate
 from workflows_core.domain.kernel.closing import close_if_over
 from workflows_core.domain.kernel.draft import Arrival, Draft
+from workflows_core.domain.kernel.failing import end_deadline
 from workflows_core.domain.kernel.items import count_busy
 from workflows_core.domain.kernel.joins import settle_joins
+from workflows_core.domain.kernel.undoing import go_on_ending
 from workflows_core.domain.state import ROOT, Token
 from workflows_core.domain.types import StepStatus, WorkflowStatus
 
@@ -32,6 +34,8 @@ def settle(draft: Draft) -> None:
         draft.emit(WorkflowCompleted)
     elif draft.status is None and len(draft.opened) > 1:
         count_busy(draft)
+    if draft.status is not None:
+        end_deadline(draft)
 
 
 def _arrive(draft: Draft, arrival: Arrival) -> None:
@@ -46,6 +50,8 @@ def _arrive(draft: Draft, arrival: Arrival) -> None:
 
 
 def _look_at(draft: Draft, scope_id: int) -> None:
+    if draft.program.can_undo and go_on_ending(draft, scope_id):
+        return
     if scope_id != ROOT and close_if_over(draft, scope_id):
         return
     for token in draft.scope(scope_id).tokens.values():

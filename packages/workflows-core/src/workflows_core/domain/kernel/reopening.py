@@ -1,0 +1,109 @@
+"""A parked instance goes on: where it failed, from another step, or not at all."""
+
+from __future__ import annotations
+
+from msgspec.structs import replace
+
+from workflows_core.domain.commands import Discard, Retry, Writes
+from workflows_core.domain.events import WorkflowDiscarded, WorkflowRetried
+from workflows_core.domain.kernel.activation import activate, enter
+from workflows_core.domain.kernel.cancelling import cancel_all
+from workflows_core.domain.kernel.data import apply_writes
+from workflows_core.domain.kernel.draft import Arrival, Draft
+from workflows_core.domain.kernel.failing import has_inside
+from workflows_core.domain.state import ROOT, Token
+from workflows_core.domain.transition import WorkItem, WorkKind
+from workflows_core.domain.types import Parking, StepStatus, WorkflowStatus
+from workflows_core.errors import NothingToReopenError, NotParkedError, UnknownStepError
+
+__all__ = ["arm_deadline", "discard", "retry"]
+
+_STOPPED = frozenset({StepStatus.FAILED, StepStatus.CANCELED})
+
+
+def arm_deadline(draft: Draft, deadline_s: float | None) -> None:
+    """Have the instance woken at its deadline; None is that of the graph."""
+    graph = draft.program.graph
+    seconds = graph.deadline_s if deadline_s is None else deadline_s
+    if seconds is not None:
+        queue = graph.nodes[graph.initial].queue
+        draft.work[0] = WorkItem(0, WorkKind.DEADLINE, "", queue=queue, delay_s=seconds)
+        draft.has_deadline = True
+
+
+def retry(draft: Draft, command: Retry) -> None:
+    """Let a parked instance go on."""
+    if draft.parked is None:
+        raise NotParkedError(draft.state.id, draft.state.status)
+    apply_writes(draft, ROOT, Writes(command.changed, command.deleted))
+    was_over = draft.state.status.is_final
+    if command.from_step is not None:
+        _rewind(draft, command.from_step)
+    else:
+        opened = tuple(_reopen_all(draft))
+        if not opened and not draft.arrivals:
+            raise NothingToReopenError(draft.state.id)
+        draft.emit(WorkflowRetried, executions=opened)
+    draft.parked = draft.error = None
+    if was_over:
+        arm_deadline(draft, None)
+
+
+def discard(draft: Draft, command: Discard) -> None:
+    """Give up what is parked: the kept marking of a failed instance, or a compensation that failed."""
+    if draft.parked is None:
+        raise NotParkedError(draft.state.id, draft.state.status)
+    draft.emit(WorkflowDiscarded, reason=command.reason)
+    if draft.parked is Parking.DEAD_LETTER:
+        cancel_all(draft, ROOT)
+        draft.status, draft.parked = WorkflowStatus.FAILED, None
+        return
+    for scope in draft.state.scopes.values():
+        for token in scope.tokens.values():
+            if token.compensates and token.status is StepStatus.FAILED:
+                draft.remove(scope.id, token.id)
+    draft.parked = draft.error = None
+
+
+def _rewind(draft: Draft, step: str) -> None:
+    node = draft.program.graph.nodes.get(step)
+    if node is None or node.scope:
+        tops = tuple(name for name, known in draft.program.graph.nodes.items() if not known.scope)
+        raise UnknownStepError(draft.state.id, step, tops)
+    root = draft.scope(ROOT)
+    cancel_all(draft, ROOT)
+    root.failing = None
+    draft.emit(WorkflowRetried, from_step=step)
+    activate(draft, ROOT, step, draft.number(), -1)
+
+
+def _reopen_all(draft: Draft) -> list[int]:
+    """Open again what has failed and what that cancelled; gives the numbers of the executions."""
+    opened: list[int] = []
+    for scope in sorted(draft.state.scopes.values(), key=lambda found: found.id):
+        draft.dirty.add(scope.id)
+        for token in scope.tokens.values():
+            if token.status in _STOPPED:
+                _reopen(draft, scope.id, token)
+                if token.execution:
+                    opened.append(token.execution)
+    return opened
+
+
+def _reopen(draft: Draft, scope_id: int, token: Token) -> None:
+    if not token.execution:
+        draft.scope(scope_id).tokens.pop(token.id)
+        draft.arrivals.append(Arrival(scope_id, token.node, token.id, token.via))
+        return
+    if token.outcome is None and not token.compensates:
+        draft.reopened.append(token.execution)
+    again = replace(token, status=StepStatus.SCHEDULED, failures=0, since=draft.now, round=token.round + 1)
+    if has_inside(token):
+        if token.items is not None:
+            draft.active_items(token.items)  # all of them must be here, for they are opened again too
+        whole = token.items is not None and token.items.done == token.items.total
+        draft.put(scope_id, again if whole else replace(again, status=StepStatus.WAITING))
+    elif token.outcome is not None or token.actor is not None or token.compensates:
+        draft.put(scope_id, again)
+    else:
+        enter(draft, scope_id, again)

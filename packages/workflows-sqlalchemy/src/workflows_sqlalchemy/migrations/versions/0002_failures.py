@@ -1,0 +1,61 @@
+"""Phases, parked instances, time limits of work, and what compensations undid."""
+
+from __future__ import annotations
+
+import sqlalchemy as sa
+from alembic import op
+
+from workflows_sqlalchemy.column_types import Moment, SafeText
+
+revision = "0002"
+down_revision = "0001"
+branch_labels = None
+depends_on = None
+
+_PHASE = "phase IN ('normal', 'canceling', 'compensating')"
+_PARKED = "parked IN ('dead_letter', 'compensation')"
+
+
+def upgrade() -> None:
+    with op.batch_alter_table("workflow_instances") as table:
+        table.add_column(sa.Column("phase", SafeText(), server_default="normal", nullable=False))
+        table.add_column(sa.Column("parked", SafeText(), comment="why it waits for an operator"))
+        table.create_check_constraint(op.f("ck_workflow_instances_phase"), _PHASE)
+        table.create_check_constraint(op.f("ck_workflow_instances_parked"), _PARKED)
+    op.create_index(
+        "ix_workflow_instances_parked",
+        "workflow_instances",
+        ["started_at", "id"],
+        postgresql_where=sa.text("parked IS NOT NULL"),
+        sqlite_where=sa.text("parked IS NOT NULL"),
+    )
+    timeout = "from when on it is claimed, due and held or not, to be ended; NULL: never"
+    crashes = "claims since it was written whose lease ended"
+    op.add_column("workflow_work_items", sa.Column("timeout_at", Moment(), comment=timeout))
+    op.add_column(
+        "workflow_work_items", sa.Column("crashes", sa.Integer(), server_default="0", nullable=False, comment=crashes)
+    )
+    op.create_index(
+        "ix_workflow_work_items_timeout",
+        "workflow_work_items",
+        ["timeout_at"],
+        postgresql_where=sa.text("timeout_at IS NOT NULL"),
+        sqlite_where=sa.text("timeout_at IS NOT NULL"),
+    )
+    undid = sa.Column(
+        "compensates", sa.BigInteger(), server_default="0", nullable=False, comment="the execution that it undid"
+    )
+    op.add_column("workflow_step_executions", undid)
+
+
+def downgrade() -> None:
+    op.drop_column("workflow_step_executions", "compensates")
+    op.drop_index("ix_workflow_work_items_timeout", "workflow_work_items")
+    op.drop_column("workflow_work_items", "crashes")
+    op.drop_column("workflow_work_items", "timeout_at")
+    op.drop_index("ix_workflow_instances_parked", "workflow_instances")
+    with op.batch_alter_table("workflow_instances") as table:
+        table.drop_constraint(op.f("ck_workflow_instances_parked"), type_="check")
+        table.drop_constraint(op.f("ck_workflow_instances_phase"), type_="check")
+        table.drop_column("parked")
+        table.drop_column("phase")
