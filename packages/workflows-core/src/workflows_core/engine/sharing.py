@@ -65,11 +65,11 @@ class Share:
         """Give up the attempt because of an error of its code; never returns.
 
         Raises:
-            TransactionAbortedError: Another transaction was in the way; it is to be tried again.
+            TransactionAbortedError: It is nobody's fault; the step is to be tried again.
         """
         if isinstance(error, TransactionAbortedError):
             raise error
-        if self._transactions.is_contention(error):
+        if self._transactions.is_transient(error):
             raise TransactionAbortedError(str(error)) from error
         raise _UndoneError(error)
 

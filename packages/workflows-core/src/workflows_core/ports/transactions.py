@@ -78,5 +78,5 @@ class Transactions(Protocol):
         """
 
     @abstractmethod
-    def is_contention(self, error: BaseException) -> bool:
-        """Whether an error that came out of a session says that another transaction was in the way, so that the same again may succeed."""
+    def is_transient(self, error: BaseException) -> bool:
+        """Whether an error that came out of a session is nobody's fault: another transaction was in the way, or the connection broke."""
