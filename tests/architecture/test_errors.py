@@ -24,6 +24,7 @@ SAMPLES: dict[str, Any] = {
     "str": "text",
     "str | None": "text",
     "int": 3,
+    "float": 2.5,
     "datetime | None": datetime(2026, 1, 2, tzinfo=UTC),
     "Sequence[str]": ("a", "b"),
     "Sequence[UUID]": (UUID(int=1), UUID(int=2)),

@@ -23,6 +23,8 @@ from workflows_sqlalchemy.repositories import (
     WorkflowInstanceRepository,
 )
 from workflows_sqlalchemy.schema import downgrade, upgrade
+from workflows_sqlalchemy.sessions import session_of
+from workflows_sqlalchemy.sessions.transactions import SQLAlchemyTransactions
 from workflows_sqlalchemy.store import SQLAlchemyWorkflowStore
 
 __all__ = [
@@ -30,6 +32,7 @@ __all__ = [
     "HumanTaskRepository",
     "PersistentExecutionEngine",
     "SQLAlchemyStoreConfig",
+    "SQLAlchemyTransactions",
     "SQLAlchemyWorkflowQueries",
     "SQLAlchemyWorkflowStore",
     "StepExecutionModel",
@@ -41,5 +44,6 @@ __all__ = [
     "WorkflowInstanceRepository",
     "create_store",
     "downgrade",
+    "session_of",
     "upgrade",
 ]

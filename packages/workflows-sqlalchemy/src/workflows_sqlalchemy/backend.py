@@ -8,7 +8,7 @@ from abc import ABC, abstractmethod
 from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
-from typing import Any, Final, TypeAlias, TypeVar
+from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
 
 from sqlalchemy import ColumnElement, Connection, Engine, func, literal
 from sqlalchemy.ext.asyncio import AsyncEngine
@@ -20,6 +20,9 @@ from workflows_sqlalchemy.column_types import Moment
 from workflows_sqlalchemy.errors import DATABASE_ERRORS, Fault, fault_of, is_dead_connection, unavailable
 from workflows_sqlalchemy.group_commit import Outcome
 from workflows_sqlalchemy.loading import Claimed
+
+if TYPE_CHECKING:
+    from workflows_sqlalchemy.sessions.sharing import Sharing
 
 __all__ = ["Backend", "Work", "one_by_one", "persistently"]
 
@@ -40,10 +43,14 @@ class Backend(ABC):
     Attributes:
         engine: Its connections; listeners of SQLAlchemy's events may be added to it.
         clock: Tells the time instead of the database, for tests; None for the database's own clock.
+        locks: Whether an instance that is read must not be changed by others until the transaction ends.
+        sharing: How transactions are shared with the application; None inside such a transaction.
     """
 
     engine: Engine
     clock: Clock | None
+    locks: bool = False
+    sharing: Sharing | None = None
 
     @property
     @abstractmethod

@@ -12,6 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from workflows_core.ports.clock import Clock
 from workflows_sqlalchemy.dialects import make_backend
 from workflows_sqlalchemy.queries import SQLAlchemyWorkflowQueries
+from workflows_sqlalchemy.sessions.transactions import SQLAlchemyTransactions
 from workflows_sqlalchemy.sqlite.connections import Synchronous
 from workflows_sqlalchemy.store import SQLAlchemyWorkflowStore
 
@@ -33,7 +34,8 @@ class SQLAlchemyStoreConfig:
     """A URL, or an engine that the application has anyway; such an engine is not disposed of when the store is closed.
 
     A URL without a driver gets an asynchronous one: ``sqlite:///workflows.db``, ``postgresql://…``. Prefer a URL on PostgreSQL: the
-    store's own connections are set up for what it does. Of an engine for SQLite only the file is taken.
+    store's own connections are set up for what it does. Of an engine for SQLite the store takes only the file; transactional steps use
+    the engine itself, on both databases, with whatever it sets up.
     """
     pool_size: int = 10
     """Most connections. A connection is used for one statement or transaction and then given back."""
@@ -44,6 +46,8 @@ class SQLAlchemyStoreConfig:
     synchronous: Synchronous = "FULL"
     """SQLite only. ``FULL`` waits for the disk at each commit, so that what was committed survives a power failure; ``NORMAL`` is
     several times faster, and what it committed last survives the death of the process but not always that of the machine."""
+    longest_transaction_s: float = 5.0
+    """SQLite only. Seconds for which a transactional step may run: nobody else can write meanwhile. A step that takes longer fails."""
     clock: Clock | None = None
     """Tells the time instead of the database, for tests. All stores of one database must be given the same."""
 
@@ -60,8 +64,10 @@ class SQLAlchemyStoreConfig:
             engine_options=self.engine_options,
             pgbouncer=self.pgbouncer,
             synchronous=self.synchronous,
+            longest_transaction_s=self.longest_transaction_s,
         )
-        return StoreAndQueries(SQLAlchemyWorkflowStore(backend), SQLAlchemyWorkflowQueries(backend))
+        transactions = None if backend.sharing is None else SQLAlchemyTransactions(backend.sharing)
+        return StoreAndQueries(SQLAlchemyWorkflowStore(backend, transactions), SQLAlchemyWorkflowQueries(backend))
 
 
 def create_store(database: str | URL | AsyncEngine, **options: Any) -> StoreAndQueries:

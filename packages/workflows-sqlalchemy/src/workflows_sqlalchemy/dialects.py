@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import importlib.util
 from collections.abc import Mapping
+from functools import partial
 from typing import Any, Final
 
 from sqlalchemy import URL, make_url
@@ -62,17 +63,28 @@ def make_backend(
     engine_options: Mapping[str, Any],
     pgbouncer: bool,
     synchronous: Synchronous,
+    longest_transaction_s: float,
 ) -> Backend:
     """What serves a database; see `SQLAlchemyStoreConfig` for the arguments."""
     url = database.url if isinstance(database, AsyncEngine) else async_url(database)
     match url.get_backend_name():
         case "sqlite":
-            return SQLiteBackend(url, clock=clock, synchronous=synchronous, readers=max(min(pool_size, 8) - 1, 1))
+            return SQLiteBackend(
+                url,
+                clock=clock,
+                synchronous=synchronous,
+                readers=max(min(pool_size, 8) - 1, 1),
+                longest_transaction_s=longest_transaction_s,
+                application=database if isinstance(database, AsyncEngine) else None,
+            )
         case "postgresql" if isinstance(database, AsyncEngine):
-            return PostgreSQLBackend(database, clock=clock, owns_engine=False)
+            return PostgreSQLBackend(database, clock=clock)
         case "postgresql":
             engine = _make_engine(url, pool_size=pool_size, pgbouncer=pgbouncer, options=engine_options)
-            return PostgreSQLBackend(engine, clock=clock, owns_engine=True)
+            for_steps = partial(
+                _make_engine_for_steps, url, pool_size=pool_size, pgbouncer=pgbouncer, options=engine_options
+            )
+            return PostgreSQLBackend(engine, clock=clock, make_engine_for_steps=for_steps)
         case other:
             raise StoreUnavailableError(f"databases of the kind {other!r} are not served", _SERVED)
 
@@ -87,6 +99,19 @@ def _make_engine(url: URL, *, pool_size: int, pgbouncer: bool, options: Mapping[
         "pool_reset_on_return": None,
         "pool_use_lifo": True,  # the connection used last has its statements prepared
         **options,
+        "connect_args": {**session.get(url.get_driver_name(), {}), **options.get("connect_args", {})},
+    }
+    return create_async_engine(url, **settings)
+
+
+def _make_engine_for_steps(url: URL, *, pool_size: int, pgbouncer: bool, options: Mapping[str, Any]) -> AsyncEngine:
+    """An engine for the application's own statements: nothing is set up but what every connection needs."""
+    session = _THROUGH_PGBOUNCER if pgbouncer else {}
+    settings: dict[str, Any] = {
+        "pool_size": pool_size,
+        "max_overflow": 0,
+        "pool_pre_ping": True,  # a step must not fail because the server was restarted
+        **{name: value for name, value in options.items() if name != "isolation_level"},
         "connect_args": {**session.get(url.get_driver_name(), {}), **options.get("connect_args", {})},
     }
     return create_async_engine(url, **settings)

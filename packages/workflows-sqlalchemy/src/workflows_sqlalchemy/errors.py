@@ -15,7 +15,7 @@ from sqlalchemy.exc import (
 
 from workflows_core.errors import StoreUnavailableError
 
-__all__ = ["DATABASE_ERRORS", "MIGRATE", "Fault", "fault_of", "is_dead_connection", "unavailable"]
+__all__ = ["DATABASE_ERRORS", "MIGRATE", "Fault", "fault_of", "is_dead_connection", "reason_of", "unavailable"]
 
 DATABASE_ERRORS: Final = (SQLAlchemyError, OSError, TimeoutError)
 """What may come out of a driver: connecting fails with an `OSError` that SQLAlchemy does not wrap."""
@@ -105,13 +105,13 @@ def unavailable(error: BaseException) -> StoreUnavailableError:
     fault = fault_of(error)
     match fault:
         case Fault.CONNECTION:
-            return StoreUnavailableError(_reason(error), _CHECK)
+            return StoreUnavailableError(reason_of(error), _CHECK)
         case Fault.SCHEMA:
-            return StoreUnavailableError(_reason(error), MIGRATE)
+            return StoreUnavailableError(reason_of(error), MIGRATE)
         case Fault.CONTENTION:
-            return StoreUnavailableError(_reason(error), _WAIT)
+            return StoreUnavailableError(reason_of(error), _WAIT)
         case _:
-            return StoreUnavailableError(_reason(error), "see the error of the database that caused this one")
+            return StoreUnavailableError(reason_of(error), "see the error of the database that caused this one")
 
 
 def _of_sqlite(name: str) -> Fault:
@@ -121,7 +121,7 @@ def _of_sqlite(name: str) -> Fault:
     return _BY_SQLITE_NAME.get("_".join(parts[:2]), Fault.OTHER)
 
 
-def _reason(error: BaseException) -> str:
+def reason_of(error: BaseException) -> str:
     """The driver's own words, on one line; they never contain the values of a statement's parameters."""
     cause = error.orig if isinstance(error, DBAPIError) and error.orig is not None else error
     first_line = str(cause).strip().partition("\n")[0]

@@ -151,10 +151,17 @@ def claimed(row: AnyRow, at: datetime, *, fence: int, attempt: int, crashes: int
 
 
 def read_instance(
-    connection: Connection, instance_id: UUID, tenant: str | None, moment: ColumnElement[datetime]
+    connection: Connection,
+    instance_id: UUID,
+    tenant: str | None,
+    moment: ColumnElement[datetime],
+    *,
+    lock: bool = False,
 ) -> Loaded | None:
-    """An instance, without the scopes of items; one statement."""
+    """An instance, without the scopes of items; one statement. With ``lock`` nobody else changes it until the transaction ends."""
     query = select(moment.label("at"), *STATE_COLUMNS).where(instances.c.id == instance_id)
+    if lock:
+        query = query.with_for_update(key_share=True)
     if tenant is not None:
         query = query.where(instances.c.tenant_id == safe_text(tenant))
     row = (connection.execute(query)).one_or_none()
@@ -169,12 +176,13 @@ def read_with_scopes(
     *,
     wanted: Collection[int],
     all_items: bool,
+    lock: bool = False,
 ) -> Loaded | None:
     """An instance with the items in which these scopes are, and those around them; or with all items that are active.
 
-    Several statements: they must see the same snapshot.
+    Several statements: they must see the same snapshot, or ``lock`` the instance.
     """
-    loaded = read_instance(connection, instance_id, tenant, moment)
+    loaded = read_instance(connection, instance_id, tenant, moment, lock=lock)
     if loaded is None or not (all_items or any(scope not in loaded.state.scopes for scope in wanted)):
         return loaded
     query = select(scopes.c.marking, scopes.c.data).where(

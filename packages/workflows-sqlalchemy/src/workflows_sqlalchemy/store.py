@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Collection, Sequence
 from datetime import datetime
+from typing import TYPE_CHECKING
 from uuid import UUID
 
 import msgspec
@@ -15,12 +16,16 @@ from workflows_core.domain.state import ROOT
 from workflows_core.errors import StoreUnavailableError
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
+from workflows_core.ports.transactions import Transactions
 from workflows_sqlalchemy.backend import Backend
 from workflows_sqlalchemy.errors import MIGRATE
 from workflows_sqlalchemy.loading import Claimed, item_results, read_instance, read_with_scopes
 from workflows_sqlalchemy.schema import HEAD, read_revision
 from workflows_sqlalchemy.tables import definitions, instances
 from workflows_sqlalchemy.writing import bounded
+
+if TYPE_CHECKING:
+    from workflows_sqlalchemy.sessions.transactions import SQLAlchemyTransactions
 
 __all__ = ["SQLAlchemyWorkflowStore"]
 
@@ -33,10 +38,16 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
 
     Args:
         backend: The database; shared with the queries.
+        transactions: What joins transactions of the application; None inside one.
     """
 
-    def __init__(self, backend: Backend) -> None:
+    def __init__(self, backend: Backend, transactions: SQLAlchemyTransactions | None = None) -> None:
         self.backend = backend
+        self._transactions = transactions
+
+    @property
+    def transactions(self) -> Transactions | None:
+        return self._transactions
 
     async def check(self) -> None:
         revision = await self.backend.snapshot(read_revision)
@@ -48,6 +59,8 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
         raise StoreUnavailableError(reason, MIGRATE)
 
     async def close(self) -> None:
+        if self._transactions is not None:
+            await self._transactions.close()
         await self.backend.close()
 
     async def now(self) -> datetime:
@@ -94,14 +107,16 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
         scopes: Collection[int] = (),
         all_items: bool = False,
     ) -> Loaded | None:
-        moment = self.backend.moment()
+        moment, lock = self.backend.moment(), self.backend.locks
         if all_items or any(scope != ROOT for scope in scopes):
             return await self.backend.snapshot(
                 lambda connection: read_with_scopes(
-                    connection, instance_id, tenant, moment, wanted=scopes, all_items=all_items
+                    connection, instance_id, tenant, moment, wanted=scopes, all_items=all_items, lock=lock
                 )
             )
-        return await self.backend.read(lambda connection: read_instance(connection, instance_id, tenant, moment))
+        return await self.backend.read(
+            lambda connection: read_instance(connection, instance_id, tenant, moment, lock=lock)
+        )
 
     async def item_results(self, instance_id: UUID, first: int, total: int) -> list[bytes]:
         return await self.backend.read(lambda connection: item_results(connection, instance_id, first, total))

@@ -67,6 +67,7 @@ class CatalogueStep(BaseMachineStep):
         """Wrap a step; ``attributes`` are those of `StepAttributes`."""
         self._derive_name(catalogue)
         super().__init__(**attributes)
+        self.transactional = self.transactional or bool(getattr(step, "transactional", False))
         self.catalogue = catalogue
         self.config = dict(config)
         self.step = step
@@ -129,7 +130,7 @@ class StepCatalogue:
         Args:
             catalogue: Name of the type.
             config: Its configuration, as a mapping or an instance of the registered type.
-            **attributes: Those of `StepAttributes`; the name of the type is the name of the step if it gets no other.
+            **attributes: Those of `StepAttributes`, and ``transactional``; the name of the type is the name of the step if it gets no other.
 
         Raises:
             CatalogueError: There is no such type, or the configuration does not fit it.

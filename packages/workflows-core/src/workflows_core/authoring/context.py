@@ -17,7 +17,14 @@ from workflows_core.domain.types import StepStatus
 from workflows_core.errors import DefinitionError, StateError
 from workflows_core.ports.queries import ExecutionRecord
 
-__all__ = ["ContextServices", "DetachedContextError", "NoStateTypeError", "StepSummary", "WorkflowContext"]
+__all__ = [
+    "ContextServices",
+    "DetachedContextError",
+    "NoSessionError",
+    "NoStateTypeError",
+    "StepSummary",
+    "WorkflowContext",
+]
 
 _NO_HISTORY: Final[Mapping[str, LastExecution]] = MappingProxyType({})
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
@@ -45,6 +52,20 @@ class NoStateTypeError(DefinitionError):
 
     def __str__(self) -> str:
         return f"workflow {self.workflow!r} declares no state type; give it one with `state=`, or use context.data"
+
+
+class NoSessionError(DefinitionError):
+    """Raised when ``context.session`` is used in a step that is not transactional; `step` is its name."""
+
+    def __init__(self, step: str) -> None:
+        super().__init__(step)
+        self.step = step
+
+    def __str__(self) -> str:
+        return (
+            f"step {self.step!r} has no session: declare it with `transactional=True`, or give `session=` to "
+            "WorkflowContext.for_testing; its on_failure has none either, because what the step wrote is undone by then"
+        )
 
 
 class StepSummary(NamedTuple):
@@ -103,6 +124,7 @@ class WorkflowContext:
     __slots__ = (
         "_last",
         "_services",
+        "_session",
         "_state",
         "_state_before",
         "_state_type",
@@ -143,6 +165,7 @@ class WorkflowContext:
         state_type: type | None = None,
         services: ContextServices | None = None,
         last: Mapping[str, LastExecution] | None = None,
+        session: Any = None,
     ) -> None:
         self.instance_id = instance_id
         self.workflow_name = workflow_name
@@ -164,6 +187,7 @@ class WorkflowContext:
         self._state_before: dict[str, Any] | None = None
         self._services = services
         self._last = last
+        self._session = session
 
     @classmethod
     def for_testing(
@@ -272,6 +296,24 @@ class WorkflowContext:
         return merged
 
     # Surroundings
+
+    @property
+    def session(self) -> Any:
+        """In a transactional step, a session of the transaction that records the step's result; its type is that of the store's package.
+
+        What is written through it is committed together with the result, once, or not at all. It may be committed and rolled back
+        freely: the former ends nothing, the latter undoes what was written since the last commit.
+
+        Raises:
+            NoSessionError: The step is not transactional.
+        """
+        if self._session is None:
+            raise NoSessionError(self.current_step)
+        return self._session
+
+    def end_session(self) -> None:
+        """Forget the session, whose transaction is over."""
+        self._session = None
 
     @property
     def workflow_id(self) -> UUID:

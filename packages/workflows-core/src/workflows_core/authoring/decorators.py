@@ -109,6 +109,7 @@ def step(
     next: End | Sequence[End] | None = None,
     join: str | int | None = None,
     queue: str | None = None,
+    transactional: bool = False,
 ) -> Callable[[F], F]: ...
 
 
@@ -123,6 +124,7 @@ def step(
     next: End | Sequence[End] | None = None,  # noqa: A002 - the name of the attribute
     join: str | int | None = None,
     queue: str | None = None,
+    transactional: bool = False,
 ) -> F | Callable[[F], F]:
     """Make a method of a workflow class, or a function of the context, a machine step; the function itself stays as it is.
 
@@ -138,8 +140,16 @@ def step(
         next: Successors: one step simply follows; a collection are those that the result chooses from; ``()`` are none.
         join: What it does with several incoming edges; see `StepAttributes`.
         queue: Name of the queue whose workers run it.
+        transactional: What it writes through ``context.session`` and its result are one transaction; see `BaseMachineStep`.
     """
-    options = {"description": description, "terminal": terminal, "next": next, "join": join, "queue": queue}
+    options = {
+        "description": description,
+        "terminal": terminal,
+        "next": next,
+        "join": join,
+        "queue": queue,
+        "transactional": transactional,
+    }
 
     def decorate(decorated: F) -> F:
         declare(decorated, StepDeclaration(name=name or decorated.__name__, initial=initial, options=options))

@@ -51,6 +51,7 @@ class MachineDocument(StepDocument, kw_only=True, tag="machine"):
 
     catalogue: str
     config: dict[str, Any] = {}
+    transactional: bool = False
 
 
 class HumanDocument(StepDocument, kw_only=True, tag="human"):

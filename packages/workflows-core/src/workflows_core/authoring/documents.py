@@ -130,7 +130,8 @@ class _Builder:
 
     def _machine(self, step: MachineDocument, common: dict[str, Any]) -> AnyStep:
         try:
-            return self._catalogue.create(step.catalogue, step.config, **common)
+            transactional = step.transactional or None
+            return self._catalogue.create(step.catalogue, step.config, transactional=transactional, **common)
         except CatalogueError as error:
             self.problems.append(Problem("bad_catalogue_step", f"step {step.name!r}", error.reason, error.mend))
             return _Unknown(**common)

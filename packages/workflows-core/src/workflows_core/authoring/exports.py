@@ -95,7 +95,9 @@ def _step(graph: WorkflowGraph, node: Node) -> AnyStepDocument:
     common = _common(graph, node)
     match kind:
         case MachineNode():
-            return MachineDocument(catalogue=kind.catalogue, config=kind.config, **common)
+            return MachineDocument(
+                catalogue=kind.catalogue, config=kind.config, transactional=kind.transactional, **common
+            )
         case HumanNode():
             common["description"] = kind.description or ""
             common["summary"] = "" if node.description == kind.description else node.description

@@ -45,8 +45,20 @@ def _read_machine(name: str, step: Any, report: Report) -> tuple[NodeKind, StepC
         is_async=is_coroutine_function(execute),
         runs_engine=getattr(step, "step_type", None) is StepType.GROUP,
     )
-    node = MachineNode(step.catalogue, step.config) if isinstance(step, CatalogueStep) else MachineNode()
-    return node, code
+    transactional = _transactional(name, step, code, report)
+    if isinstance(step, CatalogueStep):
+        return MachineNode(step.catalogue, step.config, transactional), code
+    return MachineNode(transactional=transactional), code
+
+
+def _transactional(name: str, step: Any, code: StepCode, report: Report) -> bool:
+    transactional = getattr(step, "transactional", False)
+    if not isinstance(transactional, bool):
+        report.about_step(name, "bad_type", f"transactional is {transactional!r}", "write True or False")
+    elif transactional and code.execute is not None and not code.is_async:
+        mend = "write `async def`"
+        report.about_step(name, "not_async", "it is transactional, and a thread cannot use its session", mend)
+    return transactional is True
 
 
 _READERS: Final[dict[str, Callable[[str, Any, Report], tuple[NodeKind, StepCode]]]] = {

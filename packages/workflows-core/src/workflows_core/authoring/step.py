@@ -171,7 +171,19 @@ class BaseStep(StepAttributes):
 
 
 class BaseMachineStep(BaseStep):
-    """A step that runs code; subclass it and write `execute`."""
+    """A step that runs code; subclass it and write `execute`.
+
+    Attributes:
+        transactional: Whether ``context.session`` is a session of the transaction that records the result: both are committed, or
+            neither is. Needs ``async def execute``, and a store that has transactions.
+    """
+
+    transactional: bool = False
+
+    def __init__(self, *, transactional: bool | None = None, **attributes: Any) -> None:
+        """Set attributes; those beside ``transactional`` are described at `StepAttributes`."""
+        super().__init__(**attributes)
+        self._assign(transactional=transactional)
 
     @default_hook
     def execute(self, context: WorkflowContext) -> Any:

@@ -82,10 +82,12 @@ class MachineNode(msgspec.Struct, frozen=True, omit_defaults=True, tag="machine"
     Attributes:
         catalogue: Name in a step catalogue, for steps that are authored as data; empty for steps written in code.
         config: Arguments for the catalogue step.
+        transactional: What the code writes through its session, and the record of its result, are one transaction.
     """
 
     catalogue: str = ""
     config: dict[str, Any] = {}
+    transactional: bool = False
 
 
 class HumanNode(msgspec.Struct, frozen=True, omit_defaults=True, tag="human"):

@@ -94,10 +94,11 @@ class Commits:
             kept = {held.number: held.fence + 1} if held is not None and held.number in take else {}
             result = Committed(await self._store.now(), kept)
         if isinstance(result, Committed):
-            await self._pass_on(transition, result, take)
+            await self.pass_on(transition, result, take)
         return result
 
-    async def _pass_on(self, transition: Transition, result: Committed, taken: tuple[int, ...]) -> None:
+    async def pass_on(self, transition: Transition, result: Committed, taken: tuple[int, ...]) -> None:
+        """Tell of a transition that is durable: its events, its ready work but what was taken, and whoever watches the instance."""
         state = transition.state
         work = transition.work
         if len(work) > len(taken):

@@ -38,6 +38,7 @@ class Contexts(ContextServices):
         *,
         attempt: int = 1,
         stops: Callable[[], bool] | None = None,
+        session: Any = None,
     ) -> WorkflowContext:
         """The context of one attempt of a step: a private copy of the data as its scope sees them.
 
@@ -48,6 +49,7 @@ class Contexts(ContextServices):
             token: Token at the step.
             attempt: Number of the attempt, from 1.
             stops: Whether its worker has been asked to stop it; called from any thread.
+            session: Of the transaction that it shares with the record of its result; None if it shares none.
         """
         definition = loaded.definition
         decode = self._codec.decode
@@ -69,6 +71,7 @@ class Contexts(ContextServices):
             state_type=definition.state_type if definition is not None else None,
             services=self if stops is None else _Attempt(self, stops),
             last=state.last,
+            session=session,
         )
 
     def writes(self, state: InstanceState, scope_id: int, context: WorkflowContext) -> Writes:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
 from datetime import timedelta
+from functools import partial
 from typing import Any, Self
 from uuid import UUID
 
@@ -17,19 +18,18 @@ from workflows_core.domain.transition import WorkItem
 from workflows_core.domain.types import TaskStatus
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.contexts import Contexts
+from workflows_core.engine.desk import Desk
 from workflows_core.engine.holding import Holding
 from workflows_core.engine.instances import WorkflowInstance, to_instance
+from workflows_core.engine.joining import JoinedCommits, transactions_of
 from workflows_core.engine.programs import Programs
 from workflows_core.engine.protocol import ExecutionEngine
-from workflows_core.engine.requests import Requests
 from workflows_core.engine.runner import StepRunner
 from workflows_core.engine.settings import EngineSettings
+from workflows_core.engine.sharing import SharedTransactions
 from workflows_core.engine.signatures import WebhookAddress, sign_webhook
 from workflows_core.engine.standalone import run_step
-from workflows_core.engine.starting import Starting
-from workflows_core.engine.tasks import Tasks
 from workflows_core.engine.waiting import is_at_rest, wait_until
-from workflows_core.engine.webhooks import Webhooks
 from workflows_core.errors import InstanceNotFoundError
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.codec import PayloadCodec
@@ -79,31 +79,15 @@ class WorkflowEngine(ExecutionEngine):
         self._commits = Commits(store, ids, executor, events, soon_s=self.settings.poll_s)
         self._programs = Programs(registry, store, queries, codec, conditions)
         self._contexts = Contexts(codec, queries, self.settings)
-        self._requests = Requests(store, self._commits, self._programs, self.settings)
-        self._webhooks = Webhooks(requests=self._requests, codec=codec, settings=self.settings)
-        self._starting = Starting(
-            store=store,
-            commits=self._commits,
-            programs=self._programs,
-            codec=codec,
-            ids=ids,
-            clock=clock,
-            settings=self.settings,
-        )
-        self._tasks = Tasks(
-            store=store,
-            queries=queries,
-            requests=self._requests,
-            programs=self._programs,
-            contexts=self._contexts,
-            codec=codec,
-            settings=self.settings,
-        )
+        self._ids = ids
+        self._make_desk = partial(Desk, codec=codec, ids=ids, clock=clock, settings=self.settings)
+        self._desk = self._make_desk(store, queries, self._commits, self._programs)
         self._runner = StepRunner(
             store=store,
             commits=self._commits,
             programs=self._programs,
             contexts=self._contexts,
+            shared=SharedTransactions(store, self._commits, ids),
             codec=codec,
             settings=self.settings,
             engine=self,
@@ -143,6 +127,7 @@ class WorkflowEngine(ExecutionEngine):
         idempotency_key: str | None = None,
         actor: Actor | None = None,
         metadata: Mapping[str, Any] | None = None,
+        session: Any = None,
     ) -> WorkflowInstance:
         """Start an instance. When this returns, the instance is durable; its steps run in workers.
 
@@ -153,6 +138,8 @@ class WorkflowEngine(ExecutionEngine):
             idempotency_key: A second start of the same workflow and tenant with this key returns the first instance.
             actor: Who starts it; its tenant becomes the instance's.
             metadata: Facts about the start, which no step can change.
+            session: A session of the application's own, with the store's database: the instance is then durable when the session is
+                committed, and gone when it is rolled back. So for every method with this argument.
 
         Raises:
             DefinitionNotFoundError: No such workflow or version; names those that are near.
@@ -160,9 +147,10 @@ class WorkflowEngine(ExecutionEngine):
             PayloadError: A value cannot be stored; names its key.
             PayloadTooLargeError: The data exceed ``max_data_bytes``.
             IdempotencyConflictError: The key was used with other data.
+            SessionRefusedError: The session leads to something else than the store.
         """
         name, version = self._resolve(workflow, version)
-        return await self._starting.start(
+        return await (await self._at(session)).starting.start(
             name,
             initial_data if initial_data is not None else {},
             version=version,
@@ -184,7 +172,7 @@ class WorkflowEngine(ExecutionEngine):
         return to_instance(found.state, self._codec, updated_at=record.updated_at, completed_at=record.completed_at)
 
     async def cancel_workflow(
-        self, instance_id: UUID, reason: str = "", *, actor: Actor | None = None
+        self, instance_id: UUID, reason: str = "", *, actor: Actor | None = None, session: Any = None
     ) -> WorkflowInstance:
         """Cancel an instance: its open steps, timers and tasks. Code under way is asked to stop; its result is dropped.
 
@@ -194,7 +182,7 @@ class WorkflowEngine(ExecutionEngine):
         """
         who = actor if actor is not None else SYSTEM
         tenant = None if actor is None else actor.tenant
-        state, at = await self._requests.apply(
+        state, at = await (await self._at(session)).requests.apply(
             instance_id,
             lambda found, _loaded: Cancel(actor=who, now=found.at, reason=reason),
             actor=who.id,
@@ -247,7 +235,7 @@ class WorkflowEngine(ExecutionEngine):
         return (await self._programs.for_start(name, version)).program.graph
 
     async def complete_task(
-        self, task_id: UUID, data: Mapping[str, Any], *, actor: Actor, comment: str | None = None
+        self, task_id: UUID, data: Mapping[str, Any], *, actor: Actor, comment: str | None = None, session: Any = None
     ) -> WorkflowInstance:
         """Complete a human task. The form and the move that follows from it are committed together, once.
 
@@ -259,11 +247,12 @@ class WorkflowEngine(ExecutionEngine):
             FormValidationError: The data do not satisfy the form; names every field.
             PayloadTooLargeError: The instance's data would exceed ``max_data_bytes``.
         """
-        task = await self._tasks.get(task_id, tenant=actor.tenant)
-        return await self._tasks.complete(task, data, actor=actor, comment=comment, trusted=False)
+        tasks = (await self._at(session)).tasks
+        task = await tasks.get(task_id, tenant=actor.tenant)
+        return await tasks.complete(task, data, actor=actor, comment=comment, trusted=False)
 
     async def complete_human_task(
-        self, instance_id: UUID, step_name: str, user_id: str, data: Mapping[str, Any]
+        self, instance_id: UUID, step_name: str, user_id: str, data: Mapping[str, Any], *, session: Any = None
     ) -> WorkflowInstance:
         """Complete the open task of a step in the name of a user.
 
@@ -273,9 +262,10 @@ class WorkflowEngine(ExecutionEngine):
             AmbiguousTaskError: Several tasks of the step are open; lists their ids.
             TaskNotFoundError: The step has had no task.
         """
-        task = await self._tasks.find_open(instance_id, step_name, tenant=None)
+        tasks = (await self._at(session)).tasks
+        task = await tasks.find_open(instance_id, step_name, tenant=None)
         actor = Actor(user_id, tenant=task.tenant_id)
-        return await self._tasks.complete(task, data, actor=actor, comment=None, trusted=True)
+        return await tasks.complete(task, data, actor=actor, comment=None, trusted=True)
 
     async def reassign_task(
         self, task_id: UUID, assignee_id: str, *, actor: Actor, reason: str | None = None
@@ -286,12 +276,12 @@ class WorkflowEngine(ExecutionEngine):
             TaskNotFoundError: There is none for the actor's tenant.
             PermissionDeniedError: The actor could not complete it either.
         """
-        task = await self._tasks.get(task_id, tenant=actor.tenant)
-        return await self._tasks.reassign(task, assignee_id, actor=actor, reason=reason)
+        task = await self._desk.tasks.get(task_id, tenant=actor.tenant)
+        return await self._desk.tasks.reassign(task, assignee_id, actor=actor, reason=reason)
 
     async def get_task(self, task_id: UUID, *, actor: Actor | None = None) -> TaskRecord:
         """One task; `TaskNotFoundError` if there is none (for the actor's tenant)."""
-        return await self._tasks.get(task_id, tenant=None if actor is None else actor.tenant)
+        return await self._desk.tasks.get(task_id, tenant=None if actor is None else actor.tenant)
 
     async def get_pending_tasks(
         self,
@@ -313,7 +303,7 @@ class WorkflowEngine(ExecutionEngine):
         )
         return (await self.queries.list_tasks(where, PageRequest(limit=1000))).items
 
-    async def receive_webhook(self, token: str, payload: Any) -> WorkflowInstance:
+    async def receive_webhook(self, token: str, payload: Any, *, session: Any = None) -> WorkflowInstance:
         """Take a call to a webhook address; one that comes before its step waits for it.
 
         Raises:
@@ -321,7 +311,7 @@ class WorkflowEngine(ExecutionEngine):
             WebhookAlreadyUsedError: It was used before, or its step is over.
             InputValidationError: The payload does not satisfy the step's schema.
         """
-        return await self._webhooks.receive(token, payload)
+        return await (await self._at(session)).webhooks.receive(token, payload)
 
     def webhook_token(self, instance_id: UUID, step: str, *, visit: int = 1, scope: int = 0) -> str:
         """The token of a webhook step's address; it can be given away before the step is reached.
@@ -385,12 +375,21 @@ class WorkflowEngine(ExecutionEngine):
             StaleExecutionError: The step is no timer, or does not wait.
         """
         delay_s = delay.total_seconds() if delay is not None else 0.0
-        await self._requests.apply(
+        await self._desk.requests.apply(
             instance_id,
             lambda _found, _loaded: Reschedule(step=step_name, delay_s=delay_s),
             actor=SYSTEM.id,
             all_items=True,
         )
+
+    async def _at(self, session: Any) -> Desk:
+        """Where requests are taken: the store itself, or the inside of a session's transaction."""
+        if session is None:
+            return self._desk
+        joined = await transactions_of(self.store).join(session)
+        commits = JoinedCommits(joined, self._commits, self._ids)
+        programs = self._programs.within(joined.store, joined.queries)
+        return self._make_desk(joined.store, joined.queries, commits, programs)
 
     def _resolve(self, workflow: type[Any] | str | WorkflowDefinition, version: str | None) -> tuple[str, str | None]:
         if isinstance(workflow, str):

@@ -81,6 +81,15 @@ class Programs:
         self._loaded: dict[str, LoadedProgram] = {}
         self._published: set[str] = set()
 
+    def within(self, store: WorkflowStore, queries: WorkflowQueries) -> Programs:
+        """The same programs over the inside of a transaction, which knows what was published before and keeps nothing to itself."""
+        inside = Programs(self._registry, store, queries, self._codec, self._conditions)
+        inside._loaded = (
+            self._loaded
+        )  # graphs go by their content, so it does not matter whether the transaction is committed
+        inside._published = set(self._published)
+        return inside
+
     def codes(self) -> frozenset[str]:
         """Names of the workflows whose code this process has."""
         return frozenset(

@@ -29,6 +29,7 @@ class ExecutionEngine(Protocol):
         idempotency_key: str | None = None,
         actor: Actor | None = None,
         metadata: Mapping[str, Any] | None = None,
+        session: Any = None,
     ) -> WorkflowInstance:
         """Start an instance; it is durable when this returns."""
 
@@ -42,12 +43,12 @@ class ExecutionEngine(Protocol):
 
     @abstractmethod
     async def complete_human_task(
-        self, instance_id: UUID, step_name: str, user_id: str, data: Mapping[str, Any]
+        self, instance_id: UUID, step_name: str, user_id: str, data: Mapping[str, Any], *, session: Any = None
     ) -> WorkflowInstance:
         """Complete the open task of a step in the name of a user."""
 
     @abstractmethod
     async def cancel_workflow(
-        self, instance_id: UUID, reason: str = "", *, actor: Actor | None = None
+        self, instance_id: UUID, reason: str = "", *, actor: Actor | None = None, session: Any = None
     ) -> WorkflowInstance:
         """Cancel an instance."""

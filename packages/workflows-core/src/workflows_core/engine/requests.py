@@ -9,7 +9,7 @@ from uuid import UUID
 from workflows_core.domain.commands import Command
 from workflows_core.domain.kernel import decide
 from workflows_core.domain.state import InstanceState
-from workflows_core.engine.commits import Commits
+from workflows_core.engine.joining import CommitsTransitions
 from workflows_core.engine.limits import check_size
 from workflows_core.engine.programs import LoadedProgram, Programs
 from workflows_core.engine.settings import EngineSettings
@@ -24,7 +24,9 @@ MakeCommand = Callable[[Loaded, LoadedProgram], Command]
 class Requests:
     """Applies commands of people and programs to instances."""
 
-    def __init__(self, store: WorkflowStore, commits: Commits, programs: Programs, settings: EngineSettings) -> None:
+    def __init__(
+        self, store: WorkflowStore, commits: CommitsTransitions, programs: Programs, settings: EngineSettings
+    ) -> None:
         self._store = store
         self._commits = commits
         self._programs = programs

@@ -5,7 +5,6 @@ from __future__ import annotations
 import asyncio
 import logging
 import time
-import traceback
 from collections.abc import Callable, Mapping
 from datetime import datetime, timedelta
 from typing import Any, Final
@@ -26,18 +25,22 @@ from workflows_core.domain.commands import (
     Prepared,
     RouteStep,
 )
-from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode
+from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, MachineNode, TimerNode
 from workflows_core.domain.kernel import decide
 from workflows_core.domain.payload import encode_value
-from workflows_core.domain.state import ErrorInfo, InstanceState, Token
+from workflows_core.domain.state import InstanceState, Token
 from workflows_core.domain.transition import Transition, WorkItem, WorkKind
 from workflows_core.domain.types import Outcome
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.contexts import Contexts
 from workflows_core.engine.holding import Holding
+from workflows_core.engine.joining import JoinedCommits
 from workflows_core.engine.limits import check_size
 from workflows_core.engine.programs import LoadedProgram, Programs
 from workflows_core.engine.settings import EngineSettings
+from workflows_core.engine.sharing import Share, SharedTransactions
+from workflows_core.engine.step_calls import code_of, conditions_of, route_of
+from workflows_core.engine.step_errors import error_info, message_of, raise_if_cancelled
 from workflows_core.errors import (
     InstanceNotFoundError,
     InvalidTransitionError,
@@ -54,7 +57,6 @@ __all__ = ["StepRunner"]
 
 logger = logging.getLogger(__name__)
 
-_TRACEBACK_LINES: Final = 30
 _WAITS: Final = frozenset({WorkKind.TIMER, WorkKind.AWAIT})
 
 
@@ -82,6 +84,7 @@ class StepRunner:
         commits: Commits,
         programs: Programs,
         contexts: Contexts,
+        shared: SharedTransactions,
         codec: PayloadCodec,
         settings: EngineSettings,
         engine: Any,
@@ -90,6 +93,7 @@ class StepRunner:
         self._commits = commits
         self._programs = programs
         self._contexts = contexts
+        self._shared = shared
         self._codec = codec
         self._settings = settings
         self._engine = engine
@@ -119,16 +123,48 @@ class StepRunner:
             return
         steps, deadline = 1, time.monotonic() + settings.max_seconds_in_a_row
         while turn is not None:
-            command = await self._work(loaded, turn, holding)
             may_go_on = steps < settings.max_steps_in_a_row and time.monotonic() < deadline
-            turn = await self._advance(loaded, turn, command, worker, admits if may_go_on else _admits_nothing, holding)
+            admitted = admits if may_go_on else _admits_nothing
+            if _is_transactional(loaded, turn.item):
+                turn = await self._share(loaded, turn, worker, admitted, holding)
+            else:
+                command = await self._work(loaded, turn, holding)
+                turn = await self._advance(loaded, turn, command, worker, admitted, holding)
             steps += 1
             if turn is not None:
                 holding.go_on(turn.item)
 
     # The work itself
 
-    async def _work(self, loaded: LoadedProgram, turn: _Turn, holding: Holding) -> Command | None:
+    async def _share(
+        self,
+        loaded: LoadedProgram,
+        turn: _Turn,
+        worker: str,
+        admits: Callable[[WorkItem], bool] | None,
+        holding: Holding,
+    ) -> _Turn | None:
+        """Run a transactional step and commit what follows from it, in one transaction."""
+        token = turn.state.find(turn.item.scope, turn.item.number, turn.item.execution)
+        if token is None:
+            return None
+
+        async def fail(error: BaseException, context: WorkflowContext | None) -> Command:
+            if context is None:
+                context = self._contexts.make(loaded, turn.state, turn.item.scope, token, attempt=turn.attempt)
+            return await self._failure(code_of(loaded, token.node), context, turn, token, error)
+
+        return await self._shared.run(
+            turn.item.step,
+            turn.state.id,
+            work=lambda share: self._work(loaded, turn, holding, share),
+            fail=fail,
+            advance=lambda command, inside: self._advance(loaded, turn, command, worker, admits, holding, inside),
+        )
+
+    async def _work(
+        self, loaded: LoadedProgram, turn: _Turn, holding: Holding, share: Share | None = None
+    ) -> Command | None:
         """Do what the work item asks for; None when its execution is no longer active."""
         item = turn.item
         token = turn.state.find(item.scope, item.number, item.execution)
@@ -136,7 +172,7 @@ class StepRunner:
             return None
         match item.kind:
             case WorkKind.RUN:
-                return await self._run_code(loaded, turn, token, holding)
+                return await self._run_code(loaded, turn, token, holding, share)
             case WorkKind.TIMER:
                 return FireTimer(place=turn.place, now=turn.at)
             case WorkKind.ENTER:
@@ -149,11 +185,16 @@ class StepRunner:
             case _:
                 return None
 
-    async def _run_code(self, loaded: LoadedProgram, turn: _Turn, token: Token, holding: Holding) -> Command:
-        code = _code(loaded, token.node)
+    async def _run_code(
+        self, loaded: LoadedProgram, turn: _Turn, token: Token, holding: Holding, share: Share | None
+    ) -> Command:
+        code = code_of(loaded, token.node)
+        session = None if share is None else share.session
         context = self._contexts.make(
-            loaded, turn.state, turn.item.scope, token, attempt=turn.attempt, stops=holding.stops
+            loaded, turn.state, turn.item.scope, token, attempt=turn.attempt, stops=holding.stops, session=session
         )
+        if share is not None:
+            share.context = context
         try:
             if code.can_execute is not None and not await ask(code.can_execute, context):
                 outcome, result = Outcome.SKIPPED, None
@@ -164,7 +205,7 @@ class StepRunner:
                     result = await (code.execute(*arguments) if code.is_async else ask(code.execute, *arguments))
                 if code.on_success is not None:
                     await ask(code.on_success, context, result)
-            return CompleteStep(
+            command = CompleteStep(
                 place=turn.place,
                 now=turn.at,
                 started_at=turn.at,
@@ -172,15 +213,20 @@ class StepRunner:
                 result=None if result is None else encode_value("result", result, self._codec.encode),
                 outcome=outcome,
                 conditions=(
-                    await _conditions(loaded, token.node, outcome, context)
+                    await conditions_of(loaded, token.node, outcome, context)
                     if token.node in loaded.computed_steps
                     else None
                 ),
-                route=_route(result) if code.routes else (),
+                route=route_of(result) if code.routes else (),
                 attempts=turn.attempt,
             )
+            if share is not None:
+                await share.settle()
+            return command
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - any error of the application fails its step
-            _raise_if_cancelled(error)
+            raise_if_cancelled(error)
+            if share is not None:
+                share.undo(error)
             return await self._failure(code, context, turn, token, error)
 
     async def _failure(
@@ -191,33 +237,33 @@ class StepRunner:
             try:
                 await ask(code.on_failure, context, error)
             except (Exception, asyncio.CancelledError) as second:  # noqa: BLE001 - recorded beside the first
-                _raise_if_cancelled(second)
-                notes = (f"on_failure raised {type(second).__name__}: {_message(second)}",)
+                raise_if_cancelled(second)
+                notes = (f"on_failure raised {type(second).__name__}: {message_of(second)}",)
         return FailStep(
             place=turn.place,
             now=turn.at,
             started_at=turn.at,
-            error=_error_info(error, token.node, notes),
+            error=error_info(error, token.node, notes),
             attempts=turn.attempt,
         )
 
     async def _ask_code(self, loaded: LoadedProgram, turn: _Turn, token: Token, holding: Holding) -> Command:
         """Ask the application for what the kernel needs to enter a step, or to leave it."""
-        code = _code(loaded, token.node)
+        code = code_of(loaded, token.node)
         context = self._contexts.make(
             loaded, turn.state, turn.item.scope, token, attempt=turn.attempt, stops=holding.stops
         )
         try:
             if turn.item.kind is WorkKind.ROUTE:
                 outcome = token.outcome or Outcome.SUCCESS
-                conditions = await _conditions(loaded, token.node, outcome, context)
+                conditions = await conditions_of(loaded, token.node, outcome, context)
                 return RouteStep(place=turn.place, now=turn.at, conditions=conditions, route=())
             answer = await ask(code.prepare, context) if code.prepare is not None else None
             if answer is Outcome.SKIPPED:
                 return CompleteStep(place=turn.place, now=turn.at, outcome=Outcome.SKIPPED, route=())
             return self._prepared(loaded, turn, token, answer)
         except (Exception, asyncio.CancelledError) as error:  # noqa: BLE001 - any error of the application fails its step
-            _raise_if_cancelled(error)
+            raise_if_cancelled(error)
             return await self._failure(code, context, turn, token, error)
 
     def _prepared(self, loaded: LoadedProgram, turn: _Turn, token: Token, answer: Any) -> Prepared:
@@ -250,15 +296,17 @@ class StepRunner:
         worker: str,
         admits: Callable[[WorkItem], bool] | None,
         holding: Holding,
+        inside: JoinedCommits | None = None,
     ) -> _Turn | None:
-        """Commit what follows from a command; the next turn if the worker goes on in place."""
+        """Commit what follows from a command, also inside a transaction; the next turn if the worker goes on in place."""
         state = turn.state
+        store, commits = (self._store, self._commits) if inside is None else (inside.store, inside)
         held = Held(turn.item.number, turn.fence, worker)
         while command is not None:
             try:
-                transition = self._decide(loaded, turn, state, command)
+                transition = self._decide(loaded, turn, state, command, may_fail=inside is None)
             except ItemsNotLoadedError:
-                state = await self._reload(state, turn.item, all_items=True)
+                state = await _reload(store, state, turn.item, all_items=True)
                 continue
             except StateError as error:
                 logger.info("result of %s dropped: %s", turn.item.step, error)
@@ -266,7 +314,7 @@ class StepRunner:
             following = _following(transition, turn.item.number, admits)
             take = () if following is None else (following.number,)
             holding.take(None if following is None else following.number)
-            result = await self._commits.commit(transition, held=held, take=take, lease_s=self._settings.lease_s)
+            result = await commits.commit(transition, held=held, take=take, lease_s=self._settings.lease_s)
             if isinstance(result, Committed):
                 if following is None:
                     return None
@@ -277,30 +325,44 @@ class StepRunner:
             if not isinstance(result, Conflict):
                 logger.info("result of %s dropped: the lease was lost", turn.item.step)
                 return None
-            state = await self._reload(state, turn.item)
+            state = await _reload(store, state, turn.item)
         return None
 
-    async def _reload(self, state: InstanceState, item: WorkItem, *, all_items: bool = False) -> InstanceState:
-        loaded = await self._store.load(state.id, scopes=(item.scope,), all_items=all_items)
-        if loaded is None:
-            raise InstanceNotFoundError(state.id)
-        return loaded.state
-
-    def _decide(self, loaded: LoadedProgram, turn: _Turn, state: InstanceState, command: Command) -> Transition:
-        """Decide; what the rules refuse to take from a step fails the step instead."""
+    def _decide(
+        self, loaded: LoadedProgram, turn: _Turn, state: InstanceState, command: Command, *, may_fail: bool
+    ) -> Transition:
+        """Decide; what the rules refuse to take from a step fails the step instead, or is raised if it may not fail here."""
         try:
             transition = decide(loaded.program, state, command)
             check_size(transition, self._settings.max_data_bytes)
         except (ReducerError, PayloadError) as error:
+            if not may_fail:
+                raise
             failure = FailStep(
                 place=turn.place,
                 now=turn.at,
                 started_at=turn.at,
-                error=_error_info(error, turn.item.step, ()),
+                error=error_info(error, turn.item.step, ()),
                 attempts=turn.attempt,
             )
             return decide(loaded.program, state, failure)
         return transition
+
+
+def _is_transactional(loaded: LoadedProgram, item: WorkItem) -> bool:
+    if item.kind is not WorkKind.RUN:
+        return False
+    node = loaded.program.graph.nodes.get(item.step)
+    return node is not None and isinstance(node.kind, MachineNode) and node.kind.transactional
+
+
+async def _reload(
+    store: WorkflowStore, state: InstanceState, item: WorkItem, *, all_items: bool = False
+) -> InstanceState:
+    loaded = await store.load(state.id, scopes=(item.scope,), all_items=all_items)
+    if loaded is None:
+        raise InstanceNotFoundError(state.id)
+    return loaded.state
 
 
 def _admits_nothing(_item: WorkItem) -> bool:
@@ -317,58 +379,3 @@ def _following(transition: Transition, number: int, admits: Callable[[WorkItem],
         if transition.state.knows_data(item.scope) and (admits is None or admits(item)):
             return item
     return None
-
-
-def _code(loaded: LoadedProgram, step: str) -> StepCode:
-    definition = loaded.definition
-    code = definition.code.get(step) if definition is not None else None
-    return code if code is not None else StepCode.missing(step)
-
-
-async def _conditions(
-    loaded: LoadedProgram, step: str, outcome: Outcome, context: WorkflowContext
-) -> dict[int, bool] | None:
-    """Truth of the computed conditions of a step's edges; None if it has none for this outcome."""
-    wanted = [way.index for way in loaded.program.steps[step].exits[outcome] if way.computed]
-    if not wanted:
-        return None
-    truths: dict[int, bool] = {}
-    for index in wanted:
-        condition = loaded.conditions.get(index)
-        if condition is None:
-            edge = loaded.program.graph.edges[index]
-            raise InvalidTransitionError(step, f"the code of its condition for {edge.target!r} is not registered")
-        truths[index] = bool(await ask(condition, context))
-    return truths
-
-
-def _route(result: Any) -> tuple[str, ...]:
-    """Successors that a result names."""
-    if isinstance(result, str):
-        return (result,)
-    if isinstance(result, list | tuple) and all(isinstance(name, str) for name in result):
-        return tuple(result)
-    return ()
-
-
-def _error_info(error: BaseException, step: str, notes: tuple[str, ...]) -> ErrorInfo:
-    if isinstance(error, PayloadError) and not error.step:
-        error.step = step
-    lines = traceback.format_exception(error)
-    text = "".join(lines[-_TRACEBACK_LINES:])
-    return ErrorInfo(type(error).__name__, _message(error), step, text, notes)
-
-
-def _message(error: BaseException) -> str:
-    """What an error of the application says, also if it cannot say it."""
-    try:
-        return str(error)
-    except Exception as second:  # noqa: BLE001 - its code may do anything
-        return f"(its message cannot be made: {type(second).__name__})"
-
-
-def _raise_if_cancelled(error: BaseException) -> None:
-    """Go on with a cancellation that is meant for the worker; one that came out of the application's own tasks is its error."""
-    task = asyncio.current_task()
-    if isinstance(error, asyncio.CancelledError) and (task is None or task.cancelling()):
-        raise error

@@ -11,8 +11,8 @@ from workflows_core.domain.commands import Start
 from workflows_core.domain.forms import validate_document
 from workflows_core.domain.kernel import decide, initial_state
 from workflows_core.domain.payload import encode_data, encode_value
-from workflows_core.engine.commits import Commits
 from workflows_core.engine.instances import WorkflowInstance, to_instance
+from workflows_core.engine.joining import CommitsTransitions
 from workflows_core.engine.limits import check_size
 from workflows_core.engine.programs import Programs
 from workflows_core.engine.settings import EngineSettings
@@ -37,7 +37,7 @@ class Starting:
         self,
         *,
         store: WorkflowStore,
-        commits: Commits,
+        commits: CommitsTransitions,
         programs: Programs,
         codec: PayloadCodec,
         ids: IdGenerator,

@@ -37,12 +37,18 @@
     │   ├── StepTimeoutError                    an attempt took too long, or its code gave no sign of life
     │   ├── ConditionError                      a condition could not be evaluated
     │   ├── ReducerError                        a reducer could not take a value
+    │   ├── TransactionTimeoutError             a transactional step kept all others waiting
     │   └── InvalidTransitionError              a step ended and none of its edges could be taken
     ├── ConcurrencyError                    somebody else was first
     │   ├── RevisionConflictError
     │   └── LeaseLostError
+    ├── TransactionError                    a transaction cannot be shared with the store
+    │   ├── TransactionsNotSupportedError       the store has none
+    │   ├── SessionRefusedError                 the session leads to something else than the store
+    │   └── TransactionOpenError                the call would wait for its own caller
     └── InfrastructureError                 try again later
-        └── StoreUnavailableError
+        ├── StoreUnavailableError
+        └── TransactionAbortedError             the database gave it up in favour of another one
 
 Every error keeps its arguments in ``args``, so it survives pickling; its message is made when it is shown.
 """
@@ -101,6 +107,14 @@ from workflows_core.errors.states import (
     UnknownStepError,
     WebhookAlreadyUsedError,
 )
+from workflows_core.errors.transactions import (
+    SessionRefusedError,
+    TransactionAbortedError,
+    TransactionError,
+    TransactionOpenError,
+    TransactionsNotSupportedError,
+    TransactionTimeoutError,
+)
 
 __all__ = [
     "AmbiguousTaskError",
@@ -131,6 +145,7 @@ __all__ = [
     "PermissionDeniedError",
     "ReducerError",
     "RevisionConflictError",
+    "SessionRefusedError",
     "StaleExecutionError",
     "StateError",
     "StepExecutionError",
@@ -139,6 +154,11 @@ __all__ = [
     "TaskAlreadyCompletedError",
     "TaskNotFoundError",
     "TaskNotOpenError",
+    "TransactionAbortedError",
+    "TransactionError",
+    "TransactionOpenError",
+    "TransactionTimeoutError",
+    "TransactionsNotSupportedError",
     "UnknownStepError",
     "ValidationError",
     "WebhookAlreadyUsedError",

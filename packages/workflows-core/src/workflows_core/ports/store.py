@@ -14,6 +14,7 @@ from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import InstanceState
 from workflows_core.domain.transition import Transition, WorkItem
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.transactions import Transactions
 
 __all__ = [
     "Claim",
@@ -188,6 +189,11 @@ class WorkflowStore(Protocol):
     Every method raises `StoreUnavailableError` when the store cannot be reached; then nothing was done, except for `commit`, see
     there.
     """
+
+    @property
+    def transactions(self) -> Transactions | None:
+        """Transactions that the application's own writes can share; None if the store has none."""
+        return None
 
     @abstractmethod
     async def check(self) -> None:

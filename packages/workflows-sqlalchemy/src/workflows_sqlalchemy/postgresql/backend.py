@@ -2,12 +2,11 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
 from sqlalchemy import select
-from sqlalchemy.dialects.postgresql import insert
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
@@ -18,8 +17,9 @@ from workflows_sqlalchemy.group_commit import GroupCommit, Outcome
 from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.postgresql.claims import claim, next_due
 from workflows_sqlalchemy.postgresql.commits import commit
+from workflows_sqlalchemy.postgresql.definitions import insert_definitions
 from workflows_sqlalchemy.postgresql.leases import release, renew
-from workflows_sqlalchemy.tables import definitions
+from workflows_sqlalchemy.postgresql.sessions import PostgreSQLSharing
 
 __all__ = ["PostgreSQLBackend"]
 
@@ -35,18 +35,26 @@ class PostgreSQLBackend(Backend):
     It belongs to the event loop in which it is first used, as its connections do.
     """
 
-    def __init__(self, engine: AsyncEngine, *, clock: Clock | None, owns_engine: bool) -> None:
+    def __init__(
+        self,
+        engine: AsyncEngine,
+        *,
+        clock: Clock | None,
+        make_engine_for_steps: Callable[[], AsyncEngine] | None = None,
+    ) -> None:
         """Serve a database.
 
         Args:
             engine: Its connections.
             clock: Tells the time instead of the server.
-            owns_engine: Whether `close` disposes of the engine.
+            make_engine_for_steps: Makes the connections of transactional steps. None says that the engine is the application's: they
+                are then taken from it, and `close` does not dispose of it.
         """
         self.engine = engine.sync_engine
         self.clock = clock
         self._engine = engine
-        self._owns_engine = owns_engine
+        self._owns_engine = make_engine_for_steps is not None
+        self.sharing = PostgreSQLSharing(engine, make_engine_for_steps, clock)
         self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
         self._group = GroupCommit(self._commit, parallel=_BATCHES_AT_ONCE)
@@ -72,8 +80,7 @@ class PostgreSQLBackend(Backend):
         return await self._statement(lambda connection: connection.execute(query).scalar_one())
 
     async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
-        statement = insert(definitions).on_conflict_do_nothing(index_elements=["hash"]).values(list(rows))
-        await self._statement(lambda connection: connection.execute(statement))
+        await self._statement(lambda connection: insert_definitions(connection, rows))
 
     async def commit(self, writes: Sequence[Write]) -> list[Outcome]:
         return await self._group.commit(writes)

@@ -18,7 +18,7 @@ from workflows_sqlalchemy.postgresql.statements import commit_statement, paramet
 from workflows_sqlalchemy.verdicts import situation_of, verdict
 from workflows_sqlalchemy.writing import rows_of
 
-__all__ = ["commit"]
+__all__ = ["commit", "commit_alone"]
 
 _TRIES_ALONE = 3
 
@@ -79,7 +79,7 @@ class _Batch:
 
     async def _try_alone(self, write: Write) -> WriteResult:
         async with self._engine.connect() as connection:
-            return await connection.run_sync(_commit_alone, write, self._now(), repeated=self._repeated)
+            return await connection.run_sync(commit_alone, write, self._now(), repeated=self._repeated)
 
     def _now(self) -> datetime | None:
         return None if self._clock is None else self._clock.now()
@@ -94,7 +94,15 @@ def _commit_together(connection: Connection, writes: Sequence[Write], now: datet
     return [done.get(place) or verdict(write, situation) for place, write in enumerate(writes)]
 
 
-def _commit_alone(connection: Connection, write: Write, now: datetime | None, *, repeated: bool) -> WriteResult:
+def commit_alone(connection: Connection, write: Write, now: datetime | None, *, repeated: bool = False) -> WriteResult:
+    """Write one transition, waiting for whoever is at its instance.
+
+    Args:
+        connection: Commits by itself, or is in a transaction.
+        write: The transition.
+        now: The time; None lets the server tell it.
+        repeated: It may have been committed before, by a try whose outcome is unknown.
+    """
     for _ in range(_TRIES_ALONE):
         done = _execute(connection, (write,), now, skip_locked=False)
         if 0 in done:

@@ -4,9 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from datetime import datetime
+from functools import partial
+from pathlib import Path
 from typing import Any, TypeVar
 
 from sqlalchemy import URL
+from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.adapters.system_clock import SystemClock
 from workflows_core.errors import StoreUnavailableError
@@ -20,7 +23,10 @@ from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.sqlite.claims import claim, next_due
 from workflows_sqlalchemy.sqlite.commits import INSERT_DEFINITIONS, commit
 from workflows_sqlalchemy.sqlite.connections import SQLiteConnections, Synchronous
+from workflows_sqlalchemy.sqlite.engines import make_engine_for_steps
 from workflows_sqlalchemy.sqlite.leases import release, renew
+from workflows_sqlalchemy.sqlite.open_transactions import refuse_to_wait
+from workflows_sqlalchemy.sqlite.sessions import SQLiteSharing
 
 __all__ = ["SQLiteBackend"]
 
@@ -30,7 +36,16 @@ T = TypeVar("T")
 class SQLiteBackend(Backend):
     """SQLite 3.35 or newer. All times are this computer's, told when the write lock is held."""
 
-    def __init__(self, url: URL, *, clock: Clock | None, synchronous: Synchronous, readers: int) -> None:
+    def __init__(
+        self,
+        url: URL,
+        *,
+        clock: Clock | None,
+        synchronous: Synchronous,
+        readers: int,
+        longest_transaction_s: float,
+        application: AsyncEngine | None,
+    ) -> None:
         """Serve a file.
 
         Args:
@@ -38,15 +53,27 @@ class SQLiteBackend(Backend):
             clock: Tells the time instead of the computer.
             synchronous: When a commit is durable.
             readers: Most threads that read at once.
+            longest_transaction_s: Seconds that the transaction of a step may last.
+            application: Engine of the application, for the transactions of steps; None makes one.
 
         Raises:
             StoreUnavailableError: The database is in memory.
         """
-        if url.database in {None, "", ":memory:"} or "mode=memory" in url.render_as_string():
+        if not url.database or url.database == ":memory:" or "mode=memory" in url.render_as_string():
             mend = "name a file, or take workflows_core's LocalExecutionEngine or InMemoryWorkflowStore"
             raise StoreUnavailableError("an SQLite database in memory belongs to one connection alone", mend)
         self.clock: Clock = clock if clock is not None else SystemClock()
         self._url = url
+        self._path = Path(url.database).resolve()
+        self.sharing: SQLiteSharing = SQLiteSharing(
+            self._path,
+            partial(make_engine_for_steps, url, synchronous) if application is None else lambda: application,
+            self.clock,
+            longest_s=longest_transaction_s,
+            owns_engine=application is None,
+        )
+        if application is not None:
+            self.sharing.watch(application.sync_engine)
         self._connections = SQLiteConnections(url, synchronous=synchronous, readers=readers)
         self.engine = self._connections.engine
         self._group = GroupCommit(self._commit, parallel=1)
@@ -65,12 +92,15 @@ class SQLiteBackend(Backend):
         return self.clock.now()
 
     async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
+        refuse_to_wait(self._path)
         await self._write(lambda connection: connection.execute(INSERT_DEFINITIONS, rows))
 
     async def commit(self, writes: Sequence[Write]) -> list[Outcome]:
+        refuse_to_wait(self._path)
         return await self._group.commit(writes)
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
+        refuse_to_wait(self._path)
         if request.items is None:
             due = await self.next_due(request.queues, request.codes)
             if due is None or due > 0:  # looking does not disturb whoever writes
@@ -78,9 +108,11 @@ class SQLiteBackend(Backend):
         return await self._write(lambda connection: claim(connection, request, self.clock.now()))
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        refuse_to_wait(self._path)
         return await self._write(lambda connection: renew(connection, worker, lease_s, self.clock.now()))
 
     async def release(self, worker: str, items: Sequence[WorkRef], delay_s: float) -> None:
+        refuse_to_wait(self._path)
         await self._write(lambda connection: release(connection, worker, items, delay_s, self.clock.now()))
 
     async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
@@ -107,4 +139,5 @@ class SQLiteBackend(Backend):
         return (await self._commit_together((write,)))[0]
 
     async def _write(self, work: Work[T]) -> T:
-        return await persistently(lambda: self._connections.write(work))
+        async with self.sharing.turn():
+            return await persistently(lambda: self._connections.write(work))

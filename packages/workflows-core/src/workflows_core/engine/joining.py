@@ -1,0 +1,97 @@
+"""Committing transitions inside a transaction of somebody else: what follows from them is passed on when that is committed."""
+
+from __future__ import annotations
+
+from abc import abstractmethod
+from functools import partial
+from typing import Protocol
+
+from workflows_core.domain.transition import Transition
+from workflows_core.engine.commits import Commits
+from workflows_core.errors import TransactionsNotSupportedError
+from workflows_core.ports.ids import IdGenerator
+from workflows_core.ports.store import Committed, Held, StartKey, WorkflowStore, Write, WriteResult
+from workflows_core.ports.transactions import Joined, Transactions
+
+__all__ = ["CommitsTransitions", "JoinedCommits", "transactions_of"]
+
+
+def transactions_of(store: WorkflowStore) -> Transactions:
+    """The transactions of a store.
+
+    Raises:
+        TransactionsNotSupportedError: It has none.
+    """
+    transactions = store.transactions
+    if transactions is None:
+        raise TransactionsNotSupportedError(type(store).__name__)
+    return transactions
+
+
+class CommitsTransitions(Protocol):
+    """What use cases need to change an instance."""
+
+    @abstractmethod
+    async def commit(
+        self,
+        transition: Transition,
+        *,
+        held: Held | None = None,
+        take: tuple[int, ...] = (),
+        lease_s: float = 0.0,
+        start_key: StartKey | None = None,
+    ) -> WriteResult:
+        """Commit one transition, see `Commits.commit`."""
+
+
+class JoinedCommits(CommitsTransitions):
+    """Writes transitions into a transaction that somebody else commits.
+
+    Attributes:
+        store: The store inside that transaction.
+        last: The last write that was accepted; None before the first.
+    """
+
+    def __init__(self, joined: Joined, commits: Commits, ids: IdGenerator) -> None:
+        """Wire it.
+
+        Args:
+            joined: The inside of the transaction.
+            commits: Passes on what follows, after the commit.
+            ids: Gives transitions their identity.
+        """
+        self.store = joined.store
+        self.last: Write | None = None
+        self._joined = joined
+        self._commits = commits
+        self._ids = ids
+
+    async def commit(
+        self,
+        transition: Transition,
+        *,
+        held: Held | None = None,
+        take: tuple[int, ...] = (),
+        lease_s: float = 0.0,
+        start_key: StartKey | None = None,
+    ) -> WriteResult:
+        """Write one transition; it is durable when the transaction is committed.
+
+        Raises:
+            TransactionAbortedError: The database gave the transaction up.
+            StoreUnavailableError: The store does not answer; the transaction cannot be committed any more.
+        """
+        write = Write(
+            id=self._ids.new(),
+            transition=transition,
+            held=held,
+            take=take,
+            worker=held.worker if held is not None else "",
+            lease_s=lease_s,
+            start_key=start_key,
+        )
+        result = (await self.store.commit((write,)))[0]
+        if isinstance(result, Committed):
+            self.last = write
+            self._joined.after_commit(partial(self._commits.pass_on, transition, result, take))
+        return result
