@@ -14,6 +14,7 @@ from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import ROOT
 from workflows_core.errors import StoreUnavailableError
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
 from workflows_sqlalchemy.backend import Backend
 from workflows_sqlalchemy.errors import MIGRATE
@@ -117,14 +118,23 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         return await self.backend.renew(worker, bounded(lease_s))
 
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+    def lease_keeper(self) -> LeaseKeeper:
+        return self.backend.lease_keeper()
+
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
         if items:
-            await self.backend.release(worker, items, bounded(delay_s))
+            await self.backend.release(worker, items, delay_s=bounded(delay_s), untouched=untouched)
 
     async def next_due(
-        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+        self,
+        *,
+        queues: frozenset[str] | None = None,
+        codes: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> float | None:
-        return await self.backend.next_due(queues, codes)
+        return await self.backend.next_due(queues, codes, without)
 
     async def _completed(self, claimed: Claimed) -> Claim:
         """A claim with its state read anew, with all scopes around it."""

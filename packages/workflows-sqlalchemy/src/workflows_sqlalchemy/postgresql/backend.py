@@ -12,13 +12,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write
 from workflows_sqlalchemy.backend import Backend, Work, persistently
 from workflows_sqlalchemy.group_commit import GroupCommit, Outcome
 from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.postgresql.claims import claim, next_due
 from workflows_sqlalchemy.postgresql.commits import commit
-from workflows_sqlalchemy.postgresql.leases import release, renew
+from workflows_sqlalchemy.postgresql.leases import PostgreSQLLeaseKeeper, release, renew
 from workflows_sqlalchemy.tables import definitions
 
 __all__ = ["PostgreSQLBackend"]
@@ -86,13 +87,20 @@ class PostgreSQLBackend(Backend):
         now = self._given_time()
         return await self._statement(lambda connection: renew(connection, worker, lease_s, now))
 
-    async def release(self, worker: str, items: Sequence[WorkRef], delay_s: float) -> None:
-        now = self._given_time()
-        await self._statement(lambda connection: release(connection, worker, items, delay_s, now))
+    def lease_keeper(self) -> LeaseKeeper:
+        return PostgreSQLLeaseKeeper(self._engine, self.clock)
 
-    async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
         now = self._given_time()
-        return await self._statement(lambda connection: next_due(connection, queues, codes, now))
+        await self._statement(
+            lambda connection: release(connection, worker, items, now, delay_s=delay_s, untouched=untouched)
+        )
+
+    async def next_due(
+        self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
+    ) -> float | None:
+        now = self._given_time()
+        return await self._statement(lambda connection: next_due(connection, queues, codes, without, now))
 
     async def close(self) -> None:
         await self._group.wait()

@@ -12,6 +12,7 @@ from workflows_core.adapters.system_clock import SystemClock
 from workflows_core.errors import StoreUnavailableError
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_sqlalchemy.backend import Backend, Work, one_by_one, persistently
 from workflows_sqlalchemy.errors import Fault, fault_of
@@ -20,7 +21,7 @@ from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.sqlite.claims import claim, next_due
 from workflows_sqlalchemy.sqlite.commits import INSERT_DEFINITIONS, commit
 from workflows_sqlalchemy.sqlite.connections import SQLiteConnections, Synchronous
-from workflows_sqlalchemy.sqlite.leases import release, renew
+from workflows_sqlalchemy.sqlite.leases import SQLiteLeaseKeeper, release, renew
 
 __all__ = ["SQLiteBackend"]
 
@@ -72,7 +73,7 @@ class SQLiteBackend(Backend):
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
         if request.items is None:
-            due = await self.next_due(request.queues, request.codes)
+            due = await self.next_due(request.queues, request.codes, request.without)
             if due is None or due > 0:  # looking does not disturb whoever writes
                 return []
         return await self._write(lambda connection: claim(connection, request, self.clock.now()))
@@ -80,11 +81,20 @@ class SQLiteBackend(Backend):
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         return await self._write(lambda connection: renew(connection, worker, lease_s, self.clock.now()))
 
-    async def release(self, worker: str, items: Sequence[WorkRef], delay_s: float) -> None:
-        await self._write(lambda connection: release(connection, worker, items, delay_s, self.clock.now()))
+    def lease_keeper(self) -> LeaseKeeper:
+        return SQLiteLeaseKeeper(self._url, self.clock)
 
-    async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
-        due = await self.read(lambda connection: next_due(connection, queues, codes))
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
+        await self._write(
+            lambda connection: release(
+                connection, worker, items, self.clock.now(), delay_s=delay_s, untouched=untouched
+            )
+        )
+
+    async def next_due(
+        self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
+    ) -> float | None:
+        due = await self.read(lambda connection: next_due(connection, queues, codes, without))
         return None if due is None else (due - self.clock.now()).total_seconds()
 
     async def close(self) -> None:
