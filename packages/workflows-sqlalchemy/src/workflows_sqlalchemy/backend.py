@@ -14,7 +14,7 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, literal
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.executor import StepExecutor, WorkRef
 from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_sqlalchemy.column_types import Moment
@@ -70,6 +70,10 @@ class Backend(ABC):
         if self.clock is None:
             return func.clock_timestamp(type_=Moment())
         return literal(self.clock.now(), Moment())
+
+    @abstractmethod
+    def notifier(self) -> StepExecutor:
+        """As `SQLAlchemyWorkflowStore.notifier`."""
 
     # Writing
 

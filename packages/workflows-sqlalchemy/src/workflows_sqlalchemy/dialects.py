@@ -69,10 +69,10 @@ def make_backend(
         case "sqlite":
             return SQLiteBackend(url, clock=clock, synchronous=synchronous, readers=max(min(pool_size, 8) - 1, 1))
         case "postgresql" if isinstance(database, AsyncEngine):
-            return PostgreSQLBackend(database, clock=clock, owns_engine=False)
+            return PostgreSQLBackend(database, clock=clock, owns_engine=False, listens=not pgbouncer)
         case "postgresql":
             engine = _make_engine(url, pool_size=pool_size, pgbouncer=pgbouncer, options=engine_options)
-            return PostgreSQLBackend(engine, clock=clock, owns_engine=True)
+            return PostgreSQLBackend(engine, clock=clock, owns_engine=True, listens=not pgbouncer)
         case other:
             raise StoreUnavailableError(f"databases of the kind {other!r} are not served", _SERVED)
 

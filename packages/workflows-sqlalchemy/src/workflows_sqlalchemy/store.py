@@ -13,7 +13,7 @@ from sqlalchemy import select
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import ROOT
 from workflows_core.errors import StoreUnavailableError
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.executor import StepExecutor, WorkRef
 from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
 from workflows_sqlalchemy.backend import Backend
@@ -117,6 +117,14 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         return await self.backend.renew(worker, bounded(lease_s))
+
+    def notifier(self) -> StepExecutor:
+        """An executor that wakes the workers of all processes on this database; give it to the engine as ``executor``.
+
+        It is also a `WakeUps`, so workers of that engine are woken by it. On PostgreSQL it uses LISTEN and NOTIFY, on SQLite it watches the
+        file. Each call makes another; it is closed by the engine, before the store.
+        """
+        return self.backend.notifier()
 
     def lease_keeper(self) -> LeaseKeeper:
         return self.backend.lease_keeper()

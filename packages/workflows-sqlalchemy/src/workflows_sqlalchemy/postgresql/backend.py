@@ -20,6 +20,7 @@ from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.postgresql.claims import claim, next_due
 from workflows_sqlalchemy.postgresql.commits import commit
 from workflows_sqlalchemy.postgresql.leases import PostgreSQLLeaseKeeper, release, renew
+from workflows_sqlalchemy.postgresql.notifier import PostgreSQLNotifier
 from workflows_sqlalchemy.tables import definitions
 
 __all__ = ["PostgreSQLBackend"]
@@ -36,18 +37,20 @@ class PostgreSQLBackend(Backend):
     It belongs to the event loop in which it is first used, as its connections do.
     """
 
-    def __init__(self, engine: AsyncEngine, *, clock: Clock | None, owns_engine: bool) -> None:
+    def __init__(self, engine: AsyncEngine, *, clock: Clock | None, owns_engine: bool, listens: bool = True) -> None:
         """Serve a database.
 
         Args:
             engine: Its connections.
             clock: Tells the time instead of the server.
             owns_engine: Whether `close` disposes of the engine.
+            listens: Whether LISTEN works over its connections.
         """
         self.engine = engine.sync_engine
         self.clock = clock
         self._engine = engine
         self._owns_engine = owns_engine
+        self._listens = listens
         self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
         self._group = GroupCommit(self._commit, parallel=_BATCHES_AT_ONCE)
@@ -71,6 +74,9 @@ class PostgreSQLBackend(Backend):
             return self.clock.now()
         query = select(self.moment())
         return await self._statement(lambda connection: connection.execute(query).scalar_one())
+
+    def notifier(self) -> PostgreSQLNotifier:
+        return PostgreSQLNotifier(self._engine, listens=self._listens)
 
     async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
         statement = insert(definitions).on_conflict_do_nothing(index_elements=["hash"]).values(list(rows))

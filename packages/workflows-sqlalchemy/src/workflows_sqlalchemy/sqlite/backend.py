@@ -22,6 +22,7 @@ from workflows_sqlalchemy.sqlite.claims import claim, next_due
 from workflows_sqlalchemy.sqlite.commits import INSERT_DEFINITIONS, commit
 from workflows_sqlalchemy.sqlite.connections import SQLiteConnections, Synchronous
 from workflows_sqlalchemy.sqlite.leases import SQLiteLeaseKeeper, release, renew
+from workflows_sqlalchemy.sqlite.notifier import SQLiteNotifier
 
 __all__ = ["SQLiteBackend"]
 
@@ -64,6 +65,9 @@ class SQLiteBackend(Backend):
 
     async def now(self) -> datetime:
         return self.clock.now()
+
+    def notifier(self) -> SQLiteNotifier:
+        return SQLiteNotifier(self._url)
 
     async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
         await self._write(lambda connection: connection.execute(INSERT_DEFINITIONS, rows))
