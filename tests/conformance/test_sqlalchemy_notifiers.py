@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncGenerator, Awaitable, Callable
+from functools import partial
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +26,10 @@ async def notifier_of(url: str) -> AsyncGenerator[Any]:
     yield notifier
     await notifier.close()
     await store.close()
+
+
+async def hint(notifier: StepExecutor, queue: str) -> None:
+    await notifier.publish([REF], queue=queue)
 
 
 class Notifying:
@@ -71,7 +76,7 @@ class OnPostgreSQL(Notifying):
     @pytest.fixture
     async def give_hint(self, url: str) -> AsyncGenerator[Callable[[str], Awaitable[None]]]:
         async for other in notifier_of(url):
-            yield lambda queue: other.publish([REF], queue=queue)
+            yield partial(hint, other)
 
 
 class OnAsyncpg(OnPostgreSQL):

@@ -36,7 +36,7 @@ class InProcessExecutor(StepExecutor, WakeUps):
             others: Reaches the workers of other processes, and hears from them if it also is a `WakeUps`; None reaches nobody.
         """
         self._others = others
-        self._heard = others if isinstance(others, WakeUps) else None
+        self._heard = others if others is not None and isinstance(others, WakeUps) else None
         self._subscriptions = Subscriptions()
         self._make: Callable[[], Worker] | None = None
         self._worker: Worker | None = None

@@ -89,8 +89,11 @@ class Heartbeat:
                 # A renewal that hangs is tried again, over another connection, before the lease ends.
                 async with asyncio.timeout(self._lease_s / _RENEWALS_PER_LEASE):
                     held = await renew(self._worker, self._lease_s)
-            except (InfrastructureError, TimeoutError) as error:
-                logger.warning("worker %s cannot renew its leases: %s", self._worker, error or "no answer")
+            except TimeoutError:
+                logger.warning("worker %s cannot renew its leases: the store does not answer", self._worker)
+                return False
+            except InfrastructureError as error:
+                logger.warning("worker %s cannot renew its leases: %s", self._worker, error)
                 return False
             except Exception:
                 logger.exception("worker %s cannot renew its leases", self._worker)

@@ -191,9 +191,7 @@ class Worker:
 
     async def _run_claim(self, claim: Claim, holding: Holding) -> None:
         try:
-            if not await self._engine.run_claim(
-                claim, worker=self.id, holding=holding, admits=self._admission.admits
-            ):
+            if not await self._engine.run_claim(claim, worker=self.id, holding=holding, admits=self._admission.admits):
                 self._admission.note_lack(claim.state, claim.item)
         except asyncio.CancelledError:
             self._unfinished |= holding.refs

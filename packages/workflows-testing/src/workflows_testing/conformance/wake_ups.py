@@ -59,9 +59,7 @@ class WakeUpsConformance:
         for end in ends:
             end()
 
-    async def test_every_hint_wakes_again(
-        self, wake_ups: WakeUps, give_hint: Callable[[str], Awaitable[None]]
-    ) -> None:
+    async def test_every_hint_wakes_again(self, wake_ups: WakeUps, give_hint: Callable[[str], Awaitable[None]]) -> None:
         heard = asyncio.Event()
         end = wake_ups.subscribe(heard.set, queues=frozenset({"default"}))
         await self._proven(wake_ups)
@@ -116,7 +114,7 @@ class WakeUpsConformance:
 
     async def _proven(self, wake_ups: WakeUps) -> None:
         async with asyncio.timeout(self.patience_s):
-            while not wake_ups.is_proven:
+            while not wake_ups.is_proven:  # noqa: ASYNC110 - a property of another object
                 await asyncio.sleep(0.005)
 
     async def _heard(self, *events: asyncio.Event) -> None:
