@@ -4,9 +4,14 @@ from __future__ import annotations
 
 import pytest
 
-from workflows_core.adapters.memory import InMemoryWorkflowQueries, InMemoryWorkflowStore, MemoryState
+from workflows_core.adapters.memory import (
+    InMemoryLeaseKeeper,
+    InMemoryWorkflowQueries,
+    InMemoryWorkflowStore,
+    MemoryState,
+)
 from workflows_core.ports.clock import Clock
-from workflows_testing.conformance import WorkflowQueriesConformance, WorkflowStoreConformance
+from workflows_testing.conformance import LeaseKeeperConformance, WorkflowQueriesConformance, WorkflowStoreConformance
 
 
 class OneMemory:
@@ -35,3 +40,7 @@ class TestInMemoryWorkflowStore(OneMemory, WorkflowStoreConformance):
 
 class TestInMemoryWorkflowQueries(OneMemory, WorkflowQueriesConformance):
     adapter = InMemoryWorkflowQueries
+
+
+class TestInMemoryLeaseKeeper(OneMemory, LeaseKeeperConformance):
+    adapter = InMemoryLeaseKeeper

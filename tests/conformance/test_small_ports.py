@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from typing import Any
 
 import pytest
@@ -25,7 +25,9 @@ from workflows_testing.conformance import (
     IdGeneratorConformance,
     PayloadCodecConformance,
     StepExecutorConformance,
+    WakeUpsConformance,
 )
+from workflows_testing.conformance.wake_ups import REF
 
 
 class TestSystemClock(ClockConformance):
@@ -101,6 +103,21 @@ class TestInProcessExecutor(StepExecutorConformance):
             executor.bind(lambda: Worker(engine))
             yield executor
             await executor.stop()
+
+
+class TestInProcessExecutorAsWakeUps(WakeUpsConformance):
+    adapter = InProcessExecutor
+
+    @pytest.fixture
+    def wake_ups(self) -> InProcessExecutor:
+        executor = InProcessExecutor()
+        executor.bind(lambda: Worker(LocalExecutionEngine()))
+        return executor
+
+    @pytest.fixture
+    async def give_hint(self, wake_ups: InProcessExecutor) -> AsyncGenerator[Callable[[str], Awaitable[None]]]:
+        yield lambda queue: wake_ups.publish([REF], queue=queue)
+        await wake_ups.stop()
 
 
 class TestLocalExecutor(StepExecutorConformance):

@@ -18,8 +18,10 @@ from workflows_sqlalchemy import (
     create_store,
     schema,
 )
+from workflows_sqlalchemy.postgresql.leases import PostgreSQLLeaseKeeper
+from workflows_sqlalchemy.sqlite.leases import SQLiteLeaseKeeper
 from workflows_sqlalchemy.tables import metadata
-from workflows_testing.conformance import WorkflowQueriesConformance, WorkflowStoreConformance
+from workflows_testing.conformance import LeaseKeeperConformance, WorkflowQueriesConformance, WorkflowStoreConformance
 from workflows_testing.servers.databases import PostgresDatabase
 
 
@@ -112,3 +114,15 @@ class TestStoreOnPostgreSQLThroughPsycopg(OnPsycopg, WorkflowStoreConformance):
 
 class TestQueriesOnPostgreSQLThroughPsycopg(OnPsycopg, WorkflowQueriesConformance):
     adapter = SQLAlchemyWorkflowQueries
+
+
+class TestLeaseKeeperOnSQLite(OnSQLite, LeaseKeeperConformance):
+    adapter = SQLiteLeaseKeeper
+
+
+class TestLeaseKeeperOnPostgreSQLThroughAsyncpg(OnAsyncpg, LeaseKeeperConformance):
+    adapter = PostgreSQLLeaseKeeper
+
+
+class TestLeaseKeeperOnPostgreSQLThroughPsycopg(OnPsycopg, LeaseKeeperConformance):
+    adapter = PostgreSQLLeaseKeeper

@@ -21,6 +21,7 @@ from workflows_core import (
     WorkflowEngine,
     WorkflowRegistry,
 )
+from workflows_core.adapters.system_clock import SystemClock
 from workflows_litestar import WorkflowPlugin, WorkflowPluginConfig, WorkflowWebPlugin
 
 HEADERS = {"Content-Type": "application/json"}
@@ -172,8 +173,8 @@ def durable_engine(registry: WorkflowRegistry) -> WorkflowEngine:
         queries=local.queries,
         executor=NullExecutor(),
         events=local._commits._events,
-        clock=local._starting._clock,
-        ids=local._starting._ids,
+        clock=SystemClock(),
+        ids=local._ids,
         codec=local._codec,
         conditions=local._programs._conditions,
         settings=EngineSettings(poll_s=0.02, secret=b"s" * 32),

@@ -14,7 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, literal
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.executor import StepExecutor, WorkRef
+from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_sqlalchemy.column_types import Moment
 from workflows_sqlalchemy.errors import DATABASE_ERRORS, Fault, fault_of, is_dead_connection, unavailable
@@ -77,6 +78,10 @@ class Backend(ABC):
             return func.clock_timestamp(type_=Moment())
         return literal(self.clock.now(), Moment())
 
+    @abstractmethod
+    def notifier(self) -> StepExecutor:
+        """As `SQLAlchemyWorkflowStore.notifier`."""
+
     # Writing
 
     @abstractmethod
@@ -96,11 +101,17 @@ class Backend(ABC):
         """As `WorkflowStore.renew`."""
 
     @abstractmethod
-    async def release(self, worker: str, items: Sequence[WorkRef], delay_s: float) -> None:
+    def lease_keeper(self) -> LeaseKeeper:
+        """As `WorkflowStore.lease_keeper`."""
+
+    @abstractmethod
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
         """As `WorkflowStore.release`."""
 
     @abstractmethod
-    async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
+    async def next_due(
+        self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
+    ) -> float | None:
         """As `WorkflowStore.next_due`."""
 
     @abstractmethod

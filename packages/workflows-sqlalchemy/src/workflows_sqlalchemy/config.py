@@ -42,7 +42,8 @@ class SQLAlchemyStoreConfig:
     engine_options: Mapping[str, Any] = field(default_factory=dict)
     """Further arguments of SQLAlchemy's ``create_async_engine``, for a URL of PostgreSQL."""
     pgbouncer: bool = False
-    """PostgreSQL only: the URL leads to PgBouncer in transaction mode. No statement is prepared and no session is set up."""
+    """PostgreSQL only: the URL leads to PgBouncer in transaction mode. No statement is prepared, no session is set up, and hints of
+    other processes are not heard: workers look for work more often instead."""
     synchronous: Synchronous = "FULL"
     """SQLite only. ``FULL`` waits for the disk at each commit, so that what was committed survives a power failure; ``NORMAL`` is
     several times faster, and what it committed last survives the death of the process but not always that of the machine."""

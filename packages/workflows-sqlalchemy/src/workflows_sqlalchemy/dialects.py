@@ -78,13 +78,13 @@ def make_backend(
                 application=database if isinstance(database, AsyncEngine) else None,
             )
         case "postgresql" if isinstance(database, AsyncEngine):
-            return PostgreSQLBackend(database, clock=clock)
+            return PostgreSQLBackend(database, clock=clock, listens=not pgbouncer)
         case "postgresql":
             engine = _make_engine(url, pool_size=pool_size, pgbouncer=pgbouncer, options=engine_options)
             for_steps = partial(
                 _make_engine_for_steps, url, pool_size=pool_size, pgbouncer=pgbouncer, options=engine_options
             )
-            return PostgreSQLBackend(engine, clock=clock, make_engine_for_steps=for_steps)
+            return PostgreSQLBackend(engine, clock=clock, make_engine_for_steps=for_steps, listens=not pgbouncer)
         case other:
             raise StoreUnavailableError(f"databases of the kind {other!r} are not served", _SERVED)
 

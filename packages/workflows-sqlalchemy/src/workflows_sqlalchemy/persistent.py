@@ -66,5 +66,6 @@ class PersistentExecutionEngine(InProcessEngine):
             codec=codec,
             conditions=conditions,
             settings=settings,
+            others=sides.store.notifier(),
             concurrency=concurrency,
         )

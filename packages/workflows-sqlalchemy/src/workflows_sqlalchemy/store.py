@@ -14,7 +14,8 @@ from sqlalchemy import select
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import ROOT
 from workflows_core.errors import StoreUnavailableError
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.executor import StepExecutor, WorkRef
+from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
 from workflows_core.ports.transactions import Transactions
 from workflows_sqlalchemy.backend import Backend
@@ -132,14 +133,31 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         return await self.backend.renew(worker, bounded(lease_s))
 
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+    def notifier(self) -> StepExecutor:
+        """An executor that wakes the workers of all processes on this database; give it to the engine as ``executor``.
+
+        It is also a `WakeUps`, so workers of that engine are woken by it. On PostgreSQL it uses LISTEN and NOTIFY, on SQLite it watches the
+        file. Each call makes another; it is closed by the engine, before the store.
+        """
+        return self.backend.notifier()
+
+    def lease_keeper(self) -> LeaseKeeper:
+        return self.backend.lease_keeper()
+
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
         if items:
-            await self.backend.release(worker, items, bounded(delay_s))
+            await self.backend.release(worker, items, delay_s=bounded(delay_s), untouched=untouched)
 
     async def next_due(
-        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+        self,
+        *,
+        queues: frozenset[str] | None = None,
+        codes: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> float | None:
-        return await self.backend.next_due(queues, codes)
+        return await self.backend.next_due(queues, codes, without)
 
     async def _completed(self, claimed: Claimed) -> Claim:
         """A claim with its state read anew, with all scopes around it."""

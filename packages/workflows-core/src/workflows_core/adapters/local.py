@@ -20,6 +20,7 @@ from workflows_core.ports.clock import Clock
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.conditions import ConditionEvaluator
 from workflows_core.ports.events import EventPublisher
+from workflows_core.ports.executor import StepExecutor
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore
 
@@ -40,10 +41,24 @@ class InProcessEngine(WorkflowEngine):
         codec: PayloadCodec | None = None,
         conditions: ConditionEvaluator | None = None,
         settings: EngineSettings | None = None,
+        others: StepExecutor | None = None,
         concurrency: int = 32,
     ) -> None:
-        """Wire the engine; what is None is the default of its port."""
-        executor = InProcessExecutor()
+        """Wire the engine; what is None is the default of its port.
+
+        Args:
+            registry: Definitions whose code this process has.
+            store: Where instances live.
+            queries: Lists and look-ups.
+            event_bus: Is told what happened.
+            clock: Tells the time to whoever does not ask the store.
+            codec: Encodes the data.
+            conditions: Evaluates the conditions of edges.
+            settings: Limits, times and secrets.
+            others: Reaches the workers of other processes on the same store, and hears from them if it also is a `WakeUps`.
+            concurrency: Most steps at once.
+        """
+        executor = InProcessExecutor(others)
         super().__init__(
             registry,
             store=store,
@@ -65,7 +80,7 @@ class InProcessEngine(WorkflowEngine):
         self._in_process.ensure_running()
 
     async def aclose(self) -> None:
-        """Let the steps under way finish, then give back what the store holds."""
+        """Let the steps under way finish, then give back what the executor and the store hold."""
         await self._in_process.stop()
         await super().aclose()
 

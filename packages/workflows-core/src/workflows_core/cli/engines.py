@@ -49,8 +49,18 @@ def load_factory(path: str) -> EngineFactory:
     return found  # type: ignore[no-any-return]
 
 
-def run_with_engine(factory: EngineFactory, use: Callable[[WorkflowEngine], Awaitable[T]]) -> T:
+def run_with_engine(
+    factory: EngineFactory,
+    use: Callable[[WorkflowEngine], Awaitable[T]],
+    *,
+    make_loop: Callable[[], asyncio.AbstractEventLoop] | None = None,
+) -> T:
     """Run something with an engine, and turn the library's errors into messages for people.
+
+    Args:
+        factory: Gives the engine, which is closed at the end.
+        use: What is run.
+        make_loop: Makes the event loop; None takes asyncio's own.
 
     Raises:
         click.ClickException: What was asked is not possible; exit code 1.
@@ -66,6 +76,7 @@ def run_with_engine(factory: EngineFactory, use: Callable[[WorkflowEngine], Awai
             await engine.aclose()
 
     try:
-        return asyncio.run(go())
+        with asyncio.Runner(loop_factory=make_loop) as runner:
+            return runner.run(go())
     except WorkflowsError as error:
         raise click.ClickException(str(error)) from error

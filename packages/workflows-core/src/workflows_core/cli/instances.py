@@ -15,7 +15,7 @@ from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.instances import WorkflowInstance
 from workflows_core.ports.queries import ExecutionRecord, InstanceFilter, InstanceRecord, Page, PageRequest
 
-__all__ = ["cancel", "list_instances", "show", "start"]
+__all__ = ["cancel", "list_instances", "show", "stalled", "start"]
 
 
 @click.command()
@@ -89,6 +89,27 @@ def list_instances(
     )
     if page.next_cursor is not None:
         click.echo(f"more: --cursor {page.next_cursor}")
+
+
+@click.command()
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 1000))
+@as_json
+@click.pass_context
+def stalled(context: click.Context, *, limit: int, json_output: bool) -> None:
+    """List instances that nothing would move any more; there should be none.
+
+    Those are not over, and have neither work nor an open task nor a call to wait for. One that is found is a fault of workflows: please report it,
+    with its history (`workflows show`).
+    """
+
+    async def find(engine: WorkflowEngine) -> list[str]:
+        return [str(found) for found in await engine.find_stalled(limit=limit)]
+
+    found = run_with_engine(engine_factory(context), find)
+    if json_output:
+        print_json(found)
+    else:
+        print_table(("ID",), [(instance_id,) for instance_id in found])
 
 
 @click.command()

@@ -38,7 +38,8 @@ from workflows_core.ports.events import EventPublisher
 from workflows_core.ports.executor import StepExecutor, WorkRef
 from workflows_core.ports.ids import IdGenerator
 from workflows_core.ports.queries import PageRequest, TaskFilter, TaskRecord, WorkflowQueries
-from workflows_core.ports.store import Claim, ClaimRequest, WorkflowStore
+from workflows_core.ports.store import Claim, WorkflowStore
+from workflows_core.ports.wake_ups import WakeUps
 
 __all__ = ["WorkflowEngine"]
 
@@ -103,7 +104,9 @@ class WorkflowEngine(ExecutionEngine):
         await self.publish_definitions()
 
     async def aclose(self) -> None:
-        """Give back what the store holds; the engine is not used afterwards."""
+        """Give back what the executor and the store hold; the engine is not used afterwards."""
+        if isinstance(self.executor, WakeUps):
+            await self.executor.close()
         await self.store.close()
 
     async def __aenter__(self) -> Self:
@@ -222,6 +225,13 @@ class WorkflowEngine(ExecutionEngine):
         """The graph that an instance runs."""
         return await self._programs.graph(instance.graph_hash, instance.workflow_name, instance.workflow_version)
 
+    async def find_stalled(self, *, limit: int = 100) -> Sequence[UUID]:
+        """Instances that are not over although nothing is there that would move them, oldest first; there should be none.
+
+        A worker that has their code, a moment, a person or a call moves all others.
+        """
+        return await self.queries.find_stalled(limit=limit)
+
     async def list_graphs(self, *, name: str | None = None) -> list[WorkflowGraph]:
         """Graphs that can be started, by name, then oldest version first: the registered ones and those kept in the store."""
         return await self._programs.known(name)
@@ -330,7 +340,7 @@ class WorkflowEngine(ExecutionEngine):
         return self._programs.codes()
 
     async def run(self, ref: WorkRef, *, worker: str, queues: frozenset[str] | None = None) -> bool:
-        """Claim one work item and run it, with the steps that follow in place.
+        """Claim one work item and run it, with the steps that follow in place. Its lease is not renewed; `Worker` does that.
 
         Args:
             ref: The work item.
@@ -340,13 +350,7 @@ class WorkflowEngine(ExecutionEngine):
         Returns:
             Whether there was something to run.
         """
-        wanted = ClaimRequest(
-            worker=worker, limit=1, lease_s=self.settings.lease_s, queues=queues, codes=self.codes(), items=(ref,)
-        )
-        claims = await self.store.claim(wanted)
-        for claim in claims:
-            await self.run_claim(claim, worker=worker)
-        return bool(claims)
+        return await self._runner.run_one(ref, worker=worker, queues=queues)
 
     async def run_claim(
         self,
@@ -355,13 +359,9 @@ class WorkflowEngine(ExecutionEngine):
         worker: str,
         holding: Holding | None = None,
         admits: Callable[[WorkItem], bool] | None = None,
-    ) -> None:
+    ) -> bool:
         """Run claimed work; see `StepRunner.run`."""
-        await self._runner.run(claim, worker=worker, holding=holding, admits=admits)
-
-    def ask_to_stop(self, holding: Holding) -> None:
-        """Tell the code of a step under way, by ``context.cancelled``, that its result is no longer wanted."""
-        holding.ask_to_stop()
+        return await self._runner.run(claim, worker=worker, holding=holding, admits=admits)
 
     async def execute_step(self, step: Any, context: WorkflowContext, previous_result: Any = None) -> Any:
         """Run one step or group by itself, here and now, without an instance; its guard and hooks run too."""

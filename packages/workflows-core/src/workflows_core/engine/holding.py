@@ -1,6 +1,10 @@
-"""What a worker holds of an instance while it runs its steps."""
+"""What a worker holds of an instance while it runs its steps, and until when it may count on that."""
 
 from __future__ import annotations
+
+import math
+import time
+from collections.abc import Callable, Set as AbstractSet
 
 from workflows_core.domain.transition import WorkItem
 from workflows_core.ports.executor import WorkRef
@@ -10,15 +14,38 @@ __all__ = ["Holding"]
 
 
 class Holding:
-    """What a worker holds at the moment; changes as the worker goes from step to step."""
+    """What a worker holds at the moment; changes as the worker goes from step to step, and is read by its heartbeat.
 
-    __slots__ = ("_instance_id", "_item", "_next", "_stops")
+    Its lease counts by the clock of the process, from before the request was sent that began or renewed it: so it ends here before it
+    ends in the store, whatever the two clocks show.
+    """
 
-    def __init__(self, claim: Claim) -> None:
+    __slots__ = ("_clock", "_instance_id", "_item", "_lease_s", "_next", "_sent", "_stops", "_until")
+
+    def __init__(
+        self,
+        claim: Claim,
+        *,
+        sent: float = 0.0,
+        lease_s: float = math.inf,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
+        """Hold what was claimed.
+
+        Args:
+            claim: What the store gave.
+            sent: When it was asked for, by ``clock``.
+            lease_s: Seconds of the lease.
+            clock: Seconds that pass for this process, also while it is frozen.
+        """
         self._instance_id = claim.state.id
         self._item = claim.item
         self._next: int | None = None
         self._stops = False
+        self._clock = clock
+        self._lease_s = lease_s
+        self._sent = sent
+        self._until = sent + lease_s
 
     @property
     def ref(self) -> WorkRef:
@@ -34,12 +61,27 @@ class Holding:
 
     def take(self, number: int | None) -> None:
         """Say which work item is taken with the commit that begins now."""
+        self._sent = self._clock()
         self._next = number
 
     def go_on(self, item: WorkItem) -> None:
-        """Hold another work item of the same instance instead."""
+        """Hold another work item of the same instance instead, leased by the commit that has ended."""
+        self._until = max(self._until, self._sent + self._lease_s)
         self._item = item
         self._next = None
+
+    def renew(self, held: AbstractSet[WorkRef], sent: float) -> None:
+        """Take note of a renewal that was sent at a moment; of use only if this is among what is ``held``."""
+        if not held.isdisjoint(self.refs):
+            self._until = max(self._until, sent + self._lease_s)
+
+    def may_begin(self) -> bool:
+        """Whether enough is left of the lease to begin a step: half of it."""
+        return self._until - self._clock() >= self._lease_s / 2
+
+    def has_lapsed(self) -> bool:
+        """Whether the lease may have ended: others may do the work by now."""
+        return self._clock() >= self._until
 
     def ask_to_stop(self) -> None:
         """Tell the code under way that its result is no longer wanted."""

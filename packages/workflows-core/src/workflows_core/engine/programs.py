@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
-from typing import Any
+from typing import Any, Final
 
 from packaging.version import Version
 
@@ -13,6 +13,7 @@ from workflows_core.authoring.registry import WorkflowRegistry
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.program import Program
 from workflows_core.domain.state import InstanceState
+from workflows_core.domain.transition import WorkItem, WorkKind
 from workflows_core.errors import DefinitionNotFoundError
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.conditions import ConditionEvaluator
@@ -20,6 +21,9 @@ from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore, code_key
 
 __all__ = ["LoadedProgram", "Programs"]
+
+_RUNS_STEP: Final = frozenset({WorkKind.RUN, WorkKind.PREPARE})
+_LEAVES_STEP: Final = frozenset({WorkKind.RUN, WorkKind.ROUTE})
 
 
 class LoadedProgram:
@@ -41,6 +45,17 @@ class LoadedProgram:
         self.conditions: Mapping[int, Callable[[Any], Any]] = {}
         if definition is not None:
             self.conditions = _by_place(definition, program.graph)
+
+    def can_run(self, item: WorkItem) -> bool:
+        """Whether this process has the code that a work item asks for."""
+        if self.definition is None:
+            return False
+        if item.kind in _RUNS_STEP and item.step not in self.definition.code:
+            return False
+        if item.kind not in _LEAVES_STEP or item.step not in self.computed_steps:
+            return True
+        edges = enumerate(self.program.graph.edges)
+        return all(index in self.conditions for index, edge in edges if edge.computed and edge.source == item.step)
 
 
 def _places(graph: WorkflowGraph) -> dict[int, tuple[str, str, int]]:

@@ -30,7 +30,7 @@ from workflows_core.domain.kernel import decide
 from workflows_core.domain.payload import encode_value
 from workflows_core.domain.state import InstanceState, Token
 from workflows_core.domain.transition import Transition, WorkItem, WorkKind
-from workflows_core.domain.types import Outcome
+from workflows_core.domain.types import Outcome, WorkflowStatus
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.contexts import Contexts
 from workflows_core.engine.holding import Holding
@@ -51,7 +51,7 @@ from workflows_core.errors import (
 )
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.store import Claim, Committed, Conflict, Held, WorkflowStore
+from workflows_core.ports.store import Claim, ClaimRequest, Committed, Conflict, Held, WorkflowStore
 
 __all__ = ["StepRunner"]
 
@@ -105,7 +105,7 @@ class StepRunner:
         worker: str,
         holding: Holding | None = None,
         admits: Callable[[WorkItem], bool] | None = None,
-    ) -> None:
+    ) -> bool:
         """Run a claimed work item, and the steps that follow from it in place.
 
         Args:
@@ -113,14 +113,17 @@ class StepRunner:
             worker: The worker that claimed it.
             holding: Kept up to date with what is held.
             admits: Whether the worker goes on with a following work item; None always does, within the engine's limits.
+
+        Returns:
+            False if this process lacks the code of the step: then the work was given back untouched.
         """
         settings = self._settings
         holding = holding if holding is not None else Holding(claim)
         turn: _Turn | None = _Turn(claim.item, claim.state, claim.fence, claim.attempt, claim.at)
         loaded = await self._programs.of(claim.state)
-        if loaded.definition is None:
-            await self._store.release(worker, [claim.ref], delay_s=settings.poll_s)
-            return
+        if not loaded.can_run(claim.item):
+            await self._store.release(worker, [claim.ref], untouched=True)
+            return False
         steps, deadline = 1, time.monotonic() + settings.max_seconds_in_a_row
         while turn is not None:
             may_go_on = steps < settings.max_steps_in_a_row and time.monotonic() < deadline
@@ -133,6 +136,19 @@ class StepRunner:
             steps += 1
             if turn is not None:
                 holding.go_on(turn.item)
+                if not holding.may_begin():
+                    await self._store.release(worker, [holding.ref], untouched=True)
+                    break
+        return True
+
+    async def run_one(self, ref: WorkRef, *, worker: str, queues: frozenset[str] | None) -> bool:
+        """Claim one work item and run it; see `WorkflowEngine.run`."""
+        lease_s, sent = self._settings.lease_s, time.monotonic()
+        codes = self._programs.codes()
+        wanted = ClaimRequest(worker=worker, limit=1, lease_s=lease_s, queues=queues, codes=codes, items=(ref,))
+        for claim in await self._store.claim(wanted):
+            return await self.run(claim, worker=worker, holding=Holding(claim, sent=sent, lease_s=lease_s))
+        return False
 
     # The work itself
 
@@ -311,7 +327,7 @@ class StepRunner:
             except StateError as error:
                 logger.info("result of %s dropped: %s", turn.item.step, error)
                 return None
-            following = _following(transition, turn.item.number, admits)
+            following = _following(loaded, transition, turn.item.number, admits)
             take = () if following is None else (following.number,)
             holding.take(None if following is None else following.number)
             result = await commits.commit(transition, held=held, take=take, lease_s=self._settings.lease_s)
@@ -369,13 +385,17 @@ def _admits_nothing(_item: WorkItem) -> bool:
     return False
 
 
-def _following(transition: Transition, number: int, admits: Callable[[WorkItem], bool] | None) -> WorkItem | None:
+def _following(
+    loaded: LoadedProgram, transition: Transition, number: int, admits: Callable[[WorkItem], bool] | None
+) -> WorkItem | None:
     """The work item with which the worker goes on: the same token's, else the first that is ready."""
+    if transition.state.status is WorkflowStatus.PAUSED:
+        return None
     same = transition.work.get(number)
     candidates = (same, *transition.work.values()) if same is not None else transition.work.values()
     for item in candidates:
         if item is None or item.delay_s > 0 or item.kind in _WAITS:
             continue
-        if transition.state.knows_data(item.scope) and (admits is None or admits(item)):
+        if transition.state.knows_data(item.scope) and loaded.can_run(item) and (admits is None or admits(item)):
             return item
     return None

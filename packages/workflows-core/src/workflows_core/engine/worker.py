@@ -1,27 +1,35 @@
-"""A worker: claims due work from the store, runs it, keeps its leases, and stops in good order."""
+"""A worker: claims due work from the store, runs it, and stops in good order."""
 
 from __future__ import annotations
 
 import asyncio
 import logging
 import os
+import random
 import secrets
 import socket
+import time
+from collections.abc import Callable
 from contextlib import suppress
-from typing import Final
+from typing import Any, Final
 
-from workflows_core.domain.transition import WorkItem
+from workflows_core.engine.admission import Admission
 from workflows_core.engine.engine import WorkflowEngine
+from workflows_core.engine.heartbeat import Heartbeat, Known
 from workflows_core.engine.holding import Holding
+from workflows_core.engine.loop_thread import LoopThread
+from workflows_core.engine.pace import Pace
 from workflows_core.errors import InfrastructureError, WorkflowsError
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.store import Claim, ClaimRequest
+from workflows_core.ports.store import Claim
+from workflows_core.ports.wake_ups import WakeUps
 
 __all__ = ["Worker"]
 
 logger = logging.getLogger(__name__)
 
-_RENEWALS_PER_LEASE: Final = 3
+_SPREAD_S: Final = 0.01
+"""Workers that wait for the same moment come one after the other, at most so many seconds late."""
 
 
 def _new_worker_id() -> str:
@@ -32,28 +40,55 @@ def _new_worker_id() -> str:
 class Worker:
     """Runs the work of an engine in this process, until it is stopped.
 
-    Several workers, in one process or in many, share the work of one store.
+    Several workers, in one process or in many, share the work of one store. There is no leader: each looks for whatever is due, work
+    whose lease has ended and timers included, takes what it has room for, and leaves the rest to others.
     """
 
-    def __init__(self, engine: WorkflowEngine, *, concurrency: int = 32, queues: frozenset[str] | None = None) -> None:
+    def __init__(
+        self,
+        engine: WorkflowEngine,
+        *,
+        concurrency: int = 32,
+        queues: frozenset[str] | None = None,
+        heartbeat_thread: bool = True,
+        clock: Callable[[], float] = time.monotonic,
+    ) -> None:
         """Make a worker; `run` starts it.
 
         Args:
             engine: Whose work it does.
             concurrency: Most steps at once, at least 1.
             queues: Queues that it serves; None serves all.
+            heartbeat_thread: Leases are renewed in a thread of its own. Without it they are renewed in the event loop of the steps,
+                through the store's own connections; for tests whose event loop has a time of its own.
+            clock: Seconds that pass for this process; leases are counted by it.
         """
         self.id = _new_worker_id()
         self._engine = engine
-        self._concurrency = max(concurrency, 1)
-        self._queues = queues
+        self._lease_s = engine.settings.lease_s
+        self._poll_s = engine.settings.poll_s
+        self._heartbeat_thread = heartbeat_thread
+        self._clock = clock
+        self._admission = Admission(slots=max(concurrency, 1), queues=queues, codes=engine.codes, clock=clock)
+        self._pace = Pace(self._poll_s)
+        self._hints = engine.executor if isinstance(engine.executor, WakeUps) else None
         self._running: dict[asyncio.Task[None], Holding] = {}
         self._awake = asyncio.Event()
-        self._stopping = False
         self._left_some = False
         self._unfinished: set[WorkRef] = set()
+        self._untouched: set[WorkRef] = set()
         self._is_claiming = False
         self._strays: set[WorkRef] = set()
+
+    @property
+    def queues(self) -> frozenset[str] | None:
+        """Queues that it serves; None if it serves all."""
+        return self._admission.queues
+
+    @property
+    def running(self) -> int:
+        """How many steps are under way."""
+        return len(self._running)
 
     def wake(self) -> None:
         """Look for work now. Must be called in the worker's event loop."""
@@ -61,17 +96,23 @@ class Worker:
 
     async def run(self) -> None:
         """Claim and run work until `stop` is called; errors of the store are logged and outlasted."""
-        heartbeat = asyncio.create_task(self._keep_leases())
+        loop = asyncio.get_running_loop()
+        stop_heartbeat = self._start_heartbeat(loop)
+        unsubscribe = self._hints.subscribe(self.wake, queues=self.queues) if self._hints is not None else None
         try:
-            while not self._stopping:
+            while self._admission.is_open:
                 await self._rest(await self._look())
             if self._running:
                 await asyncio.wait(self._running)
             with suppress(InfrastructureError):
                 await self._give_back(delay_s=0.0)
         finally:
-            heartbeat.cancel()
-            await self._abandon()
+            if unsubscribe is not None:
+                unsubscribe()
+            try:
+                await self._abandon()
+            finally:
+                await stop_heartbeat()
 
     async def stop(self, *, drain_s: float | None = None) -> None:
         """Stop claiming; `run` returns when the steps under way have finished.
@@ -79,52 +120,50 @@ class Worker:
         Args:
             drain_s: Seconds after which steps still under way are cancelled and given back; None waits for all.
         """
-        self._stopping = True
+        self._admission.close()
         self._awake.set()
         if drain_s is not None and self._running:
             await asyncio.wait(self._running, timeout=drain_s)
             self._cancel_all()
 
+    # Looking for work
+
     async def _look(self) -> float:
         """Claim what fits; the seconds until it is worth to look again."""
         self._awake.clear()
-        free = self._concurrency - len(self._running)
-        poll_s = self._engine.settings.poll_s
-        if free <= 0:
-            self._left_some = True
-            return poll_s
-        codes = self._engine.codes()
         try:
-            await self._give_back(delay_s=poll_s)
-            self._is_claiming = True
-            claims = await self._engine.store.claim(
-                ClaimRequest(
-                    worker=self.id,
-                    limit=free,
-                    lease_s=self._engine.settings.lease_s,
-                    queues=self._queues,
-                    codes=codes,
-                )
-            )
-            if self._stopping:
-                self._unfinished.update(claim.ref for claim in claims)
-                return poll_s
-            for claim in claims:
-                self._begin(claim)
-            self._is_claiming = False
-            self._left_some = len(claims) == free
-            if self._left_some:
-                return poll_s
-            due = await self._engine.store.next_due(queues=self._queues, codes=codes)
+            await self._give_back(delay_s=self._poll_s)
+            return await self._claim()
         except InfrastructureError as error:
             logger.warning("worker %s cannot look for work: %s", self.id, error)
-            return poll_s
         except Exception:
             logger.exception("worker %s cannot look for work", self.id)
-            return poll_s
         finally:
             self._is_claiming = False
-        return poll_s if due is None else max(min(due, poll_s), 0.001)
+        return self._poll_s
+
+    async def _claim(self) -> float:
+        wanted = self._admission.request(self.id, self._lease_s, taken=len(self._running))
+        if wanted is None:
+            self._left_some = True
+            return self._poll_s
+        self._is_claiming = True
+        sent = self._clock()
+        claims = await self._engine.store.claim(wanted)
+        for claim in claims:
+            self._begin(claim, sent)
+        self._is_claiming = False
+        self._left_some = len(claims) == wanted.limit
+        if claims:
+            self._pace.found()
+        if self._left_some:
+            return 0.0 if self._admission.request(self.id, self._lease_s, taken=len(self._running)) else self._poll_s
+        due = await self._engine.store.next_due(queues=wanted.queues, codes=wanted.codes, without=wanted.without)
+        proven = self._hints is not None and self._hints.is_proven
+        pause_s = self._pace.pause_s(proven=proven, expected=self._hints is not None)
+        if due is None or due > pause_s:
+            return pause_s
+        return max(due, 0.001) + random.uniform(0, _SPREAD_S)  # noqa: S311 - not a secret
 
     async def _rest(self, seconds: float) -> None:
         """Sleep until woken, or until the time is over."""
@@ -134,8 +173,13 @@ class Worker:
         except TimeoutError:
             return
 
-    def _begin(self, claim: Claim) -> None:
-        holding = Holding(claim)
+    # Running it
+
+    def _begin(self, claim: Claim, sent: float) -> None:
+        holding = Holding(claim, sent=sent, lease_s=self._lease_s, clock=self._clock)
+        if not self._admission.is_open or not holding.may_begin():
+            self._untouched.add(claim.ref)
+            return
         task = asyncio.create_task(self._run_claim(claim, holding))
         self._running[task] = holding
         task.add_done_callback(self._finished)
@@ -147,7 +191,8 @@ class Worker:
 
     async def _run_claim(self, claim: Claim, holding: Holding) -> None:
         try:
-            await self._engine.run_claim(claim, worker=self.id, holding=holding, admits=self._admits)
+            if not await self._engine.run_claim(claim, worker=self.id, holding=holding, admits=self._admission.admits):
+                self._admission.note_lack(claim.state, claim.item)
         except asyncio.CancelledError:
             self._unfinished |= holding.refs
             with suppress(InfrastructureError):
@@ -160,46 +205,8 @@ class Worker:
             logger.exception("work item %s was not finished and will be claimed again", holding.ref)
             self._unfinished |= holding.refs
 
-    def _admits(self, item: WorkItem) -> bool:
-        return not self._stopping and (self._queues is None or item.queue in self._queues)
-
-    async def _keep_leases(self) -> None:
-        """Renew all leases, and stop the steps whose lease was lost."""
-        lease_s = self._engine.settings.lease_s
-        while True:
-            await asyncio.sleep(lease_s / _RENEWALS_PER_LEASE)
-            if not self._running and not self._unfinished:
-                self._strays.clear()
-                continue
-            before = {task: holding.refs for task, holding in self._running.items()}
-            try:
-                await self._give_back(delay_s=self._engine.settings.poll_s)
-                held = await self._engine.store.renew(self.id, lease_s)
-            except InfrastructureError as error:
-                logger.warning("worker %s cannot renew its leases: %s", self.id, error)
-                continue
-            except Exception:
-                logger.exception("worker %s cannot renew its leases", self.id)
-                continue
-            for task, refs in before.items():
-                holding = self._running.get(task)
-                if holding is not None and holding.refs == refs and not refs & held:
-                    self._cancel(task, holding)
-            self._note_strays(held.difference(*before.values()))
-
-    def _note_strays(self, held: set[WorkRef]) -> None:
-        """Find what the store holds for this worker although nobody runs it: the answer to a claim or to a commit was lost.
-
-        It is given back if it was so at two renewals in a row, and no claim is under way whose answer may still come.
-        """
-        strays = held.difference(*(holding.refs for holding in self._running.values()), self._unfinished)
-        if self._is_claiming:
-            strays.clear()
-        self._unfinished |= strays & self._strays
-        self._strays = strays - self._unfinished
-
     def _cancel(self, task: asyncio.Task[None], holding: Holding) -> None:
-        self._engine.ask_to_stop(holding)
+        holding.ask_to_stop()
         task.cancel()
 
     def _cancel_all(self) -> None:
@@ -213,15 +220,82 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _give_back(self, *, delay_s: float) -> None:
-        """Give back work that was not finished; before leases are renewed, or it would be held for nothing.
+        """Give back work that was not finished or not begun.
 
         Args:
-            delay_s: Seconds before it may be claimed again.
+            delay_s: Seconds before what was begun may be claimed again.
 
         Raises:
             InfrastructureError: The store does not answer; the work stays noted.
         """
-        if self._unfinished:
-            refs = tuple(self._unfinished)
-            await self._engine.store.release(self.id, refs, delay_s=delay_s)
-            self._unfinished.difference_update(refs)
+        for refs, untouched in ((self._untouched, True), (self._unfinished, False)):
+            if refs:
+                given = tuple(refs)
+                pause_s = 0.0 if untouched else delay_s
+                await self._engine.store.release(self.id, given, delay_s=pause_s, untouched=untouched)
+                refs.difference_update(given)
+
+    # Leases
+
+    def _start_heartbeat(self, loop: asyncio.AbstractEventLoop) -> Callable[[], Any]:
+        """Begin to keep the leases; returns what ends it."""
+
+        def tell(function: Callable[..., None], *arguments: Any) -> None:
+            with suppress(RuntimeError):  # the loop of the steps is closed: nothing runs any more
+                loop.call_soon_threadsafe(function, *arguments)
+
+        heartbeat = Heartbeat(
+            self.id,
+            lease_s=self._lease_s,
+            holdings=lambda: tuple(self._running.copy().values()),
+            has_more=lambda: bool(self._unfinished or self._untouched),
+            renewed=lambda held, known: tell(self._renewed, held, known),
+            lapsed=lambda holding: tell(self._lapsed, holding),
+            clock=self._clock,
+        )
+        if self._heartbeat_thread:
+            return LoopThread(f"workflows-heartbeat-{self.id}", lambda: self._keep_leases(heartbeat)).stop
+        task = loop.create_task(heartbeat.run(self._engine.store.renew))
+
+        async def stop() -> None:
+            task.cancel()
+            await asyncio.gather(task, return_exceptions=True)
+
+        return stop
+
+    async def _keep_leases(self, heartbeat: Heartbeat) -> None:
+        keeper = self._engine.store.lease_keeper()
+        try:
+            await heartbeat.run(keeper.renew)
+        finally:
+            await keeper.close()
+
+    def _renewed(self, held: set[WorkRef], known: Known) -> None:
+        """Stop the steps whose lease was lost, and see to what the store holds for nobody."""
+        for task, holding in tuple(self._running.items()):
+            if holding in known and known[holding] == holding.refs and held.isdisjoint(holding.refs):
+                logger.warning("worker %s has lost the lease of work item %s and stops it", self.id, holding.ref)
+                self._cancel(task, holding)
+        self._note_strays(held.difference(*known.values()))
+        if self._unfinished or self._untouched:
+            self._awake.set()  # it is given back at the next look
+
+    def _lapsed(self, holding: Holding) -> None:
+        for task, running in tuple(self._running.items()):
+            if running is holding:
+                logger.warning(
+                    "the lease of work item %s has ended without a renewal; worker %s stops it", holding.ref, self.id
+                )
+                self._cancel(task, holding)
+
+    def _note_strays(self, held: set[WorkRef]) -> None:
+        """Find what the store holds for this worker although nobody runs it: the answer to a claim or to a commit was lost.
+
+        It is given back if it was so at two renewals in a row, and no claim is under way whose answer may still come.
+        """
+        noted = self._unfinished | self._untouched
+        strays = held.difference(*(holding.refs for holding in self._running.values()), noted)
+        if self._is_claiming:
+            strays.clear()
+        self._unfinished |= strays & self._strays
+        self._strays = strays - self._unfinished

@@ -14,6 +14,7 @@ from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import InstanceState
 from workflows_core.domain.transition import Transition, WorkItem
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.transactions import Transactions
 
 __all__ = [
@@ -30,12 +31,18 @@ __all__ = [
     "Write",
     "WriteResult",
     "code_key",
+    "step_key",
 ]
 
 
 def code_key(workflow: str, version: str) -> str:
     """The name under which a worker says that it has the code of a workflow."""
     return f"{workflow}@{version}"
+
+
+def step_key(workflow: str, version: str, step: str) -> str:
+    """The name under which a worker says that it lacks the code of a step."""
+    return f"{workflow}@{version}/{step}"
 
 
 class Held(msgspec.Struct, frozen=True, gc=False):
@@ -145,6 +152,7 @@ class ClaimRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         lease_s: Seconds of the lease.
         queues: Queues that it serves; None serves all.
         codes: `code_key` of each workflow whose code it has; None has all.
+        without: `step_key` of each step of those workflows whose code it nevertheless lacks.
         items: Only these work items; None takes any.
     """
 
@@ -153,6 +161,7 @@ class ClaimRequest(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     lease_s: float
     queues: frozenset[str] | None = None
     codes: frozenset[str] | None = None
+    without: frozenset[str] = frozenset()
     items: tuple[WorkRef, ...] | None = None
 
 
@@ -163,8 +172,8 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
         item: The work item; its delay is spent. Its kind is `WorkKind.EXPIRE` if its time limit has passed.
         state: The instance, with the scopes around the item's scope.
         fence: Higher than that of every earlier claim of the work item.
-        attempt: How often the work item was claimed since a transition wrote it, this claim included; a release does not take
-            that back.
+        attempt: How often the work item was claimed since a transition wrote it, this claim included; a release takes that back
+            only if the work was not begun.
         at: When it was claimed, by the store's clock.
         crashes: How many of the claims since then ended with their lease: their worker died, or was cut off.
     """
@@ -285,21 +294,40 @@ class WorkflowStore(Protocol):
 
     @abstractmethod
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
-        """Extend all leases of a worker that have not ended to ``lease_s`` seconds from now.
+        """Extend all leases of a worker that have not ended to ``lease_s`` seconds from now, in one statement.
 
         Returns:
             The work items that it still holds.
         """
 
     @abstractmethod
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
-        """Give work items back unfinished; they may be claimed again after the delay. Those it no longer holds are left alone."""
+    def lease_keeper(self) -> LeaseKeeper:
+        """Make what renews leases of this store from another thread; nothing is connected to yet. It is closed before the store."""
+
+    @abstractmethod
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
+        """Give work items back unfinished; they may be claimed again after the delay. Those it no longer holds are left alone.
+
+        Args:
+            worker: Who holds them.
+            items: Which.
+            delay_s: Seconds for which nobody can claim them.
+            untouched: They were not begun: the claim does not count as an attempt. The fence stays raised.
+        """
 
     @abstractmethod
     async def next_due(
-        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+        self,
+        *,
+        queues: frozenset[str] | None = None,
+        codes: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> float | None:
         """Seconds until a work item of these queues and workflows can be claimed; 0 or less if one can now; None without any.
 
-        A held item counts with the end of its lease, and any item with its time limit; work of instances that are paused or over does not count.
+        The arguments mean what they mean in a `ClaimRequest`.
+        A held item counts with the end of its lease, and any item with its time limit; work of instances that are paused or over does
+        not count.
         """

@@ -11,6 +11,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write
 from workflows_sqlalchemy.backend import Backend, Work, persistently
 from workflows_sqlalchemy.group_commit import GroupCommit, Outcome
@@ -18,7 +19,8 @@ from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.postgresql.claims import claim, next_due
 from workflows_sqlalchemy.postgresql.commits import commit
 from workflows_sqlalchemy.postgresql.definitions import insert_definitions
-from workflows_sqlalchemy.postgresql.leases import release, renew
+from workflows_sqlalchemy.postgresql.leases import PostgreSQLLeaseKeeper, release, renew
+from workflows_sqlalchemy.postgresql.notifier import PostgreSQLNotifier
 from workflows_sqlalchemy.postgresql.sessions import PostgreSQLSharing
 
 __all__ = ["PostgreSQLBackend"]
@@ -41,6 +43,7 @@ class PostgreSQLBackend(Backend):
         *,
         clock: Clock | None,
         make_engine_for_steps: Callable[[], AsyncEngine] | None = None,
+        listens: bool = True,
     ) -> None:
         """Serve a database.
 
@@ -49,11 +52,13 @@ class PostgreSQLBackend(Backend):
             clock: Tells the time instead of the server.
             make_engine_for_steps: Makes the connections of transactional steps. None says that the engine is the application's: they
                 are then taken from it, and `close` does not dispose of it.
+            listens: Whether LISTEN works over its connections.
         """
         self.engine = engine.sync_engine
         self.clock = clock
         self._engine = engine
         self._owns_engine = make_engine_for_steps is not None
+        self._listens = listens
         self.sharing = PostgreSQLSharing(engine, make_engine_for_steps, clock)
         self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
@@ -79,6 +84,9 @@ class PostgreSQLBackend(Backend):
         query = select(self.moment())
         return await self._statement(lambda connection: connection.execute(query).scalar_one())
 
+    def notifier(self) -> PostgreSQLNotifier:
+        return PostgreSQLNotifier(self._engine, listens=self._listens)
+
     async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
         await self._statement(lambda connection: insert_definitions(connection, rows))
 
@@ -93,13 +101,20 @@ class PostgreSQLBackend(Backend):
         now = self._given_time()
         return await self._statement(lambda connection: renew(connection, worker, lease_s, now))
 
-    async def release(self, worker: str, items: Sequence[WorkRef], delay_s: float) -> None:
-        now = self._given_time()
-        await self._statement(lambda connection: release(connection, worker, items, delay_s, now))
+    def lease_keeper(self) -> LeaseKeeper:
+        return PostgreSQLLeaseKeeper(self._engine, self.clock)
 
-    async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
         now = self._given_time()
-        return await self._statement(lambda connection: next_due(connection, queues, codes, now))
+        await self._statement(
+            lambda connection: release(connection, worker, items, now, delay_s=delay_s, untouched=untouched)
+        )
+
+    async def next_due(
+        self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
+    ) -> float | None:
+        now = self._given_time()
+        return await self._statement(lambda connection: next_due(connection, queues, codes, without, now))
 
     async def close(self) -> None:
         await self._group.wait()

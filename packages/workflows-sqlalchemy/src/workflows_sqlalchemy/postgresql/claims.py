@@ -104,52 +104,65 @@ def claim(connection: Connection, request: ClaimRequest, now: datetime | None) -
         "worker": safe_text(request.worker),
         "limit": request.limit,
         "lease_s": request.lease_s,
-        **_selection(request.queues, request.codes),
+        **_selection(request.queues, request.codes, request.without),
     }
     if request.items is not None:
         refs = dict.fromkeys(request.items)
         parameters["instances"] = [ref.instance_id for ref in refs]
         parameters["numbers"] = [ref.number for ref in refs]
     statement = claim_statement(
-        queues=request.queues is not None, codes=request.codes is not None, items=request.items is not None
+        queues=request.queues is not None,
+        codes=request.codes is not None,
+        items=request.items is not None,
+        without=bool(request.without),
     )
     rows = connection.execute(statement, parameters)
     return [claimed(row, row.at, fence=row.fence, attempt=row.attempt, crashes=row.crashes) for row in rows]
 
 
 def next_due(
-    connection: Connection, queues: frozenset[str] | None, codes: frozenset[str] | None, now: datetime | None
+    connection: Connection,
+    queues: frozenset[str] | None,
+    codes: frozenset[str] | None,
+    without: frozenset[str],
+    now: datetime | None,
 ) -> float | None:
     """Seconds until work can be claimed."""
-    statement = due_statement(queues=queues is not None, codes=codes is not None)
-    seconds: float | None = connection.scalar(statement, {"now": now, **_selection(queues, codes)})
+    statement = due_statement(queues=queues is not None, codes=codes is not None, without=bool(without))
+    seconds: float | None = connection.scalar(statement, {"now": now, **_selection(queues, codes, without)})
     return seconds
 
 
 @lru_cache
-def claim_statement(*, queues: bool, codes: bool, items: bool) -> TextualSelect:
-    """The claiming statement, restricted to queues, to codes, to work items that are asked for."""
-    conditions = _conditions(queues=queues, codes=codes)
+def claim_statement(*, queues: bool, codes: bool, items: bool, without: bool = False) -> TextualSelect:
+    """The claiming statement, restricted to queues, to codes, to work items that are asked for; without some steps."""
+    conditions = _conditions(queues=queues, codes=codes, without=without)
     found = (_ASKED_FOR if items else f"{_LANES},{_DUE}").format(**conditions)
     statement = text(f"WITH RECURSIVE {_MOMENT}, {found}{_TAKE}")
     return statement.columns(column("at", Moment()), *WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS)
 
 
 @lru_cache
-def due_statement(*, queues: bool, codes: bool) -> TextClause:
+def due_statement(*, queues: bool, codes: bool, without: bool = False) -> TextClause:
     """The statement that tells when work can be claimed."""
-    return text(f"WITH RECURSIVE {_MOMENT}, {_LANES}{_NEXT.format(**_conditions(queues=queues, codes=codes))}")
+    conditions = _conditions(queues=queues, codes=codes, without=without)
+    return text(f"WITH RECURSIVE {_MOMENT}, {_LANES}{_NEXT.format(**conditions)}")
 
 
-def _conditions(*, queues: bool, codes: bool) -> dict[str, str]:
+def _conditions(*, queues: bool, codes: bool, without: bool) -> dict[str, str]:
     """Which lanes are served, and which work of an instance is wanted."""
     served = "{}.queue = ANY(CAST(:queues AS text[]))" if queues else "true"
     wanted = ["i.status IN ('pending', 'running', 'waiting')", served.format("w")]
     if codes:
         wanted.append("i.workflow_name || '@' || i.workflow_version = ANY(CAST(:codes AS text[]))")
+    if without:
+        step = "i.workflow_name || '@' || i.workflow_version || '/' || w.step_name"
+        wanted.append(f"{step} <> ALL(CAST(:without AS text[]))")
     return {"served": served.format("l"), "wanted": " AND ".join(wanted)}
 
 
-def _selection(queues: frozenset[str] | None, codes: frozenset[str] | None) -> dict[str, list[str]]:
-    selection = {"queues": queues, "codes": codes}
+def _selection(
+    queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
+) -> dict[str, list[str]]:
+    selection = {"queues": queues, "codes": codes, "without": without or None}
     return {name: [safe_text(item) for item in items] for name, items in selection.items() if items is not None}

@@ -7,11 +7,17 @@ from datetime import datetime
 from typing import Final
 
 from sqlalchemy import Connection, column, text
+from sqlalchemy.ext.asyncio import AsyncEngine
 
+from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import LeaseKeeper
+from workflows_sqlalchemy.backend import persistently
 from workflows_sqlalchemy.column_types import Identity, safe_text
+from workflows_sqlalchemy.postgresql.own_connections import with_own_connections
+from workflows_sqlalchemy.writing import bounded
 
-__all__ = ["release", "renew"]
+__all__ = ["PostgreSQLLeaseKeeper", "release", "renew"]
 
 _MOMENT: Final = "moment AS MATERIALIZED (SELECT COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS at)"
 
@@ -43,7 +49,8 @@ held AS MATERIALIZED (
     ORDER BY w.instance_id, w.number FOR UPDATE OF w
 )
 UPDATE workflow_work_items w SET
-    worker = NULL, lease_until = NULL, due_at = m.at + CAST(:delay_s AS double precision) * INTERVAL '1 second'
+    worker = NULL, lease_until = NULL, due_at = m.at + CAST(:delay_s AS double precision) * INTERVAL '1 second',
+    attempt = w.attempt - CAST(:begun_less AS integer)
 FROM held h CROSS JOIN moment m
 WHERE w.instance_id = h.instance_id AND w.number = h.number
 """)
@@ -56,7 +63,13 @@ def renew(connection: Connection, worker: str, lease_s: float, now: datetime | N
 
 
 def release(
-    connection: Connection, worker: str, items: Sequence[WorkRef], delay_s: float, now: datetime | None
+    connection: Connection,
+    worker: str,
+    items: Sequence[WorkRef],
+    now: datetime | None,
+    *,
+    delay_s: float,
+    untouched: bool,
 ) -> None:
     """Give back work; the connection must commit by itself."""
     refs = dict.fromkeys(items)
@@ -68,5 +81,30 @@ def release(
             "instances": [ref.instance_id for ref in refs],
             "numbers": [ref.number for ref in refs],
             "delay_s": delay_s,
+            "begun_less": int(untouched),
         },
     )
+
+
+class PostgreSQLLeaseKeeper(LeaseKeeper):
+    """Renews leases over a connection of its own.
+
+    Args:
+        engine: Connects as the store does.
+        clock: Tells the time instead of the server.
+    """
+
+    def __init__(self, engine: AsyncEngine, clock: Clock | None) -> None:
+        self._engine = with_own_connections(engine)
+        self._clock = clock
+
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        async def attempt() -> set[WorkRef]:
+            now = None if self._clock is None else self._clock.now()
+            async with self._engine.connect() as connection:
+                return await connection.run_sync(renew, worker, bounded(lease_s), now)
+
+        return await persistently(attempt)
+
+    async def close(self) -> None:
+        await self._engine.dispose()

@@ -112,13 +112,15 @@ class _InSession(SessionBackend):
         now = self._given_time()
         return await self.run(lambda connection: renew(connection, worker, lease_s, now))
 
-    async def release(self, worker: str, items: Sequence[WorkRef], delay_s: float) -> None:
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
         now = self._given_time()
-        await self.run(lambda connection: release(connection, worker, items, delay_s, now))
+        await self.run(lambda connection: release(connection, worker, items, now, delay_s=delay_s, untouched=untouched))
 
-    async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
+    async def next_due(
+        self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
+    ) -> float | None:
         now = self._given_time()
-        return await self.run(lambda connection: next_due(connection, queues, codes, now))
+        return await self.run(lambda connection: next_due(connection, queues, codes, without, now))
 
     def _given_time(self) -> datetime | None:
         return None if self.clock is None else self.clock.now()

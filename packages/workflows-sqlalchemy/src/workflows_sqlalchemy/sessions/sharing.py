@@ -13,6 +13,8 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from workflows_core.errors import InfrastructureError, TransactionAbortedError
 from workflows_core.ports.clock import Clock
+from workflows_core.ports.executor import StepExecutor
+from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import Write, WriteResult
 from workflows_sqlalchemy.backend import Backend, Work
 from workflows_sqlalchemy.errors import DATABASE_ERRORS, Fault, fault_of, reason_of, unavailable
@@ -71,6 +73,14 @@ class Sharing(ABC):
         """What runs the store's statements inside the transaction of a session."""
 
     @abstractmethod
+    def lease_keeper(self) -> LeaseKeeper:
+        msg = "leases are kept outside of transactions; ask the store itself for its lease keeper"
+        raise TypeError(msg)
+
+    def notifier(self) -> StepExecutor:
+        msg = "hints go out after a transaction; ask the store itself for its notifier"
+        raise TypeError(msg)
+
     async def close(self) -> None:
         """Give back what was made for it."""
 

@@ -15,6 +15,7 @@ from workflows_core.adapters.system_clock import SystemClock
 from workflows_core.errors import StoreUnavailableError
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_sqlalchemy.backend import Backend, Work, one_by_one, persistently
 from workflows_sqlalchemy.errors import Fault, fault_of
@@ -24,7 +25,8 @@ from workflows_sqlalchemy.sqlite.claims import claim, next_due
 from workflows_sqlalchemy.sqlite.commits import INSERT_DEFINITIONS, commit
 from workflows_sqlalchemy.sqlite.connections import SQLiteConnections, Synchronous
 from workflows_sqlalchemy.sqlite.engines import make_engine_for_steps
-from workflows_sqlalchemy.sqlite.leases import release, renew
+from workflows_sqlalchemy.sqlite.leases import SQLiteLeaseKeeper, release, renew
+from workflows_sqlalchemy.sqlite.notifier import SQLiteNotifier
 from workflows_sqlalchemy.sqlite.open_transactions import refuse_to_wait
 from workflows_sqlalchemy.sqlite.sessions import SQLiteSharing
 
@@ -91,6 +93,9 @@ class SQLiteBackend(Backend):
     async def now(self) -> datetime:
         return self.clock.now()
 
+    def notifier(self) -> SQLiteNotifier:
+        return SQLiteNotifier(self._url)
+
     async def insert_definitions(self, rows: Sequence[Mapping[str, Any]]) -> None:
         refuse_to_wait(self._path)
         await self._write(lambda connection: connection.execute(INSERT_DEFINITIONS, rows))
@@ -102,7 +107,7 @@ class SQLiteBackend(Backend):
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
         refuse_to_wait(self._path)
         if request.items is None:
-            due = await self.next_due(request.queues, request.codes)
+            due = await self.next_due(request.queues, request.codes, request.without)
             if due is None or due > 0:  # looking does not disturb whoever writes
                 return []
         return await self._write(lambda connection: claim(connection, request, self.clock.now()))
@@ -111,12 +116,21 @@ class SQLiteBackend(Backend):
         refuse_to_wait(self._path)
         return await self._write(lambda connection: renew(connection, worker, lease_s, self.clock.now()))
 
-    async def release(self, worker: str, items: Sequence[WorkRef], delay_s: float) -> None:
-        refuse_to_wait(self._path)
-        await self._write(lambda connection: release(connection, worker, items, delay_s, self.clock.now()))
+    def lease_keeper(self) -> LeaseKeeper:
+        return SQLiteLeaseKeeper(self._url, self.clock)
 
-    async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
-        due = await self.read(lambda connection: next_due(connection, queues, codes))
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
+        refuse_to_wait(self._path)
+        await self._write(
+            lambda connection: release(
+                connection, worker, items, self.clock.now(), delay_s=delay_s, untouched=untouched
+            )
+        )
+
+    async def next_due(
+        self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
+    ) -> float | None:
+        due = await self.read(lambda connection: next_due(connection, queues, codes, without))
         return None if due is None else (due - self.clock.now()).total_seconds()
 
     async def close(self) -> None:

@@ -143,11 +143,16 @@ def _claimed(row: AnyRow, now: datetime) -> Claimed:
     return found._replace(claim=expired, due_at=row.timeout_at)
 
 
-def next_due(connection: Connection, queues: frozenset[str] | None, codes: frozenset[str] | None) -> datetime | None:
+def next_due(
+    connection: Connection,
+    queues: frozenset[str] | None,
+    codes: frozenset[str] | None,
+    without: frozenset[str] = frozenset(),
+) -> datetime | None:
     """When work can be claimed."""
-    selection = {"queues": queues, "codes": codes}
+    selection = {"queues": queues, "codes": codes, "without": without or None}
     values = {name: [safe_text(item) for item in items] for name, items in selection.items() if items is not None}
-    statement = _next_statement(queues=queues is not None, codes=codes is not None)
+    statement = _next_statement(queues=queues is not None, codes=codes is not None, without=bool(without))
     microseconds = connection.scalar(statement, values)
     return None if microseconds is None else from_microseconds(microseconds)
 
@@ -208,15 +213,19 @@ def _wanted(request: ClaimRequest) -> list[ColumnElement[bool]]:
     conditions: list[ColumnElement[bool]] = [instances.c.status.in_(_OPEN)]
     if request.codes is not None:
         conditions.append(_CODE.in_(request.codes))
+    if request.without:
+        conditions.append((_CODE + "/" + work_items.c.step_name).not_in(request.without))
     return conditions
 
 
 @lru_cache
-def _next_statement(*, queues: bool, codes: bool) -> TextClause:
+def _next_statement(*, queues: bool, codes: bool, without: bool) -> TextClause:
     served = "{}.queue IN :queues" if queues else "true"
     wanted = ["i.status IN ('pending', 'running', 'waiting')", served.format("w")]
     if codes:
         wanted.append("i.workflow_name || '@' || i.workflow_version IN :codes")
-    lists = [name for name, is_given in (("queues", queues), ("codes", codes)) if is_given]
+    if without:
+        wanted.append("i.workflow_name || '@' || i.workflow_version || '/' || w.step_name NOT IN :without")
+    lists = [name for name, is_given in (("queues", queues), ("codes", codes), ("without", without)) if is_given]
     sql = _NEXT.format(served=served.format("l"), wanted=" AND ".join(wanted))
     return text(f"{_LANES}{sql}").bindparams(*(bindparam(name, expanding=True) for name in lists))

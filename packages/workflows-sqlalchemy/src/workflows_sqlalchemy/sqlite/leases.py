@@ -2,16 +2,22 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import Connection, bindparam, select, update
+from sqlalchemy import URL, Connection, bindparam, select, update
 
+from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import LeaseKeeper
+from workflows_sqlalchemy.backend import persistently
+from workflows_sqlalchemy.sqlite.connections import SQLiteConnections
 from workflows_sqlalchemy.tables import work_items
+from workflows_sqlalchemy.writing import bounded
 
-__all__ = ["release", "renew"]
+__all__ = ["SQLiteLeaseKeeper", "release", "renew"]
 
 
 _RELEASE: Final = (
@@ -22,7 +28,12 @@ _RELEASE: Final = (
         work_items.c.worker == bindparam("held_by"),
         work_items.c.lease_until > bindparam("now"),
     )
-    .values(worker=None, lease_until=None, due_at=bindparam("due"))
+    .values(
+        worker=None,
+        lease_until=None,
+        due_at=bindparam("due"),
+        attempt=work_items.c.attempt - bindparam("begun_less"),
+    )
 )
 
 
@@ -36,8 +47,44 @@ def renew(connection: Connection, worker: str, lease_s: float, now: datetime) ->
     return {WorkRef(row.instance_id, row.number) for row in rows}
 
 
-def release(connection: Connection, worker: str, items: Sequence[WorkRef], delay_s: float, now: datetime) -> None:
+def release(
+    connection: Connection, worker: str, items: Sequence[WorkRef], now: datetime, *, delay_s: float, untouched: bool
+) -> None:
     """Give back work whose lease has not ended."""
-    given_back = {"held_by": worker, "now": now, "due": now + timedelta(seconds=delay_s)}
+    due = now + timedelta(seconds=delay_s)
+    given_back = {"held_by": worker, "now": now, "due": due, "begun_less": int(untouched)}
     refs = [{"of_instance": ref.instance_id, "of_number": ref.number, **given_back} for ref in items]
     connection.execute(_RELEASE, refs)
+
+
+class SQLiteLeaseKeeper(LeaseKeeper):
+    """Renews leases over a connection and in a thread of its own.
+
+    A renewal does not wait for the disk: a machine that fails takes the worker with it.
+
+    Args:
+        url: The file.
+        clock: Tells the time.
+    """
+
+    def __init__(self, url: URL, clock: Clock) -> None:
+        self._connections = SQLiteConnections(url, synchronous="NORMAL", readers=1)
+        self._clock = clock
+        self._under_way: asyncio.Future[set[WorkRef]] | None = None
+
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        def work(connection: Connection) -> set[WorkRef]:
+            return renew(connection, worker, bounded(lease_s), self._clock.now())
+
+        async def attempt() -> set[WorkRef]:
+            if self._under_way is not None:
+                await asyncio.wait((self._under_way,))  # one that was given up still waits for the lock of the file
+            self._under_way = asyncio.ensure_future(self._connections.write(work))
+            return await asyncio.shield(self._under_way)
+
+        return await persistently(attempt)
+
+    async def close(self) -> None:
+        if self._under_way is not None:
+            await asyncio.wait((self._under_way,))
+        await self._connections.close()

@@ -116,11 +116,14 @@ class _InSession(SessionBackend):
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         return await self.run(lambda connection: renew(connection, worker, lease_s, self.clock.now()))
 
-    async def release(self, worker: str, items: Sequence[WorkRef], delay_s: float) -> None:
-        await self.run(lambda connection: release(connection, worker, items, delay_s, self.clock.now()))
+    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
+        now = self.clock.now()
+        await self.run(lambda connection: release(connection, worker, items, now, delay_s=delay_s, untouched=untouched))
 
-    async def next_due(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> float | None:
-        due = await self.run(lambda connection: next_due(connection, queues, codes))
+    async def next_due(
+        self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
+    ) -> float | None:
+        due = await self.run(lambda connection: next_due(connection, queues, codes, without))
         return None if due is None else (due - self.clock.now()).total_seconds()
 
 

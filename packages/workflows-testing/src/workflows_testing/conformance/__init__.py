@@ -24,7 +24,7 @@ An adapter's test module subclasses the suite, names the adapter and overrides t
     class TestMyWorkflowQueries(TheStore, WorkflowQueriesConformance):
         adapter = MyWorkflowQueries
 
-The fixtures of these two suites (each of the others says its own):
+The fixtures of these two suites, and of `LeaseKeeperConformance` (each of the others says its own):
 
 ``clock``
     The time of the store, moved by the test: `Clock` with ``advance(timedelta)``. A `workflows_testing.clock.ManualClock` unless
@@ -47,17 +47,21 @@ from workflows_testing.conformance.codecs import PayloadCodecConformance
 from workflows_testing.conformance.conditions import ConditionEvaluatorConformance
 from workflows_testing.conformance.executors import StepExecutorConformance
 from workflows_testing.conformance.identities import IdGeneratorConformance
+from workflows_testing.conformance.lease_keepers import LeaseKeeperConformance
 from workflows_testing.conformance.publishers import EventPublisherConformance
 from workflows_testing.conformance.queries import WorkflowQueriesConformance
 from workflows_testing.conformance.store import WorkflowStoreConformance
+from workflows_testing.conformance.wake_ups import WakeUpsConformance
 
 __all__ = [
     "ClockConformance",
     "ConditionEvaluatorConformance",
     "EventPublisherConformance",
     "IdGeneratorConformance",
+    "LeaseKeeperConformance",
     "PayloadCodecConformance",
     "StepExecutorConformance",
+    "WakeUpsConformance",
     "WorkflowQueriesConformance",
     "WorkflowStoreConformance",
 ]

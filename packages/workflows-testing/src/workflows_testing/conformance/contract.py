@@ -128,9 +128,12 @@ async def claim(
     lease_s: float = 30.0,
     queues: frozenset[str] | None = None,
     codes: frozenset[str] | None = None,
+    without: frozenset[str] = frozenset(),
 ) -> list[Claim]:
     """Claim whatever is due."""
-    return await store.claim(ClaimRequest(worker=worker, limit=limit, lease_s=lease_s, queues=queues, codes=codes))
+    return await store.claim(
+        ClaimRequest(worker=worker, limit=limit, lease_s=lease_s, queues=queues, codes=codes, without=without)
+    )
 
 
 async def claim_one(store: WorkflowStore, worker: str = "worker-1", *, lease_s: float = 30.0) -> Claim:

@@ -7,7 +7,7 @@ import math
 
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.store import ClaimRequest, WorkflowStore, code_key
+from workflows_core.ports.store import ClaimRequest, WorkflowStore, code_key, step_key
 from workflows_testing.builders import a_graph, a_parallel_graph, a_timer_graph, an_instance, with_transition, with_work
 from workflows_testing.conformance.contract import (
     MovableClock,
@@ -237,6 +237,36 @@ class ClaimRules(StoreContract):
             await commit(store, an_instance(a_graph(version=version)).start())
         claims = await claim(store, codes=frozenset({code_key("order", "2.0.0")}))
         assert [claimed.state.version for claimed in claims] == ["2.0.0"]
+
+    async def test_steps_whose_code_is_lacking_are_left_to_others(self, store: WorkflowStore) -> None:
+        run = await start(store, an_instance())
+        lacking = frozenset({step_key(run.state.workflow, run.state.version, "first")})
+        other = frozenset({step_key(run.state.workflow, run.state.version, "second"), step_key("refund", "1", "first")})
+        assert await claim(store, "worker-1", without=lacking) == []
+        assert (await claim(store, "worker-2", without=other))[0].ref == WorkRef(run.id, run.number("first"))
+
+    async def test_work_that_is_left_to_others_does_not_stand_before_what_can_be_run(
+        self, store: WorkflowStore, clock: MovableClock
+    ) -> None:
+        unable = await start(store, an_instance())
+        clock.advance(seconds(1))
+        able = await start(store, an_instance(a_graph("other")))
+        without = frozenset({step_key(unable.state.workflow, unable.state.version, "first")})
+        assert [found.ref.instance_id for found in await claim(store, limit=1, without=without)] == [able.id]
+        assert [found.ref.instance_id for found in await claim(store, "worker-2")] == [unable.id]
+
+    async def test_asking_for_a_work_item_does_not_give_a_step_whose_code_is_lacking(
+        self, store: WorkflowStore
+    ) -> None:
+        run = await start(store, an_instance())
+        asked = ClaimRequest(
+            worker="worker-1",
+            limit=1,
+            lease_s=30,
+            items=(WorkRef(run.id, run.number("first")),),
+            without=frozenset({step_key(run.state.workflow, run.state.version, "first")}),
+        )
+        assert await store.claim(asked) == []
 
     async def test_no_code_at_all_gives_nothing(self, store: WorkflowStore) -> None:
         await start(store, an_instance())

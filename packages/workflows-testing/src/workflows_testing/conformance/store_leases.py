@@ -6,7 +6,7 @@ import math
 
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.store import LeaseLost, WorkflowStore, code_key
+from workflows_core.ports.store import LeaseLost, WorkflowStore, code_key, step_key
 from workflows_testing.builders import a_graph, a_timer_graph, an_instance, with_work
 from workflows_testing.conformance.contract import (
     MovableClock,
@@ -119,6 +119,15 @@ class LeaseRules(StoreContract):
         second = await claim_one(store)
         assert (second.fence, second.attempt) == (2, 2)
 
+    async def test_work_that_was_released_untouched_was_never_attempted(self, store: WorkflowStore) -> None:
+        await start(store, an_instance())
+        first = await claim_one(store)
+        await store.release("worker-1", [first.ref], untouched=True)
+        second = await claim_one(store)
+        assert (second.fence, second.attempt) == (2, 1)
+        await store.release("worker-1", [second.ref], untouched=True)
+        assert (await claim_one(store)).attempt == 1
+
     async def test_a_fence_from_before_a_release_is_no_good_after_the_next_claim(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance())
         first = await claim_one(store)
@@ -194,6 +203,18 @@ class LeaseRules(StoreContract):
             await commit(store, with_work(an_instance(a_graph(name=name)).start(), delay_s=delay_s))
         assert await store.next_due(codes=frozenset({code_key("order", "1.0.0")})) == 20
         assert await store.next_due(codes=frozenset({code_key("order", "2.0.0")})) is None
+
+    async def test_what_is_due_goes_by_step(self, store: WorkflowStore) -> None:
+        free, held = await start(store, an_instance()), await start(store, an_instance(a_graph("other")))
+        first, other = (
+            step_key(run.state.workflow, run.state.version, step) for run, step in ((free, "first"), (held, "other"))
+        )
+        await claim(store, without=frozenset({first}), lease_s=40)
+        assert await store.next_due(without=frozenset({first})) == 40
+        assert await store.next_due(without=frozenset({first, other})) is None
+        due = await store.next_due(without=frozenset({other}))
+        assert due is not None
+        assert due <= 0
 
     async def test_work_that_is_never_due_does_not_count(self, store: WorkflowStore) -> None:
         await commit(store, with_work(an_instance().start(), delay_s=math.inf))

@@ -13,9 +13,11 @@ from workflows_testing.faulty import (
     commits,
     definitions,
     fences,
+    hints,
     history,
     instances,
     items,
+    keepers,
     leases,
     payloads,
     refusals,
@@ -34,6 +36,7 @@ FAULTS: tuple[Fault, ...] = (
     *fences.FAULTS,
     *claims.FAULTS,
     *leases.FAULTS,
+    *keepers.FAULTS,
     *items.FAULTS,
     *payloads.FAULTS,
     *definitions.FAULTS,
@@ -42,5 +45,6 @@ FAULTS: tuple[Fault, ...] = (
     *history.FAULTS,
     *clocks.FAULTS,
     *small_ports.FAULTS,
+    *hints.FAULTS,
 )
 """Every fault."""

@@ -13,7 +13,7 @@ from msgspec.structs import replace
 from workflows_core.adapters.memory import InMemoryWorkflowStore, MemoryState
 from workflows_core.domain.transition import WorkItem
 from workflows_core.domain.types import WorkflowStatus
-from workflows_core.ports.store import Claim, ClaimRequest, Write, WriteResult
+from workflows_core.ports.store import Claim, ClaimRequest, Write, WriteResult, step_key
 from workflows_testing.conformance.store_claims import ClaimRules
 from workflows_testing.conformance.store_leases import LeaseRules
 from workflows_testing.faulty.fault import ChangesWrites, Fault, with_store
@@ -90,6 +90,12 @@ class FiltersAfterTheLimit(InMemoryWorkflowStore):
         return [claimed for claimed in claims if request.queues is None or claimed.item.queue in request.queues]
 
 
+class LeavesStepsAfterTheLimit(InMemoryWorkflowStore):
+    async def claim(self, request: ClaimRequest) -> list[Claim]:
+        claims = await super().claim(replace(request, without=frozenset()))
+        return [claimed for claimed in claims if _step(claimed) not in request.without]
+
+
 class EitherFits(InMemoryWorkflowStore):
     async def claim(self, request: ClaimRequest) -> list[Claim]:
         if request.queues is None or request.codes is None:
@@ -148,6 +154,14 @@ class ForgetsToGoOn(InMemoryWorkflowStore):
 
     async def claim(self, request: ClaimRequest) -> list[Claim]:
         return [claimed for claimed in await super().claim(request) if claimed.state.id.int not in self._paused]
+
+
+def _step(claimed: Claim) -> str:
+    return step_key(claimed.state.workflow, claimed.state.version, claimed.item.step)
+
+
+def _with_all_steps(request: ClaimRequest) -> ClaimRequest:
+    return replace(request, without=frozenset())
 
 
 def _without_limit(request: ClaimRequest) -> ClaimRequest:
@@ -271,6 +285,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
             (_any_version, "takes one version of the code for another", ()),
             (_without("queues"), "serves all queues", ()),
             (_without("codes"), "serves all workflows", ()),
+            (_with_all_steps, "gives steps whose code is lacking", ()),
             (_without("items"), "gives other work items than those asked for", ()),
             (_lease(1e9), "leases for ever", (LeaseRules,)),
             (_cut_lease, "cuts leases to seconds", (LeaseRules,)),
@@ -307,6 +322,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     with_store(StumblesWhenIdle, "cannot be without work", ClaimRules, crashes=True),
     with_store(GivesByForce, "gives what is asked for without looking", ClaimRules, crashes=True),
     with_store(FiltersAfterTheLimit, "chooses only after the limit", ClaimRules),
+    with_store(LeavesStepsAfterTheLimit, "leaves steps out only after the limit", ClaimRules),
     with_store(EitherFits, "gives what fits in one respect", ClaimRules),
     with_store(CountsAttemptsForEver, "goes on counting attempts when work is written anew", ClaimRules),
     with_store(KeepsTheHolder, "leaves work that is written anew with its holder", ClaimRules),

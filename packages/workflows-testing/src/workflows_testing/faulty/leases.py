@@ -77,34 +77,45 @@ class StumblesWithoutClaims(InMemoryWorkflowStore):
 
 
 class ReleasesNothing(InMemoryWorkflowStore):
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
         return
 
 
 class ReleasesWithoutDelay(InMemoryWorkflowStore):
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
-        await super().release(worker, items)
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
+        await super().release(worker, items, untouched=untouched)
 
 
 class ReleasesAnyones(InMemoryWorkflowStore):
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
         for ref in items:
             row = self.memory.instances.get(ref.instance_id.int)
             work = row.work.get(ref.number) if row is not None else None
             if work is not None and work.worker is not None:
-                await super().release(work.worker, [ref], delay_s=delay_s)
+                await super().release(work.worker, [ref], delay_s=delay_s, untouched=untouched)
 
 
 class ReleasesAllOfTheWorker(InMemoryWorkflowStore):
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
-        await super().release(worker, list(await self.renew(worker, 30)), delay_s=delay_s)
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
+        held = list(await self.renew(worker, 30))
+        await super().release(worker, held, delay_s=delay_s, untouched=untouched)
 
 
 class ReleaseUndoesTheClaim(InMemoryWorkflowStore):
     """A release takes back the fence and the attempt."""
 
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
-        await super().release(worker, items, delay_s=delay_s)
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
+        await super().release(worker, items, delay_s=delay_s, untouched=untouched)
         for ref in items:
             row = self.memory.instances.get(ref.instance_id.int)
             work = row.work.get(ref.number) if row is not None else None
@@ -114,9 +125,20 @@ class ReleaseUndoesTheClaim(InMemoryWorkflowStore):
 
 
 class StumblesOverUnknownWork(InMemoryWorkflowStore):
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
         for ref in items:
             _ = self.memory.instances[ref.instance_id.int].work[ref.number]
+        await super().release(worker, items, delay_s=delay_s, untouched=untouched)
+
+
+class CountsEveryRelease(InMemoryWorkflowStore):
+    """Takes what was not begun for an attempt."""
+
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
         await super().release(worker, items, delay_s=delay_s)
 
 
@@ -130,23 +152,46 @@ class ChangesTheDue(InMemoryWorkflowStore):
         self._change = change
 
     async def next_due(
-        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+        self,
+        *,
+        queues: frozenset[str] | None = None,
+        codes: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> float | None:
-        return self._change(await super().next_due(queues=queues, codes=codes))
+        return self._change(await super().next_due(queues=queues, codes=codes, without=without))
 
 
 class DueOfAllQueues(InMemoryWorkflowStore):
     async def next_due(
-        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+        self,
+        *,
+        queues: frozenset[str] | None = None,
+        codes: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> float | None:
-        return await super().next_due(codes=codes)
+        return await super().next_due(codes=codes, without=without)
 
 
 class DueOfAllCodes(InMemoryWorkflowStore):
     async def next_due(
-        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+        self,
+        *,
+        queues: frozenset[str] | None = None,
+        codes: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> float | None:
-        return await super().next_due(queues=queues)
+        return await super().next_due(queues=queues, without=without)
+
+
+class DueOfAllSteps(InMemoryWorkflowStore):
+    async def next_due(
+        self,
+        *,
+        queues: frozenset[str] | None = None,
+        codes: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
+    ) -> float | None:
+        return await super().next_due(queues=queues, codes=codes)
 
 
 class DueWithoutHeld(InMemoryWorkflowStore):
@@ -157,7 +202,11 @@ class DueWithoutHeld(InMemoryWorkflowStore):
         return not work.is_held(self.memory.clock.now())
 
     async def next_due(
-        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+        self,
+        *,
+        queues: frozenset[str] | None = None,
+        codes: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> float | None:
         now = self.memory.clock.now()
         rows = [work for row in self.memory.instances.values() for work in row.work.values() if self.is_counted(work)]
@@ -167,7 +216,11 @@ class DueWithoutHeld(InMemoryWorkflowStore):
 
 class DueOfTheLast(DueWithoutHeld):
     async def next_due(
-        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+        self,
+        *,
+        queues: frozenset[str] | None = None,
+        codes: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> float | None:
         now = self.memory.clock.now()
         rows = [work for row in self.memory.instances.values() for work in row.work.values()]
@@ -186,6 +239,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     with_store(ReleasesAnyones, "releases what others hold", LeaseRules),
     with_store(ReleasesAllOfTheWorker, "releases everything of a worker", LeaseRules),
     with_store(ReleaseUndoesTheClaim, "undoes the claim by a release", LeaseRules),
+    with_store(CountsEveryRelease, "counts what was not begun", LeaseRules),
     with_store(StumblesOverUnknownWork, "cannot release what is not there", LeaseRules, crashes=True),
     with_store(partial(ChangesTheDue, change=lambda _due: 0.0), "always has something due", LeaseRules),
     with_store(partial(ChangesTheDue, change=lambda _due: None), "never has anything due", LeaseRules),
@@ -196,6 +250,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     ),
     with_store(DueOfAllQueues, "looks at all queues for what is due", LeaseRules),
     with_store(DueOfAllCodes, "looks at all workflows for what is due", LeaseRules),
+    with_store(DueOfAllSteps, "looks at all steps for what is due", LeaseRules),
     with_store(DueWithoutHeld, "forgets held work in what is due", LeaseRules),
     with_store(DueOfTheLast, "tells the last due time", LeaseRules),
 )

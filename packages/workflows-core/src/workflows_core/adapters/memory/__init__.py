@@ -9,6 +9,6 @@ from __future__ import annotations
 
 from workflows_core.adapters.memory.queries import InMemoryWorkflowQueries
 from workflows_core.adapters.memory.state import MemoryState
-from workflows_core.adapters.memory.store import InMemoryWorkflowStore
+from workflows_core.adapters.memory.store import InMemoryLeaseKeeper, InMemoryWorkflowStore
 
-__all__ = ["InMemoryWorkflowQueries", "InMemoryWorkflowStore", "MemoryState"]
+__all__ = ["InMemoryLeaseKeeper", "InMemoryWorkflowQueries", "InMemoryWorkflowStore", "MemoryState"]

@@ -15,22 +15,33 @@ from workflows_core.adapters.memory.lanes import Entry, Lane
 from workflows_core.adapters.memory.rows import NOT_QUEUED, WorkRow
 from workflows_core.adapters.memory.times import LAST_MOMENT, moment_after
 from workflows_core.domain.types import WorkflowStatus
+from workflows_core.ports.store import step_key
 
 __all__ = ["Backlog", "Selection"]
 
 
 class Selection:
-    """Which lanes are wanted: those of these queues and codes; None for all."""
+    """Which work is wanted: that in the lanes of these queues and codes (None for all), without these steps."""
 
-    __slots__ = ("codes", "queues")
+    __slots__ = ("codes", "queues", "without")
 
-    def __init__(self, queues: frozenset[str] | None, codes: frozenset[str] | None) -> None:
+    def __init__(
+        self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str] = frozenset()
+    ) -> None:
         self.queues = queues
         self.codes = codes
+        self.without = without
 
     def has(self, queue: str, code: str) -> bool:
         """Whether a lane is wanted."""
         return (self.queues is None or queue in self.queues) and (self.codes is None or code in self.codes)
+
+    def can_run(self, row: WorkRow) -> bool:
+        """Whether the step of a work item is not among those that are left out."""
+        if not self.without:
+            return True
+        state = row.instance.state
+        return step_key(state.workflow, state.version, row.item.step) not in self.without
 
 
 class _Holder:
@@ -117,9 +128,18 @@ class Backlog:
         self.withdraw(row)
         row.limit, row.limit_ticket = None, NOT_QUEUED
 
-    def take_due(self, selection: Selection, now: datetime, limit: int) -> Iterator[WorkRow]:
+    def take_due(self, selection: Selection, now: datetime, limit: int) -> list[WorkRow]:
         """Take due work items out of their lanes, in the order of claims."""
         self._expire(now)
+        if not selection.without:
+            return list(itertools.islice(self._due(selection, now), max(limit, 0)))
+        due = list(self._due(selection, now))
+        found = [row for row in due if selection.can_run(row)][: max(limit, 0)]
+        for row in set(due).difference(found):
+            self.enqueue(row, now)
+        return found
+
+    def _due(self, selection: Selection, now: datetime) -> Iterator[WorkRow]:
         heads: list[tuple[Entry, Lane]] = []
         empty: list[tuple[str, str]] = []
         for key, lane in self._lanes.items():
@@ -132,9 +152,7 @@ class Backlog:
         for key in empty:
             del self._lanes[key]
         heapq.heapify(heads)
-        for _ in range(limit):
-            if not heads:
-                return
+        while heads:
             lane = heads[0][1]
             yield lane.take_first()
             following = lane.first(now)
@@ -146,7 +164,8 @@ class Backlog:
     def is_claimable(self, row: WorkRow, selection: Selection, now: datetime) -> bool:
         """Whether a work item is due, wanted, and held by nobody, or its time is over."""
         instance = row.instance
-        if instance.state.status is WorkflowStatus.PAUSED or not selection.has(row.item.queue, instance.code):
+        is_wanted = selection.has(row.item.queue, instance.code) and selection.can_run(row)
+        if instance.state.status is WorkflowStatus.PAUSED or not is_wanted:
             return False
         if row.limit is not None and row.limit <= now:
             self._lane(row).first(now)  # which finds out
@@ -173,9 +192,10 @@ class Backlog:
 
     def _moments(self, selection: Selection, now: datetime) -> Iterable[datetime]:
         for (queue, code), lane in self._lanes.items():
-            due = lane.next_due(now) if selection.has(queue, code) else None
-            if due is not None:
-                yield due
+            if selection.has(queue, code):
+                due = lane.next_due(now, None if not selection.without else selection.can_run)
+                if due is not None:
+                    yield due
         for holder in self._holders.values():
             for row in holder.rows:
                 instance = row.instance
@@ -183,6 +203,7 @@ class Backlog:
                     row.lease_until is not None
                     and instance.state.status is not WorkflowStatus.PAUSED
                     and selection.has(row.item.queue, instance.code)
+                    and selection.can_run(row)
                 ):
                     yield row.lease_until
 

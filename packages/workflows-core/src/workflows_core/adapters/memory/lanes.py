@@ -8,6 +8,7 @@ or not: when it is over they are due, for whoever comes first.
 from __future__ import annotations
 
 import heapq
+from collections.abc import Callable
 from datetime import datetime
 from typing import Final, TypeAlias
 
@@ -76,8 +77,11 @@ class Lane:
         row.ticket = NOT_QUEUED
         return row
 
-    def next_due(self, now: datetime) -> datetime | None:
-        """When the next work item is due; None without any."""
+    def next_due(self, now: datetime, wanted: Callable[[WorkRow], bool] | None = None) -> datetime | None:
+        """When the next work item (that is wanted) is due; None without any."""
+        if wanted is not None:
+            entries = (*((entry[1], *entry[-2:]) for entry in self._ready), *self._later)
+            return min((due for due, ticket, row in entries if row.ticket == ticket and wanted(row)), default=None)
         first = self.first(now)
         if first is not None:
             return first[1]

@@ -17,9 +17,10 @@ from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import ROOT, InstanceState
 from workflows_core.domain.transition import WorkKind
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
 
-__all__ = ["InMemoryWorkflowStore"]
+__all__ = ["InMemoryLeaseKeeper", "InMemoryWorkflowStore"]
 
 
 class InMemoryWorkflowStore(WorkflowStore):
@@ -93,11 +94,11 @@ class InMemoryWorkflowStore(WorkflowStore):
 
     async def claim(self, request: ClaimRequest) -> list[Claim]:
         memory = self.memory
-        selection = Selection(request.queues, request.codes)
+        selection = Selection(request.queues, request.codes, request.without)
         with memory.lock:
             now = memory.clock.now()
             if request.items is None:
-                found = list(memory.backlog.take_due(selection, now, request.limit))
+                found = memory.backlog.take_due(selection, now, request.limit)
             else:
                 found = self._take_those(request.items, selection, now, request.limit)
             return [self._claim(work, request, now) for work in found]
@@ -126,7 +127,12 @@ class InMemoryWorkflowStore(WorkflowStore):
         with memory.lock:
             return {work.ref for work in memory.backlog.renew(worker, memory.clock.now(), lease_s)}
 
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
+    def lease_keeper(self) -> LeaseKeeper:
+        return InMemoryLeaseKeeper(self)
+
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
         memory = self.memory
         with memory.lock:
             now = memory.clock.now()
@@ -137,16 +143,40 @@ class InMemoryWorkflowStore(WorkflowStore):
                     memory.backlog.withdraw(work)
                     work.worker, work.lease_until = None, None
                     work.due = moment_of(now, delay_s, None)
+                    work.attempt -= untouched
                     memory.backlog.enqueue(work, now)
 
     async def next_due(
-        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+        self,
+        *,
+        queues: frozenset[str] | None = None,
+        codes: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> float | None:
         memory = self.memory
         with memory.lock:
             now = memory.clock.now()
-            due = memory.backlog.next_due(Selection(queues, codes), now)
+            due = memory.backlog.next_due(Selection(queues, codes, without), now)
         return None if due is None else (due - now).total_seconds()
+
+
+class InMemoryLeaseKeeper(LeaseKeeper):
+    """Renews leases through the store itself, which can be used from any thread.
+
+    Args:
+        store: The store.
+    """
+
+    __slots__ = ("_store",)
+
+    def __init__(self, store: WorkflowStore) -> None:
+        self._store = store
+
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        return await self._store.renew(worker, lease_s)
+
+    async def close(self) -> None:
+        return
 
 
 def _around(row: InstanceRow, scopes: Collection[int]) -> InstanceState:

@@ -1,0 +1,73 @@
+"""A worker as the main program of a process: it ends in good order when it is told to, and at once when told again."""
+
+from __future__ import annotations
+
+import asyncio
+import os
+import signal
+from collections.abc import Callable
+from concurrent.futures import Future, ThreadPoolExecutor
+from typing import Any, Final, ParamSpec, TypeVar
+
+from workflows_core.engine.worker import Worker
+
+__all__ = ["StepThreads", "serve"]
+
+P = ParamSpec("P")
+T = TypeVar("T")
+
+_SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
+
+
+class StepThreads(ThreadPoolExecutor):
+    """Threads for steps that are written with ``def``: one for each slot of the worker, as the default executor of its event loop.
+
+    Args:
+        slots: Most steps at once.
+    """
+
+    def __init__(self, slots: int) -> None:
+        super().__init__(slots, thread_name_prefix="workflows-step")
+        self._under_way: set[Future[Any]] = set()
+
+    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
+        """Run a function in a thread."""
+        future = super().submit(fn, *args, **kwargs)
+        self._under_way.add(future)
+        future.add_done_callback(self._under_way.discard)
+        return future
+
+    @property
+    def busy(self) -> int:
+        """How many still run, whether somebody waits for them or not."""
+        return len(self._under_way)
+
+
+async def serve(worker: Worker, *, drain_s: float, stopping: Callable[[signal.Signals], None]) -> None:
+    """Run a worker until SIGTERM or SIGINT; must be called in the main thread.
+
+    The first signal makes it claim no more, and wait for the steps under way. A second one ends the process at once, as if it had
+    been killed: what it held is taken over by others when its leases have ended.
+
+    Args:
+        worker: The worker.
+        drain_s: Seconds after which steps still under way are cancelled and given back.
+        stopping: Called with the first signal.
+    """
+    loop = asyncio.get_running_loop()
+    stops: list[asyncio.Task[None]] = []
+
+    def stop(signum: signal.Signals) -> None:
+        if stops:
+            os._exit(128 + signum)
+        stopping(signum)
+        stops.append(loop.create_task(worker.stop(drain_s=drain_s)))
+
+    for signum in _SIGNALS:
+        loop.add_signal_handler(signum, stop, signum)
+    try:
+        await worker.run()
+        await asyncio.gather(*stops)
+    finally:
+        for signum in _SIGNALS:
+            loop.remove_signal_handler(signum)
