@@ -83,8 +83,10 @@ class Client:
             return
 
     async def until(self, instance_id: UUID, condition: Callable[[WorkflowInstance], bool]) -> WorkflowInstance:
-        """Wait until an instance is as wanted."""
-        return await self.insist(lambda: self._engine.wait(instance_id, until=condition))
+        """Wait until an instance is as wanted, or is over: a program that is begun anew may come too late to see what it waits for."""
+        return await self.insist(
+            lambda: self._engine.wait(instance_id, until=lambda found: found.status.is_final or condition(found))
+        )
 
     async def end_of(self, instance_id: UUID) -> WorkflowInstance:
         """Wait until an instance is over."""

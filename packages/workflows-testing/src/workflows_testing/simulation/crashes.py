@@ -2,10 +2,8 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-
 from workflows_testing.simulation.errors import SimulationFailure
-from workflows_testing.simulation.running import Run, run_scenario
+from workflows_testing.simulation.running import differences, run_scenario
 from workflows_testing.simulation.scenario import Scenario
 from workflows_testing.simulation.storage import MakeStorage, in_memory
 from workflows_testing.simulation.writes import CrashPoint, Moment
@@ -42,20 +40,13 @@ def crash_at_every_write(
     for number in sound.changed:
         for moment in Moment:
             point = CrashPoint(number, moment)
-            crashed = run_scenario(scenario, seed, workers=workers, storage=storage, crash=point)
-            violations = [*crashed.violations, *_differences(sound, crashed)]
+            crashed = run_scenario(scenario, seed, workers=workers, storage=storage, crashes=[point])
+            violations = [*crashed.violations, *differences(sound, crashed)]
+            if not crashed.crashed:
+                violations.append("the crash point was not reached, so the runs differ although the seed is the same")
             if violations:
                 title = f"{scenario} with a crash {point} of {len(sound.changed)} (seed {seed}, {workers} workers)"
-                repeat = f"run_scenario({scenario}, {seed}, workers={workers}, crash=CrashPoint({number}, {moment}))"
+                repeat = f"run_scenario({scenario}, {seed}, workers={workers}, crashes=[CrashPoint({number}, {moment})])"
                 raise SimulationFailure(title, violations, repeat=repeat, trace=crashed.trace)
             crashes += 1
     return crashes
-
-
-def _differences(sound: Run, crashed: Run) -> Iterator[str]:
-    if crashed.crashed is None:
-        yield "the crash point was not reached, so the runs differ although the seed is the same"
-    missing = [outcome for outcome in sound.outcome if outcome not in crashed.outcome]
-    added = [outcome for outcome in crashed.outcome if outcome not in sound.outcome]
-    if missing or added or len(sound.outcome) != len(crashed.outcome):
-        yield f"without the crash it ended as {missing}, with it as {added}"

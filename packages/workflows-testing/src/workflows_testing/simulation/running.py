@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Collection
 from dataclasses import dataclass
 from typing import Any, Final, TypeAlias
 
@@ -22,7 +22,7 @@ from workflows_testing.simulation.simulation import Simulation
 from workflows_testing.simulation.storage import MakeStorage, in_memory
 from workflows_testing.simulation.writes import CrashPoint
 
-__all__ = ["Run", "Trouble", "run_scenario"]
+__all__ = ["Run", "Trouble", "differences", "run_scenario"]
 
 Trouble: TypeAlias = Callable[[Simulation], Awaitable[None]]
 """Troubles a simulation while its scenario runs. When it returns, all processes that were killed are to be on their way back."""
@@ -39,7 +39,7 @@ class Run:
         outcome: How each instance ended, in words that can be compared with those of another run.
         violations: What is wrong.
         changed: Numbers of the writes that changed something.
-        crashed: The process that died at the crash point; None if it was not reached.
+        crashed: The processes that died at crash points; a point that was not reached killed nobody.
         history: All records, as bytes.
         seconds: How long it took, in virtual time.
         trace: The last calls of the store, for people.
@@ -48,7 +48,7 @@ class Run:
     outcome: list[str]
     violations: list[str]
     changed: list[int]
-    crashed: str | None
+    crashed: list[str]
     history: bytes
     seconds: float
     trace: str
@@ -59,10 +59,11 @@ def run_scenario(
     seed: int,
     *,
     workers: int = 1,
-    crash: CrashPoint | None = None,
+    crashes: Collection[CrashPoint] = (),
     faults: FaultPlan | None = None,
     hint_faults: FaultPlan | None = None,
     trouble: Trouble | None = None,
+    restart_after_s: float = 1.0,
     storage: MakeStorage = in_memory,
 ) -> Run:
     """Run a scenario.
@@ -71,7 +72,8 @@ def run_scenario(
         scenario: What happens.
         seed: Decides what is left to chance.
         workers: How many processes run steps.
-        crash: When a process dies; it is started again a second later.
+        crashes: When a process dies.
+        restart_after_s: Seconds until another one takes its place.
         faults: What goes wrong between processes and store.
         hint_faults: What goes wrong with hints.
         trouble: What else goes wrong.
@@ -85,8 +87,9 @@ def run_scenario(
         storage=storage,
         faults=faults,
         hint_faults=hint_faults,
+        restart_after_s=restart_after_s,
     ) as simulation:
-        simulation.writes.crash = crash
+        simulation.writes.crashes.update(crashes)
 
         async def drive(process: Process) -> None:
             await scenario.drive(Client(process))
@@ -123,6 +126,15 @@ def run_scenario(
             seconds=simulation.loop.time(),
             trace=simulation.trace.tail(),
         )
+
+
+def differences(sound: Run, troubled: Run) -> list[str]:
+    """Where a run came to another end than one without trouble."""
+    if troubled.outcome == sound.outcome:
+        return []
+    expected, found = Counter(sound.outcome), Counter(troubled.outcome)
+    lost, added = list((expected - found).elements()), list((found - expected).elements())
+    return [f"without trouble it ended as {lost}, with it as {added}"]
 
 
 async def _end_of(outside: Process) -> list[str]:

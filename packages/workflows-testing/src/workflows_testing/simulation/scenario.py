@@ -17,7 +17,8 @@ Workflows: TypeAlias = Callable[[Effects], Sequence[AnyWorkflow]]
 
 
 def _data(instance: WorkflowInstance) -> Any:
-    return instance.data
+    """The data, whatever the order in which keys were written."""
+    return dict(sorted(instance.data.items()))
 
 
 @dataclass(frozen=True, kw_only=True)

@@ -47,7 +47,7 @@ class Simulation:
         processes: The processes as they are, by name; also those that were killed.
         faults: What goes wrong between processes and store; None for nothing.
         hint_faults: What goes wrong with hints; None for nothing.
-        writes: The writes so far.
+        writes: The writes so far, and at which of them a process dies.
     """
 
     def __init__(
@@ -59,6 +59,7 @@ class Simulation:
         storage: MakeStorage = in_memory,
         faults: FaultPlan | None = None,
         hint_faults: FaultPlan | None = None,
+        restart_after_s: float = 1.0,
         latency_s: float = 0.005,
         max_turns: int = 2_000_000,
     ) -> None:
@@ -71,6 +72,7 @@ class Simulation:
             storage: Makes the store.
             faults: What goes wrong between processes and store.
             hint_faults: What goes wrong with hints.
+            restart_after_s: Seconds after which a process that died at a crash point of ``writes`` is started again.
             latency_s: Most seconds that a call of the store takes, one way.
             max_turns: Turns of the event loop after which the simulation is given up.
         """
@@ -82,7 +84,7 @@ class Simulation:
         self.processes: dict[str, Process] = {}
         self.faults = faults
         self.hint_faults = hint_faults
-        self.writes = WriteCounter(lambda name: self.kill(name, restart_after_s=1.0))
+        self.writes = WriteCounter(lambda name: self.kill(name, restart_after_s=restart_after_s))
         self._workflows = tuple(workflows)
         wanted = settings if settings is not None else _DEFAULT_SETTINGS
         self._settings = replace(wanted, max_seconds_in_a_row=float("inf"), secret=wanted.secret or _SECRET)

@@ -4,9 +4,11 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any
+from typing import Any, Final
+from uuid import UUID
 
-from workflows_core.ports.store import Claim, ClaimRequest, Write
+from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.store import Claim, ClaimRequest, Committed, Write
 from workflows_testing.faults.relay import StoreCall
 
 __all__ = ["Trace"]
@@ -28,11 +30,17 @@ class Trace:
 
     def tail(self, lines: int = 40) -> str:
         """The last entries that tell something, one a line."""
-        told = [entry for entry in self._entries if entry[3] is None or entry[2] not in _DULL or entry[4]]
+        told = [entry for entry in self._entries if _tells_something(entry[2], entry[4])]
         return "\n".join(_line(*entry) for entry in told[-lines:])
 
 
-_DULL = frozenset({"claim", "renew", "next_due", "now", "graph", "check", "load"})
+_READS: Final = frozenset({"check", "graph", "load", "next_due", "now"})
+
+
+def _tells_something(what: str, answer: Any) -> bool:
+    if what in _READS:
+        return isinstance(answer, Exception)
+    return bool(answer) or what not in {"claim", "renew"}
 
 
 def _line(at: float, process: str, what: str, call: StoreCall | None, answer: Any) -> str:
@@ -46,6 +54,8 @@ def _arguments(call: StoreCall) -> str:
             return ", ".join(map(_write, writes))
         case "claim", (ClaimRequest() as request,):
             return f"limit={request.limit}"
+        case "publish", (graphs,):
+            return ", ".join(graph.name for graph in graphs)
         case _, arguments:
             return ", ".join(map(_short, arguments))
 
@@ -58,9 +68,11 @@ def _write(write: Write) -> str:
 
 
 def _short(value: Any) -> str:
+    if isinstance(value, Committed | UUID | WorkRef):
+        return "Committed" if isinstance(value, Committed) else f"…{str(value)[24:]}"
     if isinstance(value, Claim):
         return f"{value.item.step}:{value.item.kind} {value.item.number}/fence {value.fence}/attempt {value.attempt}"
-    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
+    if isinstance(value, Sequence | set) and not isinstance(value, str | bytes):
         return f"[{', '.join(map(_short, value))}]"
     text = str(value)
     return text if len(text) <= 80 else f"{text[:77]}…"

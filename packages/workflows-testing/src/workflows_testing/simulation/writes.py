@@ -44,8 +44,8 @@ class WriteCounter:
     """Counts calls that may write, those of all processes together, in the order in which the store does them.
 
     Attributes:
-        crash: When the process that writes is to die; None for never.
-        crashed: The name of the process that died there; None as long as none did.
+        crashes: When the process that writes is to die.
+        crashed: The processes that died there, in order.
         changed: Numbers of the calls that changed something; a claim that found nothing is not among them.
     """
 
@@ -55,8 +55,8 @@ class WriteCounter:
         Args:
             kill: Kills a process by its name.
         """
-        self.crash: CrashPoint | None = None
-        self.crashed: str | None = None
+        self.crashes: set[CrashPoint] = set()
+        self.crashed: list[str] = []
         self.changed: list[int] = []
         self._kill = kill
         self._count = 0
@@ -71,21 +71,20 @@ class WriteCounter:
 
     async def _write(self, process: str, call: StoreCall) -> Any:
         self._count += 1
-        number, crash = self._count, self.crash
-        dies = crash is not None and crash.write == number
-        if dies and crash is not None and crash.moment is Moment.BEFORE:
+        number = self._count
+        if self.crashes and CrashPoint(number, Moment.BEFORE) in self.crashes:
             self._die(process)
             reason = f"process {process} died before its {call.method!r} was done"
             raise StoreUnavailableError(reason)
         answer = await call.perform()
         if _has_changed(call, answer):
             self.changed.append(number)
-        if dies:
+        if self.crashes and CrashPoint(number, Moment.AFTER) in self.crashes:
             self._die(process)
         return answer
 
     def _die(self, process: str) -> None:
-        self.crashed = process
+        self.crashed.append(process)
         self._kill(process)
 
 
