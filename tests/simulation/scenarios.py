@@ -30,14 +30,15 @@ SETTINGS = EngineSettings(lease_s=6.0, poll_s=2.0)
 class Work(BaseMachineStep):
     """Takes its time, does something outside, and writes that it did."""
 
-    def __init__(self, name: str, effects: Effects, *, takes_s: float = 0.3, next: Any = None, join: Any = None) -> None:  # noqa: A002
-        super().__init__(name=name, next=next, join=join)
+    def __init__(self, name: str, effects: Effects, *, takes_s: float = 0.3, **attributes: Any) -> None:
+        super().__init__(name=name, **attributes)
         self.effects = effects
         self.takes_s = takes_s
 
     async def execute(self, context: WorkflowContext) -> str:
-        await asyncio.sleep(self.takes_s)
+        await asyncio.sleep(self.takes_s / 2)
         self.effects.note(context)
+        await asyncio.sleep(self.takes_s / 2)
         context.set(self.name, context.get(self.name, 0) + 1)
         return self.name
 
@@ -45,8 +46,8 @@ class Work(BaseMachineStep):
 class PlainWork(BaseMachineStep):
     """The same as a plain function, for which a real worker would take a thread."""
 
-    def __init__(self, name: str, effects: Effects, *, next: Any = None) -> None:  # noqa: A002
-        super().__init__(name=name, next=next)
+    def __init__(self, name: str, effects: Effects, **attributes: Any) -> None:
+        super().__init__(name=name, **attributes)
         self.effects = effects
 
     def execute(self, context: WorkflowContext) -> None:

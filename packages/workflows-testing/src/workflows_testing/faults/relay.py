@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Awaitable, Callable, Collection, Sequence
 from dataclasses import dataclass
 from datetime import datetime
@@ -54,15 +53,15 @@ class StoreCall:
 
 
 class StoreRelay(WorkflowStore):
-    """Passes calls on; a subclass says in `carry` what happens to them on the way."""
+    """Passes every call on as it is; a subclass says in `carry` what happens to it on the way."""
 
     def __init__(self, store: WorkflowStore) -> None:
         """Wrap a store."""
         self._store = store
 
-    @abstractmethod
     async def carry(self, call: StoreCall) -> Any:
-        """Make a call by ``call.perform`` and return its answer, or do something else."""
+        """Make a call and return its answer; a subclass may do something before, after or instead."""
+        return await call.perform()
 
     async def _ask(self, method: str, perform: Callable[[], Awaitable[Any]], *arguments: Any) -> Any:
         return await self.carry(StoreCall(method, arguments, self._store, perform))

@@ -43,7 +43,9 @@ class Client:
         self._engine = process.engine
         self._done: Counter[tuple[object, ...]] = Counter()
 
-    async def start(self, workflow: AnyWorkflow, data: Mapping[str, Any] | None = None, *, actor: Actor | None = None) -> UUID:
+    async def start(
+        self, workflow: AnyWorkflow | str, data: Mapping[str, Any] | None = None, *, actor: Actor | None = None
+    ) -> UUID:
         """Start an instance, once.
 
         Returns:

@@ -46,7 +46,9 @@ def crash_at_every_write(
                 violations.append("the crash point was not reached, so the runs differ although the seed is the same")
             if violations:
                 title = f"{scenario} with a crash {point} of {len(sound.changed)} (seed {seed}, {workers} workers)"
-                repeat = f"run_scenario({scenario}, {seed}, workers={workers}, crashes=[CrashPoint({number}, {moment})])"
+                repeat = (
+                    f"run_scenario({scenario}, {seed}, workers={workers}, crashes=[CrashPoint({number}, {moment})])"
+                )
                 raise SimulationFailure(title, violations, repeat=repeat, trace=crashed.trace)
             crashes += 1
     return crashes

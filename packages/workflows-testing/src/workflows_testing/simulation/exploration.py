@@ -100,10 +100,12 @@ def run_with_chaos(
     workers = random.randint(*wanted.workers)
     faults = _store_faults(seed, wanted.fault_rate, lease_s)
     hint_faults = FaultPlan(seed).randomly(
-        "publish", rate=wanted.hint_fault_rate, faults=[LoseHint(), DoubleHint(), ReorderHints(), DelayHint(lease_s / 2)]
+        "publish",
+        rate=wanted.hint_fault_rate,
+        faults=[LoseHint(), DoubleHint(), ReorderHints(), DelayHint(lease_s / 2)],
     )
     crashes = {
-        CrashPoint(random.randint(1, 50), random.choice([Moment.BEFORE, Moment.AFTER]))
+        CrashPoint(random.randint(1, 30), random.choice([Moment.BEFORE, Moment.AFTER]))
         for _ in range(random.randint(0, wanted.crashes))
     }
 

@@ -11,7 +11,7 @@ import sys
 from collections.abc import AsyncGenerator, Callable, Coroutine, Generator
 from contextvars import Context
 from random import Random
-from typing import Any, Final, NoReturn, TypeAlias, TypeVar
+from typing import Any, Final, NoReturn, TypeAlias, TypeVar, TypeVarTuple, Unpack
 from weakref import WeakSet
 
 from workflows_testing.simulation.cohorts import CURRENT_COHORT, Cohort, Condition
@@ -20,6 +20,7 @@ from workflows_testing.simulation.errors import SimulationError
 __all__ = ["SimulatedLoop"]
 
 T = TypeVar("T")
+Ts = TypeVarTuple("Ts")
 Ready: TypeAlias = tuple[asyncio.Handle, Cohort | None]
 
 _NEVER_US: Final = 10**18
@@ -65,6 +66,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
     Attributes:
         escaped: Errors that reached the loop, in words.
         turns: How many callbacks it has run.
+        max_turns: Callbacks after which it gives up, so that endless work ends with an error.
     """
 
     def __init__(self, random: Random, *, max_turns: int = 2_000_000) -> None:
@@ -72,12 +74,12 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
         Args:
             random: Chooses what runs next; used by nobody else.
-            max_turns: Callbacks after which it gives up, so that endless work ends with an error.
+            max_turns: Callbacks after which it gives up.
         """
         self.escaped: list[str] = []
         self.turns = 0
         self._random = random
-        self._max_turns = max_turns
+        self.max_turns = max_turns
         self._now_us = 0
         self._ready: list[Ready] = []
         self._timers: list[tuple[int, int, asyncio.TimerHandle, Cohort | None]] = []
@@ -109,10 +111,14 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         self._run(main.done)
         return main.result()
 
-    def _run(self, is_over: Callable[[], bool]) -> None:
+    def refuse_to_nest(self) -> None:
+        """Raise `SimulationError` inside a running event loop."""
         if asyncio._get_running_loop() is not None:
             msg = "a simulation runs in an event loop of its own: call it from a plain `def` test, not from an `async def`"
             raise SimulationError(msg)
+
+    def _run(self, is_over: Callable[[], bool]) -> None:
+        self.refuse_to_nest()
         hooks = sys.get_asyncgen_hooks()
         sys.set_asyncgen_hooks(firstiter=self._generators.add, finalizer=self._finalize)
         asyncio._set_running_loop(self)
@@ -127,6 +133,10 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
 
     def _turn(self) -> None:
         """Run one callback, chosen by chance among those that are ready."""
+        self.turns += 1
+        if self.turns > self.max_turns:
+            msg = f"no end after {self.max_turns:,} turns of the event loop, at {self.time():.3f} s of virtual time"
+            raise SimulationError(msg)
         ready = self._ready
         if not ready:
             self._jump()
@@ -139,10 +149,6 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         if cohort is not None and cohort.condition is not Condition.RUNNING:
             cohort.held_back.append(handle)
             return
-        self.turns += 1
-        if self.turns > self._max_turns:
-            msg = f"no end after {self._max_turns:,} turns of the event loop, at {self.time():.3f} s of virtual time"
-            raise SimulationError(msg)
         handle._run()
 
     def _jump(self) -> None:
@@ -201,14 +207,14 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         cohort.held_back.clear()
         for task in tuple(cohort.tasks):
             task.cancel()
-        self._max_turns = self.turns + max_turns
+        self.max_turns = self.turns + max_turns
         with contextlib.suppress(SimulationError):
             self._run(lambda: not cohort.tasks)
 
     # Scheduling
 
     def call_soon(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """Run a callback in one of the next turns."""
         handle = asyncio.Handle(callback, args, self, context)
@@ -216,19 +222,19 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
         return handle
 
     def call_soon_threadsafe(
-        self, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.Handle:
         """The same: there are no other threads."""
         return self.call_soon(callback, *args, context=context)
 
     def call_later(
-        self, delay: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, delay: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Run a callback after some seconds."""
         return self.call_at(self.time() + delay, callback, *args, context=context)
 
     def call_at(
-        self, when: float, callback: Callable[..., object], *args: Any, context: Context | None = None
+        self, when: float, callback: Callable[[Unpack[Ts]], object], *args: *Ts, context: Context | None = None
     ) -> asyncio.TimerHandle:
         """Run a callback at a virtual time."""
         handle = asyncio.TimerHandle(when, callback, args, self, context)
@@ -265,7 +271,7 @@ class SimulatedLoop(asyncio.AbstractEventLoop):
             task.add_done_callback(lambda done: tasks.pop(done, None))
         return task
 
-    def run_in_executor(self, executor: Any, func: Callable[..., T], *args: Any) -> asyncio.Future[T]:
+    def run_in_executor(self, executor: Any, func: Callable[[Unpack[Ts]], T], *args: *Ts) -> asyncio.Future[T]:
         """Call a function in one turn of the loop; there are no threads."""
         future: asyncio.Future[T] = self.create_future()
         self.call_soon(_settle, future, func, args)

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Coroutine, Sequence
 from contextvars import Context
 from random import Random
 from typing import Any, Protocol, TypeAlias
@@ -13,7 +13,6 @@ from workflows_core.ports.executor import StepExecutor, WorkRef
 from workflows_core.ports.store import WorkflowStore
 from workflows_testing.faults.relay import StoreCall, StoreRelay
 from workflows_testing.simulation.cohorts import CURRENT_COHORT, Cohort
-from workflows_testing.simulation.loop import SimulatedLoop
 from workflows_testing.simulation.trace import Trace
 
 __all__ = ["Connection", "Deliver", "Network", "NetworkExecutor", "Receiver"]
@@ -40,24 +39,24 @@ class Network:
 
     Attributes:
         trace: What was carried.
+        cohort: What is under way.
     """
 
-    def __init__(self, loop: SimulatedLoop, random: Random, *, latency_s: float) -> None:
+    def __init__(self, random: Random, *, latency_s: float) -> None:
         """Make a network.
 
         Args:
-            loop: Runs the simulation.
             random: Chooses how long things take, and who gets a hint; used by nobody else.
             latency_s: Most seconds that one way takes; about half of them take no time at all.
         """
         self.trace = Trace()
-        self._loop = loop
+        self.cohort = Cohort("network")
         self._random = random
         self._latency_s = latency_s
-        self._cohort = Cohort("network")
         self._context = Context()
-        self._context.run(CURRENT_COHORT.set, self._cohort)
+        self._context.run(CURRENT_COHORT.set, self.cohort)
         self._receivers: list[Receiver] = []
+        self._under_way: set[asyncio.Task[None]] = set()
 
     def latency(self) -> float:
         """Seconds of one way."""
@@ -73,15 +72,13 @@ class Network:
         able = [receiver for receiver in self._receivers if receiver.takes_hints]
         if able:
             receiver = able[int(self._random.random() * len(able))]
-            self._loop.call_later(self.latency(), receiver.take_hint, context=self._context)
+            asyncio.get_running_loop().call_later(self.latency(), receiver.take_hint, context=self._context)
 
-    def spawn(self, coroutine: Any) -> asyncio.Task[Any]:
-        """Run something that belongs to no process."""
-        return self._loop.create_task(coroutine, context=self._context)
-
-    def close(self) -> None:
-        """End what is still under way."""
-        self._loop.bury(self._cohort)
+    def send(self, journey: Coroutine[Any, Any, None]) -> None:
+        """Let something travel; it belongs to no process."""
+        task = asyncio.get_running_loop().create_task(journey, context=self._context)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
 
 
 class Connection(StoreRelay):
@@ -112,7 +109,7 @@ class Connection(StoreRelay):
             reason = f"process {self._process} is dead"
             raise StoreUnavailableError(reason)
         answer = asyncio.get_running_loop().create_future()
-        self._network.spawn(self._travel(call, answer))
+        self._network.send(self._travel(call, answer))
         return await answer
 
     async def _travel(self, call: StoreCall, answer: asyncio.Future[Any]) -> None:
@@ -140,6 +137,6 @@ class NetworkExecutor(StepExecutor):
         """Use a network."""
         self._network = network
 
-    async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:  # noqa: ARG002
+    async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:
         """Send a hint."""
         self._network.hint()

@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from collections.abc import Awaitable, Callable
 from contextvars import Context, copy_context
-from typing import Any, TypeAlias
+from typing import Any, Final, TypeAlias
 
 from workflows_core import WorkflowEngine
 from workflows_core.engine.worker import Worker
@@ -19,7 +19,7 @@ __all__ = ["Process", "Program"]
 Program: TypeAlias = Callable[["Process"], Awaitable[Any]]
 """What runs in a process beside its worker; begun anew when the process is started again."""
 
-_RETRY_S = 0.5
+_RETRY_S: Final = 0.5
 
 
 class Process:
@@ -60,6 +60,7 @@ class Process:
         self._loop = loop
         self._cohort = cohort
         self._connection = connection
+        self._frozen_until = 0.0
 
     def __str__(self) -> str:
         return self._cohort.name
@@ -96,12 +97,17 @@ class Process:
     def freeze(self, seconds: float, context: Context) -> None:
         """Let none of its code run for some seconds; then it goes on as if nothing had happened."""
         self._loop.freeze(self._cohort)
-        self._loop.call_later(seconds, self._loop.thaw, self._cohort, context=context)
+        self._frozen_until = max(self._frozen_until, self._loop.time() + seconds)
+        self._loop.call_later(seconds, self._thaw, context=context)
 
     def bury(self) -> None:
         """Free what is left of it, at the end of the simulation."""
         self.kill()
         self._loop.bury(self._cohort)
+
+    def _thaw(self) -> None:
+        if self._loop.time() >= self._frozen_until:
+            self._loop.thaw(self._cohort)
 
     async def _work(self, worker: Worker) -> None:
         while True:

@@ -34,6 +34,8 @@ class Scenario:
         result: What of an instance must be the same at the end, beside its status and its executions; its data unless given. Leave out
             what may differ, such as times and ids.
         compares_executions: Whether the same steps must have run equally often; false for races.
+        limit_s: Virtual seconds after which it is given up.
+        max_turns: Turns of the event loop after which it is given up.
     """
 
     name: str
@@ -42,6 +44,8 @@ class Scenario:
     settings: EngineSettings | None = None
     result: Callable[[WorkflowInstance], Any] = _data
     compares_executions: bool = True
+    limit_s: float = 600.0
+    max_turns: int = 300_000
 
     def __str__(self) -> str:
         return self.name

@@ -15,7 +15,7 @@ class Seeds:
     Attributes:
         first: The first seed.
         count: How many seeds.
-        command: The command, with ``{seeds}`` for the range.
+        command: The command, with ``{seeds}`` where the range stands.
     """
 
     first: int
@@ -30,7 +30,7 @@ class Seeds:
 
     def repeat(self, seed: int) -> str:
         """The command that tries one seed again."""
-        return self.command.format(seeds=f"{seed}:{seed + 1}")
+        return self.command.replace("{seeds}", f"{seed}:{seed + 1}")
 
     @classmethod
     def parse(cls, text: str, command: str = "") -> Seeds:

@@ -77,7 +77,7 @@ class Simulation:
             max_turns: Turns of the event loop after which the simulation is given up.
         """
         self.seed = seed
-        self.loop = SimulatedLoop(Random(f"{seed}/order"), max_turns=max_turns)
+        self.loop = SimulatedLoop(Random(f"{seed}/order"), max_turns=max_turns)  # type: ignore[abstract]
         self.clock = VirtualClock(self.loop)
         kept = storage(self.clock)
         self.store, self.queries = kept.store, kept.queries
@@ -89,7 +89,7 @@ class Simulation:
         wanted = settings if settings is not None else _DEFAULT_SETTINGS
         self._settings = replace(wanted, max_seconds_in_a_row=float("inf"), secret=wanted.secret or _SECRET)
         self._ids = SeededIds(self.clock, Random(f"{seed}/ids"))
-        self._network = Network(self.loop, Random(f"{seed}/network"), latency_s=latency_s)
+        self._network = Network(Random(f"{seed}/network"), latency_s=latency_s)
         self._reached = self.store if faults is None else FaultyStore(self.store, faults)
         self._past: list[Process] = []
         self._main = Cohort("main")
@@ -120,6 +120,7 @@ class Simulation:
         Raises:
             SimulationError: It waits for something that will never happen, or goes on for ever.
         """
+        self.loop.refuse_to_nest()
         return self.loop.run_until_complete(self.loop.create_task(main(), context=self._context))
 
     def start(self, name: str, *, worker: bool = True, concurrency: int = 4, program: Program | None = None) -> Process:
@@ -152,7 +153,7 @@ class Simulation:
             process.kill()
             self.trace.say(str(process), "is killed", self.loop.time())
             if restart_after_s is not None:
-                self.loop.call_later(restart_after_s, self.restart, name, context=self._context)
+                self.loop.call_later(restart_after_s, self._revive, process, context=self._context)
 
     def freeze(self, name: str, seconds: float) -> None:
         """Stop a process for some seconds, as SIGSTOP does: it goes on later and does not know that time has passed."""
@@ -172,8 +173,12 @@ class Simulation:
             for process in (*self._past, *self.processes.values()):
                 process.bury()
             self.loop.bury(self._main)
-            self._network.close()
+            self.loop.bury(self._network.cohort)
             self.loop.close()
+
+    def _revive(self, process: Process) -> None:
+        if self.processes[process.name] is process:
+            self.restart(process.name)
 
     def _begin(self, name: str, concurrency: int, program: Program | None) -> Process:
         earlier = self.processes.get(name)
@@ -214,5 +219,5 @@ class Simulation:
             engine=engine,
             concurrency=concurrency,
             program=program,
-            finished=None if earlier is None else earlier.finished,
+            finished=None if earlier is None or earlier.finished.done() else earlier.finished,
         )

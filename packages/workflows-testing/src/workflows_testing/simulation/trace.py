@@ -72,7 +72,9 @@ def _short(value: Any) -> str:
         return "Committed" if isinstance(value, Committed) else f"…{str(value)[24:]}"
     if isinstance(value, Claim):
         return f"{value.item.step}:{value.item.kind} {value.item.number}/fence {value.fence}/attempt {value.attempt}"
-    if isinstance(value, Sequence | set) and not isinstance(value, str | bytes):
+    if isinstance(value, set | frozenset):
+        return f"[{', '.join(sorted(map(_short, value)))}]"
+    if isinstance(value, Sequence) and not isinstance(value, str | bytes):
         return f"[{', '.join(map(_short, value))}]"
     text = str(value)
     return text if len(text) <= 80 else f"{text[:77]}…"
