@@ -1,4 +1,4 @@
-"""pytest plugin of workflows, loaded through the entry point ``pytest11``: real servers as fixtures.
+"""pytest plugin of workflows, loaded through the entry point ``pytest11``: real servers and seeds as fixtures.
 
 A server that cannot be had is a reason to skip on a laptop, and a failure where ``CI`` or ``WORKFLOWS_TEST_REQUIRE_SERVICES`` is set, so
 that no run is green because half of it did not happen. Each test process, so each xdist worker, starts servers of its own, and
@@ -9,6 +9,7 @@ from __future__ import annotations
 
 import contextlib
 import os
+import shlex
 import uuid
 from collections.abc import Callable, Generator
 from contextlib import AbstractContextManager
@@ -19,12 +20,39 @@ import pytest
 if TYPE_CHECKING:
     from workflows_testing.servers import PostgresServer, RedisServer
     from workflows_testing.servers.databases import DatabaseTemplate, PostgresDatabase
+    from workflows_testing.simulation.seeds import Seeds
 
     Prepare: TypeAlias = Callable[[PostgresDatabase], None]
 
 pytest.register_assert_rewrite("workflows_testing.conformance")
 
+_SEEDS_OPTION = "--simulation-seeds"
+_SEEDS_VARIABLE = "WORKFLOWS_SIMULATION_SEEDS"
+_SEEDS_DEFAULT = "40"
+
 ServerT = TypeVar("ServerT", "PostgresServer", "RedisServer")
+
+
+def pytest_addoption(parser: pytest.Parser) -> None:
+    """Add the option that says which seeds simulations try."""
+    parser.getgroup("workflows").addoption(
+        _SEEDS_OPTION,
+        metavar="N|A:B",
+        default=None,
+        help=f"seeds for tests that simulate: N of them from 0, or A to before B (or {_SEEDS_VARIABLE}; else {_SEEDS_DEFAULT})",
+    )
+
+
+@pytest.fixture
+def simulation_seeds(request: pytest.FixtureRequest) -> Seeds:
+    """The seeds that a test is to try, as the option ``--simulation-seeds`` says; give them to `explore`."""
+    from workflows_testing.simulation.seeds import Seeds
+
+    given = request.config.getoption(_SEEDS_OPTION) or os.environ.get(_SEEDS_VARIABLE) or _SEEDS_DEFAULT
+    try:
+        return Seeds.parse(given, f"pytest {shlex.quote(request.node.nodeid)} {_SEEDS_OPTION}={{seeds}}")
+    except ValueError as error:
+        raise pytest.UsageError(str(error)) from None
 
 
 def pytest_report_header() -> str:

@@ -1,0 +1,115 @@
+"""Somebody outside who uses an engine and insists: what was not answered is asked again."""
+
+from __future__ import annotations
+
+import asyncio
+from collections import Counter
+from collections.abc import Awaitable, Callable, Mapping
+from typing import Any, Final, TypeVar
+from uuid import UUID
+
+from workflows_core import Actor, WorkflowInstance
+from workflows_core.errors import (
+    ConcurrencyError,
+    InfrastructureError,
+    InstanceFinishedError,
+    TaskAlreadyCompletedError,
+    WebhookAlreadyUsedError,
+)
+from workflows_core.ports.queries import PageRequest, TaskFilter, TaskRecord
+from workflows_testing.simulation.process import Process
+from workflows_testing.simulation.simulation import AnyWorkflow
+
+__all__ = ["Client"]
+
+T = TypeVar("T")
+
+_RETRY_S: Final = 0.5
+
+
+class Client:
+    """Plays the outside: starts instances, completes tasks, calls webhooks.
+
+    Each call is repeated until it is answered, and bears that an earlier attempt was done although its answer was lost. So a program that
+    uses only a client may be killed and begun anew from its first line: it finds what it did before. The n-th start, task or webhook of
+    the program is the same one in each run of it.
+
+    Attributes:
+        process: In which it runs.
+    """
+
+    def __init__(self, process: Process) -> None:
+        self.process = process
+        self._engine = process.engine
+        self._done: Counter[tuple[object, ...]] = Counter()
+
+    async def start(
+        self, workflow: AnyWorkflow | str, data: Mapping[str, Any] | None = None, *, actor: Actor | None = None
+    ) -> UUID:
+        """Start an instance, once.
+
+        Returns:
+            Its id.
+        """
+        key = f"{self.process.name}/{self._next('start')}"
+        instance = await self.insist(
+            lambda: self._engine.start_workflow(workflow, data, idempotency_key=key, actor=actor)
+        )
+        return instance.id
+
+    async def complete(self, instance_id: UUID, step: str, user: str, form: Mapping[str, Any]) -> None:
+        """Wait for a task of a step, and complete it, once; a second call is about the second task of that step."""
+        nth = self._next("complete", instance_id, step)
+        task = await self._task(instance_id, step, nth)
+        actor = Actor(user, tenant=task.tenant_id)
+        try:
+            await self.insist(lambda: self._engine.complete_task(task.id, form, actor=actor))
+        except TaskAlreadyCompletedError as error:
+            if error.completed_by != user:
+                raise
+
+    async def call_webhook(self, instance_id: UUID, step: str, payload: Any) -> None:
+        """Call the address of a step, once; a second call is about the second visit of that step."""
+        visit = self._next("webhook", instance_id, step)
+        token = self._engine.webhook_token(instance_id, step, visit=visit)
+        try:
+            await self.insist(lambda: self._engine.receive_webhook(token, payload))
+        except WebhookAlreadyUsedError:
+            return
+
+    async def cancel(self, instance_id: UUID, reason: str = "") -> None:
+        """Cancel an instance, if it is not over."""
+        try:
+            await self.insist(lambda: self._engine.cancel_workflow(instance_id, reason))
+        except InstanceFinishedError:
+            return
+
+    async def until(self, instance_id: UUID, condition: Callable[[WorkflowInstance], bool]) -> WorkflowInstance:
+        """Wait until an instance is as wanted, or is over: a program that is begun anew may come too late to see what it waits for."""
+        return await self.insist(
+            lambda: self._engine.wait(instance_id, until=lambda found: found.status.is_final or condition(found))
+        )
+
+    async def end_of(self, instance_id: UUID) -> WorkflowInstance:
+        """Wait until an instance is over."""
+        return await self.until(instance_id, lambda instance: instance.status.is_final)
+
+    async def insist(self, call: Callable[[], Awaitable[T]]) -> T:
+        """Make a call of the engine again and again, until the store answers and nobody else is in the way."""
+        while True:
+            try:
+                return await call()
+            except (InfrastructureError, ConcurrencyError):
+                await asyncio.sleep(_RETRY_S)
+
+    async def _task(self, instance_id: UUID, step: str, nth: int) -> TaskRecord:
+        where = TaskFilter(instance_id=instance_id, step_name=step)
+        while True:
+            found = (await self._engine.queries.list_tasks(where, PageRequest(limit=1000))).items
+            if len(found) >= nth:
+                return sorted(found, key=lambda task: task.opening.execution)[nth - 1]
+            await asyncio.sleep(_RETRY_S)
+
+    def _next(self, *what: object) -> int:
+        self._done[what] += 1
+        return self._done[what]
