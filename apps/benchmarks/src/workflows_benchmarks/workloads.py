@@ -2,13 +2,18 @@
 
 from __future__ import annotations
 
+import time
 from itertools import pairwise
+from typing import Final
 
-from workflows_core import BaseMachineStep, Edge, WorkflowContext, WorkflowDefinition
+from workflows_core import BaseHumanStep, BaseMachineStep, Edge, WorkflowContext, WorkflowDefinition
 
-__all__ = ["LINEAR_STEPS", "linear"]
+__all__ = ["BRANCHES", "FAN_OUT_STEPS", "FIRST_STEP_AT", "LINEAR_STEPS", "approval", "fan_out", "linear", "stamped"]
 
-LINEAR_STEPS = 5
+LINEAR_STEPS: Final = 5
+BRANCHES: Final = 20
+FAN_OUT_STEPS: Final = BRANCHES + 2
+FIRST_STEP_AT: Final = "first_step_at"
 
 
 class EmptyStep(BaseMachineStep):
@@ -16,6 +21,14 @@ class EmptyStep(BaseMachineStep):
 
     async def execute(self, context: WorkflowContext) -> None:
         """Return at once."""
+
+
+class Stamp(BaseMachineStep):
+    """Notes when it began, in seconds since the epoch."""
+
+    async def execute(self, context: WorkflowContext) -> None:
+        """Note it."""
+        context.set(FIRST_STEP_AT, time.time())
 
 
 def linear(steps: int = LINEAR_STEPS) -> WorkflowDefinition:
@@ -27,4 +40,34 @@ def linear(steps: int = LINEAR_STEPS) -> WorkflowDefinition:
         steps={name: EmptyStep(name=name) for name in names},
         edges=[Edge(source, target) for source, target in pairwise(names)],
         initial_step=names[0],
+    )
+
+
+def fan_out() -> WorkflowDefinition:
+    """One step, then twenty at the same time, then one that waits for them all."""
+    branches = [f"branch_{number}" for number in range(1, BRANCHES + 1)]
+    return WorkflowDefinition(
+        name=f"fan_out_{BRANCHES}",
+        version="1.0.0",
+        steps={name: EmptyStep(name=name) for name in ("split", *branches, "join")},
+        edges=[edge for name in branches for edge in (Edge("split", name), Edge(name, "join"))],
+        initial_step="split",
+    )
+
+
+def approval() -> WorkflowDefinition:
+    """A decision of a person, then one step."""
+    return WorkflowDefinition(
+        name="approval",
+        version="1.0.0",
+        steps={"decide": BaseHumanStep(name="decide", title="Decide"), "act": EmptyStep(name="act")},
+        edges=[Edge("decide", "act")],
+        initial_step="decide",
+    )
+
+
+def stamped() -> WorkflowDefinition:
+    """One step that notes when it began."""
+    return WorkflowDefinition(
+        name="stamped", version="1.0.0", steps={"stamp": Stamp(name="stamp")}, edges=[], initial_step="stamp"
     )

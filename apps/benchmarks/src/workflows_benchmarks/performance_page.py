@@ -1,0 +1,77 @@
+"""Writes measured figures into the page of the documentation, between two marks."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Final
+
+from workflows_benchmarks.report import Report
+from workflows_benchmarks.targets import to_table
+
+__all__ = ["BEGIN", "END", "describe", "rewrite"]
+
+BEGIN: Final = "<!-- figures: from here on written by workflows-bench document -->\n"
+END: Final = "<!-- figures: end -->\n"
+
+_LINEAR: Final = ("linear-5", "fan-out-20")
+_OURSELVES: Final = "workflows"
+
+
+def rewrite(page: Path, reports: Sequence[Report]) -> None:
+    """Replace what is between the marks.
+
+    Raises:
+        ValueError: The page has not both marks.
+    """
+    before, begin, rest = page.read_text(encoding="utf-8").partition(BEGIN)
+    _, end, after = rest.partition(END)
+    if not begin or not end:
+        msg = f"{page} needs the lines {BEGIN.strip()!r} and {END.strip()!r}: between them the figures are written"
+        raise ValueError(msg)
+    page.write_text(before + BEGIN + describe(reports) + END + after, encoding="utf-8")
+
+
+def describe(reports: Sequence[Report]) -> str:
+    """The targets, the throughput beside the raw databases, and the peers, as Markdown."""
+    machines = "; ".join(sorted({f"{report.machine}, on {report.measured_on}" for report in reports}))
+    parts = [f"\nMeasured on {machines}.\n", "### Targets\n", to_table(reports)]
+    parts += ["### Throughput\n", _throughput([report for report in reports if report.name in _LINEAR])]
+    for name in _LINEAR:
+        compared = [report for report in reports if report.name == name and report.peers]
+        if compared:
+            parts += [f"### Beside other libraries: `{name}`\n", _peers(compared)]
+    return "\n".join(parts) + "\n"
+
+
+def _throughput(reports: Sequence[Report]) -> str:
+    lines = [
+        "| benchmark | store | workflows/s, one at a time | best | raw loop, best | ratio | median of one | peak memory |",
+        "| --- | --- | ---: | ---: | ---: | ---: | ---: | ---: |",
+    ]
+    for report in reports:
+        figures = report.figures
+        raw = figures.get("raw_workflows_per_s")
+        ratio = figures.get("ratio_to_raw_commit_per_step")
+        lines.append(
+            f"| `{report.name}` | {report.store} | {figures['workflows_per_s_at_1']:,.0f} | {figures['workflows_per_s']:,.0f} "
+            f"| {'' if raw is None else f'{raw:,.0f}'} | {'' if ratio is None else f'{ratio:.2f} x'} "
+            f"| {figures['p50_ms_at_1']:.2f} ms | {report.peak_memory_mib or 0:,.0f} MiB |"
+        )
+    return "\n".join([*lines, ""])
+
+
+def _peers(reports: Sequence[Report]) -> str:
+    lines = [
+        "| library | beside | workflows/s, best | of ours | median of one | how |",
+        "| --- | --- | ---: | ---: | ---: | --- |",
+    ]
+    for report in reports:
+        best = report.figures["workflows_per_s"]
+        lines.append(f"| {_OURSELVES} | {report.store} | {best:,.0f} | 1 | {report.figures['p50_ms_at_1']:.2f} ms | |")
+        lines.extend(
+            f"| {name} {found['version']} | {report.store} | {found['workflows_per_s']:,.0f} "
+            f"| {found['workflows_per_s'] / best:.2g} | {found['p50_ms_at_1']:.2f} ms | {found['note']} |"
+            for name, found in report.peers.items()
+        )
+    return "\n".join([*lines, ""])
