@@ -73,14 +73,6 @@ class Sharing(ABC):
         """What runs the store's statements inside the transaction of a session."""
 
     @abstractmethod
-    def lease_keeper(self) -> LeaseKeeper:
-        msg = "leases are kept outside of transactions; ask the store itself for its lease keeper"
-        raise TypeError(msg)
-
-    def notifier(self) -> StepExecutor:
-        msg = "hints go out after a transaction; ask the store itself for its notifier"
-        raise TypeError(msg)
-
     async def close(self) -> None:
         """Give back what was made for it."""
 
@@ -127,6 +119,14 @@ class SessionBackend(Backend):
     @abstractmethod
     def write(self, write: Write) -> Work[WriteResult]:
         """What writes one transition if its conditions hold, and says why not otherwise."""
+
+    def lease_keeper(self) -> LeaseKeeper:
+        msg = "leases are kept outside of transactions; ask the store itself for its lease keeper"
+        raise TypeError(msg)
+
+    def notifier(self) -> StepExecutor:
+        msg = "hints go out after a transaction; ask the store itself for its notifier"
+        raise TypeError(msg)
 
     async def close(self) -> None:
         """Nothing is held that is not the session's."""
