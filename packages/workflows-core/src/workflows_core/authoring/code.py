@@ -69,6 +69,7 @@ class StepCode:
         can_execute: Guard, called before ``execute``. The guard of a step that waits is part of its ``prepare``.
         on_success: Called with the context and the result, before the commit.
         on_failure: Called with the context and the exception when the step has failed for good.
+        compensate: Called with the context to undo what ``execute`` did.
         prepare: Called before a computed step is entered. Gives the `Assignment` of a human step, the duration or moment of a
             timer, the branch key of a conditional group, the items of a ``ForEach``; or ``Outcome.SKIPPED``, when the guard of the
             step says no.
@@ -84,6 +85,7 @@ class StepCode:
     can_execute: Callable[..., Any] | None = None
     on_success: Callable[..., Any] | None = None
     on_failure: Callable[..., Any] | None = None
+    compensate: Callable[..., Any] | None = None
     prepare: Callable[..., Any] | None = None
     validate_submission: Callable[..., Any] | None = None
     is_async: bool = False
@@ -98,4 +100,4 @@ class StepCode:
             reason = "its code is not registered in this process; deploy the version of the workflow that has it"
             raise StepExecutionError(step, reason)
 
-        return cls(step=None, execute=fail, prepare=fail, is_async=True)
+        return cls(step=None, execute=fail, prepare=fail, compensate=fail, is_async=True)

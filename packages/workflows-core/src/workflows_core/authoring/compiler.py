@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, replace
+from datetime import timedelta
 from typing import Any
 
 import msgspec
@@ -41,6 +42,7 @@ class Blueprint:
     reducers: Mapping[str, str]
     state: type | None
     input_schema: Mapping[str, Any] | type | None
+    deadline: timedelta | None
     owner: object
 
 
@@ -92,6 +94,7 @@ def compile_blueprint(blueprint: Blueprint) -> Compiled:
         reducers=dict(blueprint.reducers),
         input_schema=read_schema(blueprint.input_schema, "", "input_schema", report),
         state_keys=state_keys,
+        deadline_s=_deadline(blueprint, report),
     )
     return Compiled(
         graph=_checked(graph, report),
@@ -147,6 +150,14 @@ def _state(blueprint: Blueprint, report: Report) -> tuple[type | None, tuple[str
         report.about_workflow("bad_state", str(error), "or leave the state out, and use context.data")
         return None, None
     return blueprint.state, tuple(sorted(state_fields(blueprint.state)))
+
+
+def _deadline(blueprint: Blueprint, report: Report) -> float | None:
+    deadline: Any = blueprint.deadline
+    if deadline is None or isinstance(deadline, timedelta):
+        return None if deadline is None else deadline.total_seconds()
+    report.about_workflow("bad_type", f"its deadline is {deadline!r}", "write a timedelta")
+    return None
 
 
 def _check_version(blueprint: Blueprint, report: Report) -> None:

@@ -23,6 +23,7 @@ __all__ = [
     "NoSessionError",
     "NoStateTypeError",
     "StepSummary",
+    "Undoing",
     "WorkflowContext",
 ]
 
@@ -77,6 +78,22 @@ class StepSummary(NamedTuple):
     completed_at: datetime | None
 
 
+class Undoing(NamedTuple):
+    """What a compensation is to undo.
+
+    Attributes:
+        execution: Number of the execution.
+        idempotency_key: The key that it gave to other systems.
+        result: What it returned; None if nothing, or if that is not known.
+        is_known: Whether it is known to have succeeded; else its worker was lost, and it may have done its work or not.
+    """
+
+    execution: int
+    idempotency_key: str
+    result: Any
+    is_known: bool
+
+
 class ContextServices(Protocol):
     """What a context asks its engine for."""
 
@@ -95,6 +112,10 @@ class ContextServices(Protocol):
     @abstractmethod
     def is_cancelled(self, context: WorkflowContext) -> bool:
         """Whether the step is to stop; its result will be dropped. Called from any thread."""
+
+    @abstractmethod
+    def heartbeat(self, context: WorkflowContext) -> None:
+        """Take a sign of life of the step's code. Called from any thread."""
 
 
 class WorkflowContext:
@@ -119,6 +140,7 @@ class WorkflowContext:
         previous_result: Inside a group, the result of the step before; for the callback of a `ParallelGroup`, all results.
         scope: Id of the group's or item's scope in which the step runs; 0 outside.
         additions: What `add` collected.
+        undoing: In a compensation, what it is to undo; None elsewhere.
     """
 
     __slots__ = (
@@ -139,6 +161,7 @@ class WorkflowContext:
         "scope",
         "started_at",
         "tenant_id",
+        "undoing",
         "user_id",
         "visit",
         "workflow_name",
@@ -182,6 +205,7 @@ class WorkflowContext:
         self.previous_result = previous_result
         self.scope = scope
         self.additions: list[tuple[str, Any]] = []
+        self.undoing: Undoing | None = None
         self._state_type = state_type
         self._state: Any = None
         self._state_before: dict[str, Any] | None = None
@@ -364,6 +388,11 @@ class WorkflowContext:
     def cancelled(self) -> bool:
         """Whether the step should stop: it was cancelled, timed out or taken over. Always False without an engine."""
         return self._services is not None and self._services.is_cancelled(self)
+
+    def heartbeat(self) -> None:
+        """Say that the code is alive, for steps with a ``heartbeat_timeout``; may be called often, and from any thread."""
+        if self._services is not None:
+            self._services.heartbeat(self)
 
     def with_step(self, step_name: str) -> WorkflowContext:
         """A context of the same instance for another step; both share data and additions."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Iterable, Mapping
+from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
@@ -55,6 +56,7 @@ class WorkflowDefinition:
         reducers: Mapping[str, str] | None = None,
         state: type | None = None,
         input_schema: Mapping[str, Any] | type | None = None,
+        deadline: timedelta | None = None,
         owner: object = None,
     ) -> None:
         """Compile a workflow.
@@ -71,6 +73,7 @@ class WorkflowDefinition:
             reducers: Name of the reducer (``sum``, ``append`` …) by data key, for ``context.add``.
             state: A msgspec Struct or dataclass: the type of ``context.state``.
             input_schema: JSON Schema of the initial data, or a msgspec Struct or dataclass; None accepts any.
+            deadline: Time after its start at which an instance fails if it is not over.
             owner: Object to whose methods functions with ``@step`` belong.
 
         Raises:
@@ -88,6 +91,7 @@ class WorkflowDefinition:
                 reducers=reducers or {},
                 state=state,
                 input_schema=input_schema,
+                deadline=deadline,
                 owner=owner,
             )
         )

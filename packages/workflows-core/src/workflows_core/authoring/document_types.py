@@ -9,6 +9,7 @@ from typing import Any, Literal, TypeAlias
 
 import msgspec
 
+from workflows_core.domain.retry import RetryPolicy
 from workflows_core.domain.types import Outcome
 
 __all__ = [
@@ -44,6 +45,10 @@ class StepDocument(_Document, kw_only=True, tag_field="type"):
     terminal: bool | Literal["instance"] = False
     queue: str = "default"
     next: str | list[str] | None = None
+    retry: RetryPolicy | None = None
+    timeout_s: float | None = None
+    attempt_timeout_s: float | None = None
+    heartbeat_s: float | None = None
 
 
 class MachineDocument(StepDocument, kw_only=True, tag="machine"):
@@ -165,6 +170,7 @@ class WorkflowDocument(_Document, kw_only=True):
     initial: str | None = None
     reducers: dict[str, str] = {}
     input_schema: dict[str, Any] | None = None
+    deadline_s: float | None = None
 
 
 def document_schema() -> dict[str, Any]:

@@ -70,6 +70,7 @@ def definition_from_document(
             written.initial,
             reducers=written.reducers,
             input_schema=written.input_schema,
+            deadline=_duration(written.deadline_s),
         )
     except InvalidDefinitionError as error:
         raise InvalidDefinitionError(written.name, [*builder.problems, *error.problems]) from error
@@ -110,6 +111,10 @@ class _Builder:
             "terminal": step.terminal,
             "queue": step.queue,
             "next": step.next,
+            "retry": step.retry,
+            "timeout": _duration(step.timeout_s),
+            "attempt_timeout": _duration(step.attempt_timeout_s),
+            "heartbeat_timeout": _duration(step.heartbeat_s),
         }
         match step:
             case MachineDocument():

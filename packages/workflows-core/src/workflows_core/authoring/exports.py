@@ -61,6 +61,7 @@ def document_of(graph: WorkflowGraph) -> dict[str, Any]:
         initial=graph.initial,
         reducers=graph.reducers,
         input_schema=graph.input_schema,
+        deadline_s=graph.deadline_s,
     )
     plain: dict[str, Any] = msgspec.to_builtins(document)
     return plain
@@ -133,6 +134,10 @@ def _common(graph: WorkflowGraph, node: Node) -> dict[str, Any]:
         "terminal": {"": False, "branch": True, "instance": "instance"}[node.terminal],
         "queue": node.queue,
         "next": named or None,
+        "retry": node.retry,
+        "timeout_s": node.timeout_s,
+        "attempt_timeout_s": node.attempt_timeout_s,
+        "heartbeat_s": node.heartbeat_s,
     }
 
 

@@ -24,12 +24,14 @@ class StepDeclaration:
         name: Name of the step.
         human: Whether a person does it, and the function is called after the completion.
         initial: Whether the workflow begins with it.
+        compensation: Undoes what the function did.
         options: Further arguments of the step's class.
     """
 
     name: str
     human: bool = False
     initial: bool = False
+    compensation: Callable[..., Any] | None = None
     options: Mapping[str, Any] = field(default_factory=dict)
 
 
@@ -83,10 +85,18 @@ def function_step(function: Callable[..., Any], declaration: StepDeclaration, ow
         declaration: What its decorator noted.
         owner: Object to whose methods the function may belong; it is then bound to it.
     """
-    bound = function
+    step = (FunctionHumanStep if declaration.human else FunctionStep)(function, _bound(function, owner), declaration)
+    if declaration.compensation is not None:
+        step.compensate = _bound(declaration.compensation, owner)  # type: ignore[method-assign]
+    return step
+
+
+def _bound(function: Callable[..., Any], owner: object) -> Callable[..., Any]:
+    """The function, as a method of its owner if it is one."""
     if owner is not None and inspect.getattr_static(type(owner), getattr(function, "__name__", ""), None) is function:
-        bound = function.__get__(owner)
-    return (FunctionHumanStep if declaration.human else FunctionStep)(function, bound, declaration)
+        bound: Callable[..., Any] = function.__get__(owner)
+        return bound
+    return function
 
 
 def first_line(documented: object) -> str:

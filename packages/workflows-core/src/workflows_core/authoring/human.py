@@ -176,6 +176,7 @@ def read_human(name: str, step: Any, report: Report) -> tuple[HumanNode, StepCod
         handler=handler,
     )
     code = StepCode(
+        compensate=overridden(step, "compensate"),
         step=step,
         execute=(execute or _take_form) if handler else None,
         on_success=on_success,

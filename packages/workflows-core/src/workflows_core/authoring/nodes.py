@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import timedelta
 from typing import Any, Final, Literal
 
 from workflows_core.authoring.catalogue import CatalogueStep
@@ -13,6 +14,7 @@ from workflows_core.authoring.report import Report
 from workflows_core.authoring.timer import read_timer
 from workflows_core.authoring.webhook import read_webhook
 from workflows_core.domain.graph import INSTANCE, Join, MachineNode, Node, NodeKind
+from workflows_core.domain.retry import RetryPolicy
 from workflows_core.domain.types import StepType
 
 __all__ = ["node_of", "read_kind"]
@@ -42,6 +44,7 @@ def _read_machine(name: str, step: Any, report: Report) -> tuple[NodeKind, StepC
         can_execute=overridden(step, "can_execute"),
         on_success=overridden(step, "on_success"),
         on_failure=overridden(step, "on_failure"),
+        compensate=overridden(step, "compensate"),
         is_async=is_coroutine_function(execute),
         runs_engine=getattr(step, "step_type", None) is StepType.GROUP,
     )
@@ -71,8 +74,9 @@ _READERS: Final[dict[str, Callable[[str, Any, Report], tuple[NodeKind, StepCode]
 }
 
 
-def node_of(name: str, kind: NodeKind, step: Any, scope: str, report: Report) -> Node:
+def node_of(name: str, kind: NodeKind, code: StepCode, scope: str, report: Report) -> Node:
     """The node of a step, with what `StepAttributes` says about it."""
+    step = code.step
     return Node(
         name=name,
         kind=kind,
@@ -81,6 +85,11 @@ def node_of(name: str, kind: NodeKind, step: Any, scope: str, report: Report) ->
         join=_join(name, getattr(step, "join", None), report),
         terminal=_terminal(name, getattr(step, "terminal", False), report),
         queue=_text(name, step, "queue", report) or "default",
+        retry=_retry(name, getattr(step, "retry", None), report),
+        timeout_s=_seconds(name, step, "timeout", report),
+        attempt_timeout_s=_seconds(name, step, "attempt_timeout", report),
+        heartbeat_s=_seconds(name, step, "heartbeat_timeout", report),
+        compensable=code.compensate is not None,
     )
 
 
@@ -93,6 +102,25 @@ def _text(name: str, step: Any, attribute: str, report: Report) -> str:
             name, "bad_type", f"{attribute} is {value!r}", "write text, or give the attribute another name"
         )
     return ""
+
+
+def _retry(name: str, retry: Any, report: Report) -> RetryPolicy | None:
+    match retry:
+        case None | RetryPolicy():
+            return retry
+        case int() if retry > 0 and not isinstance(retry, bool):
+            return RetryPolicy(max_attempts=retry)
+    report.about_step(name, "bad_retry", f"retry is {retry!r}", "write a RetryPolicy, or the number of attempts")
+    return None
+
+
+def _seconds(name: str, step: Any, attribute: str, report: Report) -> float | None:
+    value = getattr(step, attribute, None)
+    if isinstance(value, timedelta):
+        return value.total_seconds()
+    if value is not None:
+        report.about_step(name, "bad_type", f"{attribute} is {value!r}", "write a timedelta")
+    return None
 
 
 def _join(name: str, join: Any, report: Report) -> Join:

@@ -6,11 +6,13 @@ from __future__ import annotations
 
 from abc import abstractmethod
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Protocol, TypeAlias
 
 from workflows_core.authoring.code import MaybeAwaitable, default_hook
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.naming import snake_case
+from workflows_core.domain.retry import RetryPolicy
 from workflows_core.domain.types import StepType
 
 __all__ = ["AnyStep", "BaseMachineStep", "BaseStep", "Step", "StepAttributes", "StepLike", "StepRunner"]
@@ -93,6 +95,11 @@ class StepAttributes:
         queue: Name of the queue whose workers run it.
         next: Successors: one name is an edge to it; a collection are those among which the result chooses, by name. None looks at
             the edges only.
+        retry: When a failed attempt of its code is repeated: a policy, or just the number of attempts. None never.
+        timeout: Time that the step may take, from its entry to its end, with all attempts and waits; then it follows its ``timeout``
+            edges. None is as long as it takes.
+        attempt_timeout: Time that one attempt of its code may take. One that takes longer has failed, and may be repeated.
+        heartbeat_timeout: Time for which its code may go without calling ``context.heartbeat()``; after that the attempt has failed.
     """
 
     name: str = ""
@@ -102,6 +109,10 @@ class StepAttributes:
     terminal: bool | str = False
     queue: str = "default"
     next: str | AnyStep | Sequence[str | AnyStep] | None = None
+    retry: RetryPolicy | int | None = None
+    timeout: timedelta | None = None
+    attempt_timeout: timedelta | None = None
+    heartbeat_timeout: timedelta | None = None
 
     _name_suffix: ClassVar[str] = "Step"
     _class_has_name: ClassVar[bool] = False
@@ -124,9 +135,14 @@ class StepAttributes:
         terminal: bool | str | None = None,
         queue: str | None = None,
         next: str | AnyStep | Sequence[str | AnyStep] | None = None,  # noqa: A002 - the name of the attribute
+        retry: RetryPolicy | int | None = None,
+        timeout: timedelta | None = None,
+        attempt_timeout: timedelta | None = None,
+        heartbeat_timeout: timedelta | None = None,
     ) -> None:
         self._assign(name=name, description=description, summary=summary, join=join, queue=queue, next=next)
-        self._assign(terminal=terminal)
+        self._assign(terminal=terminal, retry=retry, timeout=timeout)
+        self._assign(attempt_timeout=attempt_timeout, heartbeat_timeout=heartbeat_timeout)
 
     def __set_name__(self, owner: type, attribute: str) -> None:
         if self._name_is_derived or not self._has_name:
@@ -168,6 +184,14 @@ class BaseStep(StepAttributes):
     @default_hook
     def on_failure(self, context: WorkflowContext, error: Exception) -> MaybeAwaitable[None]:
         """Called when the step has failed for good; an error here is recorded beside the first."""
+
+    @default_hook
+    def compensate(self, context: WorkflowContext) -> MaybeAwaitable[Any]:
+        """Undo what `execute` did; write it for steps that something can and must be done about when the workflow fails or is cancelled.
+
+        Called once for each execution that succeeded, last first, with what it did in ``context.undoing``; and also for one whose
+        worker was lost, so it must bear that nothing was done. It is repeated as the step's ``retry`` says.
+        """
 
 
 class BaseMachineStep(BaseStep):

@@ -73,7 +73,7 @@ class StepCompiler:
         if known in self.nodes:
             return known
         kind, code = self._read(known, step)
-        self.nodes[known] = node_of(known, kind, step, scope, self._report)
+        self.nodes[known] = node_of(known, kind, code, scope, self._report)
         self.code[known] = code
         if not scope:
             self.steps[known] = step

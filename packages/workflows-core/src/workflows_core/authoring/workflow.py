@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
+from datetime import timedelta
 from typing import TYPE_CHECKING, Any, ClassVar, Generic, Protocol, cast, get_args
 
 from workflows_core.authoring.definition import WorkflowDefinition
@@ -64,6 +65,8 @@ class Workflow(Generic[StateT]):
     """Type of the state."""
     __input_schema__: ClassVar[Mapping[str, Any] | type]
     """JSON Schema of the initial data, or a type."""
+    __deadline__: ClassVar[timedelta]
+    """Time after its start at which an instance fails if it is not over."""
 
     @classmethod
     def get_definition(cls) -> WorkflowDefinition:
@@ -115,6 +118,7 @@ def build_definition(cls: type) -> WorkflowDefinition:
         reducers=_said(cls, "__reducers__", None),
         state=_said(cls, "__state__", _state_parameter(cls)),
         input_schema=_said(cls, "__input_schema__", None),
+        deadline=_said(cls, "__deadline__", None),
         owner=_owner(cls, name) if has_methods(written) else None,
     )
     setattr(cls, _CACHE, definition)

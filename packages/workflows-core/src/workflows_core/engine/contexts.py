@@ -2,8 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Sequence
 from typing import Any
+from uuid import UUID
 
 from workflows_core.authoring.context import ContextServices, WorkflowContext
 from workflows_core.domain.commands import Writes
@@ -13,6 +14,7 @@ from workflows_core.domain.state import ROOT, InstanceState, Token
 from workflows_core.engine.programs import LoadedProgram
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.engine.signatures import WebhookAddress, sign_webhook
+from workflows_core.engine.time_limits import TimeLimit
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.queries import ExecutionRecord, WorkflowQueries
 
@@ -37,7 +39,7 @@ class Contexts(ContextServices):
         token: Token,
         *,
         attempt: int = 1,
-        stops: Callable[[], bool] | None = None,
+        limit: TimeLimit | None = None,
         session: Any = None,
     ) -> WorkflowContext:
         """The context of one attempt of a step: a private copy of the data as its scope sees them.
@@ -48,7 +50,7 @@ class Contexts(ContextServices):
             scope_id: Scope of the step.
             token: Token at the step.
             attempt: Number of the attempt, from 1.
-            stops: Whether its worker has been asked to stop it; called from any thread.
+            limit: How long it may take; None for one that no worker runs.
             session: Of the transaction that it shares with the record of its result; None if it shares none.
         """
         definition = loaded.definition
@@ -69,7 +71,7 @@ class Contexts(ContextServices):
             previous_result=self._previous(loaded, state, scope_id, token) if scope_id != ROOT else None,
             scope=scope_id,
             state_type=definition.state_type if definition is not None else None,
-            services=self if stops is None else _Attempt(self, stops),
+            services=self if limit is None else _Attempt(self, limit),
             last=state.last,
             session=session,
         )
@@ -86,6 +88,10 @@ class Contexts(ContextServices):
         if not changed and not deleted and not added:
             return _NO_WRITES
         return Writes(changed, deleted, tuple((key, encode_value(key, value, encode)) for key, value in added))
+
+    async def executions(self, instance_id: UUID, *, after: int, limit: int) -> Sequence[ExecutionRecord]:
+        """Finished step executions of an instance; see `WorkflowQueries.list_executions`."""
+        return await self._queries.list_executions(instance_id, after=after, limit=limit)
 
     async def history(self, context: WorkflowContext) -> list[ExecutionRecord]:
         """All finished step executions of the instance, ascending by number."""
@@ -110,6 +116,9 @@ class Contexts(ContextServices):
         """Nothing stops what no worker runs."""
         return False
 
+    def heartbeat(self, context: WorkflowContext) -> None:
+        """Nobody waits for a sign of life of what no worker runs."""
+
     def _previous(self, loaded: LoadedProgram, state: InstanceState, scope_id: int, token: Token) -> Any:
         """Result of the step before, inside a group; of all branches, for the callback of a parallel group."""
         scope = state.scopes[scope_id]
@@ -126,11 +135,11 @@ class Contexts(ContextServices):
 class _Attempt(ContextServices):
     """The services of one attempt, which its worker may stop. It lasts as long as the code of the step, in whatever thread."""
 
-    __slots__ = ("_contexts", "_stops")
+    __slots__ = ("_contexts", "_limit")
 
-    def __init__(self, contexts: Contexts, stops: Callable[[], bool]) -> None:
+    def __init__(self, contexts: Contexts, limit: TimeLimit) -> None:
         self._contexts = contexts
-        self._stops = stops
+        self._limit = limit
 
     async def history(self, context: WorkflowContext) -> list[ExecutionRecord]:
         return await self._contexts.history(context)
@@ -142,4 +151,7 @@ class _Attempt(ContextServices):
         return self._contexts.webhook_url(context, step)
 
     def is_cancelled(self, context: WorkflowContext) -> bool:  # noqa: ARG002
-        return self._stops()
+        return self._limit.stops()
+
+    def heartbeat(self, context: WorkflowContext) -> None:  # noqa: ARG002
+        self._limit.beat()

@@ -12,12 +12,13 @@ from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.definition import WorkflowDefinition
 from workflows_core.authoring.registry import WorkflowRegistry
 from workflows_core.domain.actor import SYSTEM, Actor
-from workflows_core.domain.commands import Cancel, Reschedule
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.transition import WorkItem
 from workflows_core.domain.types import TaskStatus
+from workflows_core.engine.attempts import Attempts
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.contexts import Contexts
+from workflows_core.engine.control import InstanceControl
 from workflows_core.engine.desk import Desk
 from workflows_core.engine.holding import Holding
 from workflows_core.engine.instances import WorkflowInstance, to_instance
@@ -44,7 +45,7 @@ from workflows_core.ports.wake_ups import WakeUps
 __all__ = ["WorkflowEngine"]
 
 
-class WorkflowEngine(ExecutionEngine):
+class WorkflowEngine(InstanceControl, ExecutionEngine):
     """Starts instances, runs their steps, and takes what people and programs have to say to them.
 
     It holds no state of instances itself: any number of engines, in any number of processes, may share one store.
@@ -83,15 +84,16 @@ class WorkflowEngine(ExecutionEngine):
         self._ids = ids
         self._make_desk = partial(Desk, codec=codec, ids=ids, clock=clock, settings=self.settings)
         self._desk = self._make_desk(store, queries, self._commits, self._programs)
+        self._attempts = Attempts(
+            store=store, contexts=self._contexts, codec=codec, settings=self.settings, engine=self
+        )
         self._runner = StepRunner(
             store=store,
             commits=self._commits,
             programs=self._programs,
-            contexts=self._contexts,
+            attempts=self._attempts,
             shared=SharedTransactions(store, self._commits, ids),
-            codec=codec,
             settings=self.settings,
-            engine=self,
         )
 
     async def open(self) -> None:
@@ -107,6 +109,7 @@ class WorkflowEngine(ExecutionEngine):
         """Give back what the executor and the store hold; the engine is not used afterwards."""
         if isinstance(self.executor, WakeUps):
             await self.executor.close()
+        self._attempts.close()
         await self.store.close()
 
     async def __aenter__(self) -> Self:
@@ -130,6 +133,7 @@ class WorkflowEngine(ExecutionEngine):
         idempotency_key: str | None = None,
         actor: Actor | None = None,
         metadata: Mapping[str, Any] | None = None,
+        deadline: timedelta | None = None,
         session: Any = None,
     ) -> WorkflowInstance:
         """Start an instance. When this returns, the instance is durable; its steps run in workers.
@@ -141,6 +145,7 @@ class WorkflowEngine(ExecutionEngine):
             idempotency_key: A second start of the same workflow and tenant with this key returns the first instance.
             actor: Who starts it; its tenant becomes the instance's.
             metadata: Facts about the start, which no step can change.
+            deadline: Time after which it fails if it is not over, instead of the workflow's own.
             session: A session of the application's own, with the store's database: the instance is then durable when the session is
                 committed, and gone when it is rolled back. So for every method with this argument.
 
@@ -160,6 +165,7 @@ class WorkflowEngine(ExecutionEngine):
             key=idempotency_key,
             actor=actor if actor is not None else SYSTEM,
             metadata=metadata,
+            deadline=deadline,
         )
 
     async def get_instance(self, instance_id: UUID, *, tenant: str | None = None) -> WorkflowInstance:
@@ -173,26 +179,6 @@ class WorkflowEngine(ExecutionEngine):
         if record is None or found is None:
             raise InstanceNotFoundError(instance_id)
         return to_instance(found.state, self._codec, updated_at=record.updated_at, completed_at=record.completed_at)
-
-    async def cancel_workflow(
-        self, instance_id: UUID, reason: str = "", *, actor: Actor | None = None, session: Any = None
-    ) -> WorkflowInstance:
-        """Cancel an instance: its open steps, timers and tasks. Code under way is asked to stop; its result is dropped.
-
-        Raises:
-            InstanceNotFoundError: There is none (for the actor's tenant).
-            InstanceFinishedError: It is over.
-        """
-        who = actor if actor is not None else SYSTEM
-        tenant = None if actor is None else actor.tenant
-        state, at = await (await self._at(session)).requests.apply(
-            instance_id,
-            lambda found, _loaded: Cancel(actor=who, now=found.at, reason=reason),
-            actor=who.id,
-            tenant=tenant,
-            all_items=True,
-        )
-        return to_instance(state, self._codec, updated_at=at)
 
     async def wait(
         self,
@@ -366,21 +352,6 @@ class WorkflowEngine(ExecutionEngine):
     async def execute_step(self, step: Any, context: WorkflowContext, previous_result: Any = None) -> Any:
         """Run one step or group by itself, here and now, without an instance; its guard and hooks run too."""
         return await run_step(self, step, context, previous_result)
-
-    async def schedule_step(self, instance_id: UUID, step_name: str, delay: timedelta | None = None) -> None:
-        """Move the moment of a timer that an instance waits for to ``delay`` from now; None is now.
-
-        Raises:
-            InstanceNotFoundError: There is no such instance.
-            StaleExecutionError: The step is no timer, or does not wait.
-        """
-        delay_s = delay.total_seconds() if delay is not None else 0.0
-        await self._desk.requests.apply(
-            instance_id,
-            lambda _found, _loaded: Reschedule(step=step_name, delay_s=delay_s),
-            actor=SYSTEM.id,
-            all_items=True,
-        )
 
     async def _at(self, session: Any) -> Desk:
         """Where requests are taken: the store itself, or the inside of a session's transaction."""

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+import threading
 import time
 from collections.abc import Callable, Set as AbstractSet
 
@@ -20,7 +21,18 @@ class Holding:
     ends in the store, whatever the two clocks show.
     """
 
-    __slots__ = ("_clock", "_instance_id", "_item", "_lease_s", "_next", "_sent", "_stops", "_until")
+    __slots__ = (
+        "_clock",
+        "_instance_id",
+        "_item",
+        "_lease_s",
+        "_lock",
+        "_next",
+        "_sent",
+        "_stops",
+        "_threads",
+        "_until",
+    )
 
     def __init__(
         self,
@@ -46,6 +58,8 @@ class Holding:
         self._lease_s = lease_s
         self._sent = sent
         self._until = sent + lease_s
+        self._threads = 0
+        self._lock = threading.Lock()
 
     @property
     def ref(self) -> WorkRef:
@@ -82,6 +96,22 @@ class Holding:
     def has_lapsed(self) -> bool:
         """Whether the lease may have ended: others may do the work by now."""
         return self._clock() >= self._until
+
+    def enter_thread(self) -> Callable[[], None]:
+        """Note that code runs in a thread; returns what notes, in any thread, that it has ended."""
+
+        def leave() -> None:
+            with self._lock:
+                self._threads -= 1
+
+        with self._lock:
+            self._threads += 1
+        return leave
+
+    @property
+    def is_busy(self) -> bool:
+        """Whether code still runs in a thread, wanted or not."""
+        return self._threads > 0
 
     def ask_to_stop(self) -> None:
         """Tell the code under way that its result is no longer wanted."""

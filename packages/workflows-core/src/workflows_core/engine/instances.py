@@ -9,7 +9,7 @@ from uuid import UUID
 
 from workflows_core.domain.payload import decode_data
 from workflows_core.domain.state import ErrorInfo, InstanceState
-from workflows_core.domain.types import StepStatus, WorkflowStatus
+from workflows_core.domain.types import Parking, Phase, StepStatus, WorkflowStatus
 from workflows_core.ports.codec import PayloadCodec
 
 __all__ = ["ActiveStep", "WorkflowInstance", "active_steps", "to_instance"]
@@ -56,6 +56,8 @@ class WorkflowInstance:
         updated_at: Time of its last transition.
         completed_at: When it was over; None before.
         revision: Number of its last transition.
+        phase: What it is about, beside its status.
+        parked: Why it waits for an operator; None if it does not.
         is_duplicate: Whether a start found it by its idempotency key instead of starting it.
     """
 
@@ -74,6 +76,8 @@ class WorkflowInstance:
     updated_at: datetime
     completed_at: datetime | None
     revision: int
+    phase: Phase = Phase.NORMAL
+    parked: Parking | None = None
     is_duplicate: bool = False
 
     @property
@@ -119,5 +123,7 @@ def to_instance(
         updated_at=updated_at,
         completed_at=completed_at or (updated_at if state.status.is_final else None),
         revision=state.revision,
+        phase=state.phase,
+        parked=state.parked,
         is_duplicate=is_duplicate,
     )

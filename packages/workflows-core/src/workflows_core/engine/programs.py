@@ -22,7 +22,7 @@ from workflows_core.ports.store import WorkflowStore, code_key
 
 __all__ = ["LoadedProgram", "Programs"]
 
-_RUNS_STEP: Final = frozenset({WorkKind.RUN, WorkKind.PREPARE})
+_RUNS_STEP: Final = frozenset({WorkKind.RUN, WorkKind.PREPARE, WorkKind.UNDO})
 _LEAVES_STEP: Final = frozenset({WorkKind.RUN, WorkKind.ROUTE})
 
 

@@ -32,6 +32,9 @@ class EngineSettings:
     max_seconds_in_a_row: float = 1.0
     """Seconds after which the same happens."""
 
+    max_crashes: int = 5
+    """How many workers a step may cost in a row (they died, or froze past their lease) before it fails instead of being begun again."""
+
     max_conflicts: int = 64
     """How often a request is decided anew because its instance changed meanwhile, before it is refused."""
 

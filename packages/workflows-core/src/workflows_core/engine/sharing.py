@@ -29,8 +29,8 @@ __all__ = ["Share", "SharedTransactions"]
 T = TypeVar("T")
 
 Work = Callable[["Share"], Awaitable[Command | None]]
-Fail = Callable[[BaseException, WorkflowContext | None], Awaitable[Command]]
-Advance = Callable[[Command, JoinedCommits | None], Awaitable[T | None]]
+Fail = Callable[[BaseException, WorkflowContext | None], Awaitable[Command | None]]
+Advance = Callable[[Command | None, JoinedCommits | None], Awaitable[T | None]]
 
 _TRIES: Final = 10
 _LONGEST_PAUSE_S: Final = 0.2

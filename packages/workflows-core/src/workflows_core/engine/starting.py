@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
+from datetime import timedelta
 from typing import Any
 
 from workflows_core.domain.actor import Actor
@@ -61,6 +62,7 @@ class Starting:
         key: str | None,
         actor: Actor,
         metadata: Mapping[str, Any] | None,
+        deadline: timedelta | None = None,
     ) -> WorkflowInstance:
         """Start an instance of a workflow; see `WorkflowEngine.start_workflow`."""
         loaded = await self._programs.for_start(name, version)
@@ -76,6 +78,7 @@ class Starting:
             actor=actor,
             now=self._clock.now(),
             metadata=None if not metadata else encode_value("metadata", dict(metadata), self._codec.encode),
+            deadline_s=None if deadline is None else deadline.total_seconds(),
         )
         transition = decide(loaded.program, initial_state(loaded.program, command), command, actor.id)
         check_size(transition, self._settings.max_data_bytes)

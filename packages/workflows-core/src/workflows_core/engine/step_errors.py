@@ -9,7 +9,7 @@ from typing import Final
 from workflows_core.domain.state import ErrorInfo
 from workflows_core.errors import PayloadError
 
-__all__ = ["error_info", "message_of", "raise_if_cancelled"]
+__all__ = ["error_info", "message_of", "names_of", "raise_if_cancelled"]
 
 _TRACEBACK_LINES: Final = 30
 
@@ -21,6 +21,13 @@ def error_info(error: BaseException, step: str, notes: tuple[str, ...]) -> Error
     lines = traceback.format_exception(error)
     text = "".join(lines[-_TRACEBACK_LINES:])
     return ErrorInfo(type(error).__name__, message_of(error), step, text, notes)
+
+
+def names_of(error: BaseException) -> frozenset[str]:
+    """The names by which a retry policy may mean an error: those of its class and the bases of that, with and without module."""
+    classes = [cls for cls in type(error).__mro__ if cls is not object]
+    names = {cls.__name__ for cls in classes} | {f"{cls.__module__}.{cls.__qualname__}" for cls in classes}
+    return frozenset(names)
 
 
 def message_of(error: BaseException) -> str:

@@ -13,6 +13,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from typing import Any, Final
 
+from workflows_core.domain.transition import WorkKind
 from workflows_core.engine.admission import Admission
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.heartbeat import Heartbeat, Known
@@ -73,6 +74,7 @@ class Worker:
         self._pace = Pace(self._poll_s)
         self._hints = engine.executor if isinstance(engine.executor, WakeUps) else None
         self._running: dict[asyncio.Task[None], Holding] = {}
+        self._lingering: set[Holding] = set()
         self._awake = asyncio.Event()
         self._left_some = False
         self._unfinished: set[WorkRef] = set()
@@ -143,7 +145,7 @@ class Worker:
         return self._poll_s
 
     async def _claim(self) -> float:
-        wanted = self._admission.request(self.id, self._lease_s, taken=len(self._running))
+        wanted = self._admission.request(self.id, self._lease_s, taken=self._taken())
         if wanted is None:
             self._left_some = True
             return self._poll_s
@@ -157,13 +159,18 @@ class Worker:
         if claims:
             self._pace.found()
         if self._left_some:
-            return 0.0 if self._admission.request(self.id, self._lease_s, taken=len(self._running)) else self._poll_s
+            return 0.0 if self._admission.request(self.id, self._lease_s, taken=self._taken()) else self._poll_s
         due = await self._engine.store.next_due(queues=wanted.queues, codes=wanted.codes, without=wanted.without)
         proven = self._hints is not None and self._hints.is_proven
         pause_s = self._pace.pause_s(proven=proven, expected=self._hints is not None)
         if due is None or due > pause_s:
             return pause_s
         return max(due, 0.001) + random.uniform(0, _SPREAD_S)  # noqa: S311 - not a secret
+
+    def _taken(self) -> int:
+        """Slots in use: by steps under way, and by code in threads that nobody waits for any more."""
+        self._lingering = {holding for holding in self._lingering if holding.is_busy}
+        return len(self._running) + len(self._lingering)
 
     async def _rest(self, seconds: float) -> None:
         """Sleep until woken, or until the time is over."""
@@ -180,12 +187,22 @@ class Worker:
         if not self._admission.is_open or not holding.may_begin():
             self._untouched.add(claim.ref)
             return
+        if claim.item.kind is WorkKind.EXPIRE:
+            self._stop_others(claim.ref)
         task = asyncio.create_task(self._run_claim(claim, holding))
         self._running[task] = holding
         task.add_done_callback(self._finished)
 
+    def _stop_others(self, ref: WorkRef) -> None:
+        """Stop the step whose time is over, if it is under way here."""
+        for task, holding in tuple(self._running.items()):
+            if ref in holding.refs:
+                self._cancel(task, holding)
+
     def _finished(self, task: asyncio.Task[None]) -> None:
-        self._running.pop(task, None)
+        holding = self._running.pop(task, None)
+        if holding is not None and holding.is_busy:
+            self._lingering.add(holding)
         if self._left_some:
             self._awake.set()
 
@@ -194,7 +211,8 @@ class Worker:
             if not await self._engine.run_claim(claim, worker=self.id, holding=holding, admits=self._admission.admits):
                 self._admission.note_lack(claim.state, claim.item)
         except asyncio.CancelledError:
-            self._unfinished |= holding.refs
+            others = (running.refs for running in self._running.values() if running is not holding)
+            self._unfinished |= holding.refs.difference(*others)
             with suppress(InfrastructureError):
                 await self._give_back(delay_s=0.0)
             raise

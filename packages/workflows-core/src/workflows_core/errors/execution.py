@@ -119,7 +119,15 @@ class NonRetryableError(StepExecutionError):
 
 
 class StepTimeoutError(StepExecutionError):
-    """Raised in the name of a step whose attempt took too long, or whose code gave no sign of life; fields: step, reason."""
+    """Raised in the name of a step whose attempt took too long, or whose code gave no sign of life.
+
+    ``is_final`` says that the time of the whole step is over.
+    """
+
+    def __init__(self, step: str, reason: str, is_final: bool = False) -> None:  # noqa: FBT001, FBT002 - pickled by position
+        super().__init__(step, reason)
+        self.args = (step, reason, is_final)
+        self.is_final = is_final
 
 
 class InfrastructureError(WorkflowsError):

@@ -7,7 +7,17 @@ from datetime import datetime, timedelta
 from typing import Final
 
 from workflows_core.domain.forms import SchemaProblem, check_document_schema, check_form_schema
-from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, NodeKind, TimerNode, WebhookNode
+from workflows_core.domain.graph import (
+    ForEachNode,
+    GroupNode,
+    HumanNode,
+    MachineNode,
+    Node,
+    NodeKind,
+    TimerNode,
+    WebhookNode,
+)
+from workflows_core.domain.retry import RetryPolicy
 from workflows_core.domain.validation.findings import Findings, about_step, about_workflow
 from workflows_core.domain.validation.view import GraphView
 
@@ -24,8 +34,10 @@ def check_settings(view: GraphView) -> Findings:
     if view.graph.input_schema is not None:
         for code, message, mend in _schema("input schema", check_document_schema(view.graph.input_schema)):
             yield about_workflow(view, code, message, mend)
+    for code, message, mend in _duration("deadline", view.graph.deadline_s):
+        yield about_workflow(view, code, message, mend)
     for name, node in view.graph.nodes.items():
-        for code, message, mend in _of(node.kind):
+        for code, message, mend in (*_of(node.kind), *_limits(node)):
             yield about_step(view, name, code, message, mend)
         kind = node.kind
         if isinstance(kind, HumanNode) and (kind.reminder_s or 0) > (kind.due_s or float("inf")):
@@ -47,6 +59,36 @@ def _of(kind: NodeKind) -> _Faults:
             yield from _for_each(kind)
         case _:
             return
+
+
+def _limits(node: Node) -> _Faults:
+    for what, seconds in (
+        ("timeout", node.timeout_s),
+        ("attempt timeout", node.attempt_timeout_s),
+        ("heartbeat timeout", node.heartbeat_s),
+    ):
+        yield from _duration(what, seconds)
+        if seconds == 0:
+            yield "bad_duration", f"its {what} is 0 s, so it would be over before it begins", "use more than 0 seconds"
+    if node.retry is not None:
+        yield from _retry(node.retry)
+    runs_code = isinstance(node.kind, MachineNode) or getattr(node.kind, "computed", False)
+    is_limited = node.attempt_timeout_s is not None or node.heartbeat_s is not None
+    if is_limited and not runs_code and not getattr(node.kind, "handler", False):
+        message = "it runs no code, so no attempt of it can take too long"
+        yield "misplaced_setting", message, "limit the time of the whole step with timeout instead"
+
+
+def _retry(policy: RetryPolicy) -> _Faults:
+    if policy.max_attempts < 0:
+        yield "bad_retry", f"its retry policy has {policy.max_attempts} attempts", "use 1 or more, or 0 for any number"
+    yield from _duration("initial retry delay", policy.initial_delay_s)
+    yield from _duration("longest retry delay", policy.max_delay_s)
+    yield from _duration("retry time", policy.max_elapsed_s)
+    if not policy.multiplier >= 1:
+        yield "bad_retry", f"the multiplier of its retry policy is {policy.multiplier}", "use 1 or more"
+    if not 0 <= policy.jitter <= 1:
+        yield "bad_retry", f"the jitter of its retry policy is {policy.jitter}", "use 0 to 1"
 
 
 def _human(kind: HumanNode) -> _Faults:

@@ -17,11 +17,13 @@ _PARKED = "parked IN ('dead_letter', 'compensation')"
 
 
 def upgrade() -> None:
-    with op.batch_alter_table("workflow_instances") as table:
-        table.add_column(sa.Column("phase", SafeText(), server_default="normal", nullable=False))
-        table.add_column(sa.Column("parked", SafeText(), comment="why it waits for an operator"))
-        table.create_check_constraint(op.f("ck_workflow_instances_phase"), _PHASE)
-        table.create_check_constraint(op.f("ck_workflow_instances_parked"), _PARKED)
+    # SQLite takes the check of a new column only together with the column.
+    phase = f"phase TEXT DEFAULT 'normal' NOT NULL CONSTRAINT ck_workflow_instances_phase CHECK ({_PHASE})"
+    parked = f"parked TEXT CONSTRAINT ck_workflow_instances_parked CHECK ({_PARKED})"
+    op.execute(f"ALTER TABLE workflow_instances ADD COLUMN {phase}")
+    op.execute(f"ALTER TABLE workflow_instances ADD COLUMN {parked}")
+    if op.get_context().dialect.name == "postgresql":
+        op.execute("COMMENT ON COLUMN workflow_instances.parked IS 'why it waits for an operator'")
     op.create_index(
         "ix_workflow_instances_parked",
         "workflow_instances",
