@@ -51,6 +51,9 @@ class Answers(ContextServices):
     def is_cancelled(self, context: WorkflowContext) -> bool:
         return context.current_step == "stopped"
 
+    def heartbeat(self, context: WorkflowContext) -> None:
+        return
+
 
 def test_data_are_read_set_and_deleted() -> None:
     context = WorkflowContext.for_testing({"a": 1})
