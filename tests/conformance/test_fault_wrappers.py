@@ -2,19 +2,26 @@
 
 from __future__ import annotations
 
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from random import Random
+from uuid import UUID
 
 import pytest
 
-from workflows_core.adapters.in_process_executor import NullExecutor
+from workflows_core import LocalExecutionEngine
+from workflows_core.adapters.in_process_executor import InProcessExecutor, NullExecutor
 from workflows_core.adapters.memory import InMemoryWorkflowQueries, InMemoryWorkflowStore, MemoryState
+from workflows_core.engine.worker import Worker
 from workflows_core.ports.clock import Clock
+from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import WorkflowStore
 from workflows_testing.clock import ManualClock
 from workflows_testing.conformance import (
     ClockConformance,
     IdGeneratorConformance,
+    LeaseKeeperConformance,
     StepExecutorConformance,
+    WakeUpsConformance,
     WorkflowStoreConformance,
 )
 from workflows_testing.faults import (
@@ -23,11 +30,13 @@ from workflows_testing.faults import (
     FaultPlan,
     FaultyExecutor,
     FaultyStore,
+    FaultyWakeUps,
     LoseHint,
     ReorderHints,
     StoreCall,
     StoreRelay,
 )
+from workflows_testing.faults.relay import RelayedLeaseKeeper
 from workflows_testing.simulation import SeededIds, SimulatedLoop, VirtualClock
 from workflows_testing.simulation.network import Connection, Network, NetworkExecutor
 
@@ -87,6 +96,14 @@ def connection(memory: MemoryState, process: str) -> Connection:
     return Connection(InMemoryWorkflowStore(memory), Network(Random(1), latency_s=0.0), process, deliver)
 
 
+class TestRelayedLeaseKeeper(OneMemory, LeaseKeeperConformance):
+    adapter = RelayedLeaseKeeper
+
+    @pytest.fixture
+    def store(self, memory: MemoryState) -> WorkflowStore:
+        return StoreRelay(InMemoryWorkflowStore(memory))
+
+
 class TestFaultyExecutor(StepExecutorConformance):
     adapter = FaultyExecutor
 
@@ -94,6 +111,29 @@ class TestFaultyExecutor(StepExecutorConformance):
     def executor(self) -> FaultyExecutor:
         everything = [LoseHint(), DoubleHint(), ReorderHints(), DelayHint(0.0)]
         return FaultyExecutor(NullExecutor(), FaultPlan(1).randomly("publish", rate=0.9, faults=everything))
+
+
+class TestFaultyWakeUps(StepExecutorConformance, WakeUpsConformance):
+    adapter = FaultyWakeUps
+
+    @pytest.fixture
+    async def executor(self) -> AsyncGenerator[FaultyWakeUps]:
+        inner = InProcessExecutor()
+        async with LocalExecutionEngine() as engine:
+            inner.bind(lambda: Worker(engine))
+            yield FaultyWakeUps(inner, inner, FaultPlan())
+            await inner.close()
+
+    @pytest.fixture
+    def wake_ups(self, executor: FaultyWakeUps) -> FaultyWakeUps:
+        return executor
+
+    @pytest.fixture
+    def give_hint(self, executor: FaultyWakeUps) -> Callable[[str], Awaitable[None]]:
+        async def give(queue: str) -> None:
+            await executor.publish([WorkRef(UUID(int=1), 1)], queue=queue)
+
+        return give
 
 
 class TestNetworkExecutor(StepExecutorConformance):

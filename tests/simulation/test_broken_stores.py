@@ -105,7 +105,11 @@ def test_a_crash_finds_work_that_stays_with_the_dead() -> None:
 def test_an_error_that_the_engine_did_not_foresee_is_found_although_it_survives() -> None:
     class Stumbles(InMemoryWorkflowStore):
         async def next_due(
-            self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+            self,
+            *,
+            queues: frozenset[str] | None = None,
+            codes: frozenset[str] | None = None,
+            without: frozenset[str] = frozenset(),
         ) -> float | None:
             msg = "a bug of a driver"
             raise RuntimeError(msg)

@@ -101,8 +101,6 @@ def test_the_store_takes_nothing_from_a_killed_process() -> None:
 
 
 def test_a_frozen_process_wakes_up_and_what_it_writes_then_is_refused() -> None:
-    said: list[str] = []
-
     async def main(simulation: Simulation) -> int:
         simulation.start("first")
         instance_id = await start(simulation)
@@ -116,8 +114,8 @@ def test_a_frozen_process_wakes_up_and_what_it_writes_then_is_refused() -> None:
         assert (await simulation.store.load(instance_id)).state.revision == finished.revision  # type: ignore[union-attr]
         return simulation.trace.tail().count("LeaseLost")
 
-    assert simulate(said, main) == 1
-    assert said.count("attempt 1 ends") == 1
+    # It wakes with a result in hand, and a heartbeat that wants to stop it: which of them is first is chance.
+    assert {simulate([], main, seed=seed) for seed in range(20)} == {0, 1}
 
 
 def test_a_process_that_is_started_again_begins_its_program_anew() -> None:

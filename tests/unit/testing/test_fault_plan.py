@@ -64,7 +64,7 @@ def test_stores_and_executors_share_a_plan_without_meeting_each_others_faults() 
 @pytest.mark.parametrize(
     ("method", "fault", "possible"),
     [
-        ("comit", CommitThenFail(), "commit"),
+        ("commits", CommitThenFail(), "commit"),
         ("claim", AnswerConflict(), "it can befall commit"),
         ("claim", LoseLease(), "it can befall commit, renew"),
         ("commit", LoseHint(), "it can befall publish"),

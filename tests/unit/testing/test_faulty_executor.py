@@ -69,7 +69,7 @@ async def test_a_closed_executor_loses_what_is_still_to_come() -> None:
     plan = FaultPlan().on("publish", nth=1, fault=DelayHint(0.01)).on("publish", nth=2, fault=ReorderHints())
     executor = FaultyExecutor(listener, plan)
     await send(executor, 1, 2)
-    await executor.aclose()
+    await executor.forget()
     await asyncio.sleep(0.02)
     await send(executor, 3)
     assert listener.heard == [3]

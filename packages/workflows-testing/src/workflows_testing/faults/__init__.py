@@ -11,7 +11,15 @@ are themselves broken, for testing the conformance kits, are in `workflows_testi
 
 from __future__ import annotations
 
-from workflows_testing.faults.executor import DelayHint, DoubleHint, FaultyExecutor, HintFault, LoseHint, ReorderHints
+from workflows_testing.faults.executor import (
+    DelayHint,
+    DoubleHint,
+    FaultyExecutor,
+    FaultyWakeUps,
+    HintFault,
+    LoseHint,
+    ReorderHints,
+)
 from workflows_testing.faults.plan import FaultPlan, Injected
 from workflows_testing.faults.relay import StoreCall, StoreRelay
 from workflows_testing.faults.store import (
@@ -33,6 +41,7 @@ __all__ = [
     "FaultPlan",
     "FaultyExecutor",
     "FaultyStore",
+    "FaultyWakeUps",
     "HintFault",
     "Injected",
     "LoseHint",

@@ -9,10 +9,11 @@ from dataclasses import dataclass
 from typing import ClassVar, TypeAlias
 
 from workflows_core.ports.executor import StepExecutor, WorkRef
+from workflows_core.ports.wake_ups import WakeUps
 from workflows_testing.faults.fault import Fault
 from workflows_testing.faults.plan import FaultPlan
 
-__all__ = ["DelayHint", "DoubleHint", "FaultyExecutor", "HintFault", "LoseHint", "ReorderHints"]
+__all__ = ["DelayHint", "DoubleHint", "FaultyExecutor", "FaultyWakeUps", "HintFault", "LoseHint", "ReorderHints"]
 
 Send: TypeAlias = Callable[[], Awaitable[None]]
 
@@ -108,10 +109,39 @@ class FaultyExecutor(StepExecutor):
         self._under_way.add(task)
         task.add_done_callback(self._under_way.discard)
 
-    async def aclose(self) -> None:
+    async def forget(self) -> None:
         """Lose the hints that are still to come."""
         self._kept_back.clear()
         under_way = tuple(self._under_way)
         for task in under_way:
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
+
+
+class FaultyWakeUps(FaultyExecutor, WakeUps):
+    """The same around an executor at whose other end workers of this process listen, as at an `InProcessExecutor`."""
+
+    def __init__(self, executor: StepExecutor, wake_ups: WakeUps, plan: FaultPlan) -> None:
+        """Wrap an executor.
+
+        Args:
+            executor: The executor, sound in itself.
+            wake_ups: Where its hints arrive; often the executor itself.
+            plan: Which hints go astray.
+        """
+        super().__init__(executor, plan)
+        self._wake_ups = wake_ups
+
+    def subscribe(self, wake: Callable[[], None], *, queues: frozenset[str] | None = None) -> Callable[[], None]:
+        """Listen at the other end, where only those hints arrive that got so far."""
+        return self._wake_ups.subscribe(wake, queues=queues)
+
+    @property
+    def is_proven(self) -> bool:
+        """Whether hints arrive when nothing goes wrong."""
+        return self._wake_ups.is_proven
+
+    async def close(self) -> None:
+        """End all subscriptions, and lose the hints that are still to come."""
+        await self.forget()
+        await self._wake_ups.close()

@@ -11,9 +11,11 @@ from uuid import UUID
 
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
+from workflows_core.ports.transactions import Transactions
 
-__all__ = ["STORE_METHODS", "StoreCall", "StoreRelay"]
+__all__ = ["STORE_METHODS", "RelayedLeaseKeeper", "StoreCall", "StoreRelay"]
 
 STORE_METHODS: Final = frozenset(
     {
@@ -32,7 +34,7 @@ STORE_METHODS: Final = frozenset(
         "renew",
     }
 )
-"""Names of everything that a store can be asked."""
+"""Names of everything that a store can be asked; ``renew`` is also what its lease keepers are asked."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -53,11 +55,19 @@ class StoreCall:
 
 
 class StoreRelay(WorkflowStore):
-    """Passes every call on as it is; a subclass says in `carry` what happens to it on the way."""
+    """Passes every call on as it is; a subclass says in `carry` what happens to it on the way.
+
+    What happens inside a transaction that a step or the application shares does not come this way.
+    """
 
     def __init__(self, store: WorkflowStore) -> None:
         """Wrap a store."""
         self._store = store
+
+    @property
+    def transactions(self) -> Transactions | None:
+        """Those of the wrapped store."""
+        return self._store.transactions
 
     async def carry(self, call: StoreCall) -> Any:
         """Make a call and return its answer; a subclass may do something before, after or instead."""
@@ -117,13 +127,46 @@ class StoreRelay(WorkflowStore):
         held: set[WorkRef] = await self._ask("renew", partial(self._store.renew, worker, lease_s), worker, lease_s)
         return held
 
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0) -> None:
-        perform = partial(self._store.release, worker, items, delay_s=delay_s)
-        await self._ask("release", perform, worker, items, delay_s)
+    def lease_keeper(self) -> LeaseKeeper:
+        return RelayedLeaseKeeper(self, self._store, self._store.lease_keeper())
+
+    async def release(
+        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
+        perform = partial(self._store.release, worker, items, delay_s=delay_s, untouched=untouched)
+        await self._ask("release", perform, worker, items, delay_s, untouched)
 
     async def next_due(
-        self, *, queues: frozenset[str] | None = None, codes: frozenset[str] | None = None
+        self,
+        *,
+        queues: frozenset[str] | None = None,
+        codes: frozenset[str] | None = None,
+        without: frozenset[str] = frozenset(),
     ) -> float | None:
-        perform = partial(self._store.next_due, queues=queues, codes=codes)
-        seconds: float | None = await self._ask("next_due", perform, queues, codes)
+        perform = partial(self._store.next_due, queues=queues, codes=codes, without=without)
+        seconds: float | None = await self._ask("next_due", perform, queues, codes, without)
         return seconds
+
+
+class RelayedLeaseKeeper(LeaseKeeper):
+    """A lease keeper of the wrapped store, whose renewals go through the door of the relay."""
+
+    def __init__(self, relay: StoreRelay, store: WorkflowStore, keeper: LeaseKeeper) -> None:
+        """Wrap a keeper.
+
+        Args:
+            relay: Its door.
+            store: The store behind it.
+            keeper: A keeper of that store.
+        """
+        self._relay = relay
+        self._store = store
+        self._keeper = keeper
+
+    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        perform = partial(self._keeper.renew, worker, lease_s)
+        held: set[WorkRef] = await self._relay.carry(StoreCall("renew", (worker, lease_s), self._store, perform))
+        return held
+
+    async def close(self) -> None:
+        await self._keeper.close()

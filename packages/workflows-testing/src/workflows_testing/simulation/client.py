@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
@@ -57,11 +57,23 @@ class Client:
         )
         return instance.id
 
-    async def complete(self, instance_id: UUID, step: str, user: str, form: Mapping[str, Any]) -> None:
-        """Wait for a task of a step, and complete it, once; a second call is about the second task of that step."""
-        nth = self._next("complete", instance_id, step)
-        task = await self._task(instance_id, step, nth)
-        actor = Actor(user, tenant=task.tenant_id)
+    async def complete(
+        self, instance_id: UUID, step: str, user: str, form: Mapping[str, Any], *, groups: Collection[str] = ()
+    ) -> None:
+        """Wait for a task of a step, and complete it, once; a second call is about the second task of that step.
+
+        Args:
+            instance_id: The instance.
+            step: Name of the step.
+            user: Who completes it.
+            form: What that user fills in.
+            groups: Groups of that user.
+
+        Raises:
+            TaskAlreadyCompletedError: Somebody else was first.
+        """
+        task = await self._task(instance_id, step, self._next("complete", instance_id, step))
+        actor = Actor(user, groups=frozenset(groups), tenant=task.tenant_id)
         try:
             await self.insist(lambda: self._engine.complete_task(task.id, form, actor=actor))
         except TaskAlreadyCompletedError as error:

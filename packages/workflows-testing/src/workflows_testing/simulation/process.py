@@ -54,7 +54,7 @@ class Process:
         self.incarnation = incarnation
         self.engine = engine
         self.concurrency = concurrency
-        self.worker = _worker(engine, cohort.name, concurrency) if concurrency else None
+        self.worker = _worker(engine, cohort.name, concurrency, loop) if concurrency else None
         self.program = program
         self.finished: asyncio.Future[Any] = loop.create_future() if finished is None else finished
         self._loop = loop
@@ -136,8 +136,8 @@ class Process:
             self._loop.escaped.append(f"process {self} ended with {error!r}")
 
 
-def _worker(engine: WorkflowEngine, name: str, concurrency: int) -> Worker:
-    """A worker whose id does not depend on chance."""
-    worker = Worker(engine, concurrency=concurrency)
+def _worker(engine: WorkflowEngine, name: str, concurrency: int, loop: SimulatedLoop) -> Worker:
+    """A worker in virtual time, whose id does not depend on chance."""
+    worker = Worker(engine, concurrency=concurrency, heartbeat_thread=False, clock=loop.time)
     worker.id = name
     return worker

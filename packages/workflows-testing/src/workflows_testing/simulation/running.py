@@ -121,10 +121,12 @@ def run_scenario(
 
         with _logged_errors() as violations:
             try:
-                violations += simulation.run(main)
+                violations.extend(simulation.run(main))
             except SimulationError as error:
                 violations.append(str(error))
                 simulation.loop.max_turns += scenario.max_turns
+            except Exception as error:  # noqa: BLE001 - what a broken store may do while it is looked at
+                violations.append(f"the records cannot be read: {error!r}")
         violations += simulation.loop.escaped
         outcome, records = simulation.run(look)
         return Run(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import random
 from collections.abc import Callable, Coroutine, Sequence
 from contextvars import Context
 from dataclasses import replace
@@ -36,7 +37,7 @@ class Simulation:
     """A small world in which workflows run: its time is virtual, its order is chance, and the seed decides both.
 
     Processes share nothing but the store. The same seed, workflows and calls give the same history to the byte, in every run.
-    It must be used from code that is not itself asynchronous, and closed, so best by ``with``.
+    The functions of the module ``random`` are seeded while it runs. It must be used from code that is not itself asynchronous, and closed, so best by ``with``.
 
     Attributes:
         seed: Decides everything that is left to chance.
@@ -91,6 +92,7 @@ class Simulation:
         self._ids = SeededIds(self.clock, Random(f"{seed}/ids"))
         self._network = Network(Random(f"{seed}/network"), latency_s=latency_s)
         self._reached = self.store if faults is None else FaultyStore(self.store, faults)
+        self._chance = Random(f"{seed}/random").getstate()
         self._past: list[Process] = []
         self._main = Cohort("main")
         self._context = Context()
@@ -121,7 +123,13 @@ class Simulation:
             SimulationError: It waits for something that will never happen, or goes on for ever.
         """
         self.loop.refuse_to_nest()
-        return self.loop.run_until_complete(self.loop.create_task(main(), context=self._context))
+        before = random.getstate()
+        random.setstate(self._chance)
+        try:
+            return self.loop.run_until_complete(self.loop.create_task(main(), context=self._context))
+        finally:
+            self._chance = random.getstate()
+            random.setstate(before)
 
     def start(self, name: str, *, worker: bool = True, concurrency: int = 4, program: Program | None = None) -> Process:
         """Start a process.
