@@ -11,7 +11,7 @@ from pathlib import Path
 from workflows_benchmarks.catalogue import BENCHMARKS
 from workflows_benchmarks.effort import Effort
 from workflows_benchmarks.peers.running import has_peers
-from workflows_benchmarks.performance_page import rewrite
+from workflows_benchmarks.performance_page import keep, rewrite
 from workflows_benchmarks.places import STORES
 from workflows_benchmarks.report import Report, read_reports, to_json, to_markdown
 from workflows_benchmarks.running import run_benchmark, run_in_processes
@@ -20,6 +20,7 @@ from workflows_benchmarks.targets import to_table
 __all__ = ["main"]
 
 _QUICK = Effort(seconds=0.2, rounds=2)
+_FIGURES = Path("apps/benchmarks/figures.json")
 _PAGE = Path("docs/explanation/performance.md")
 
 
@@ -40,12 +41,14 @@ def main(arguments: Sequence[str] | None = None) -> None:
     command.add_argument("--store", choices=STORES, help="only on this store; all by default")
     command.add_argument("--peers", action="store_true", help="measure other libraries too; needs uv and PyPI")
     _add_common(command)
-    command = commands.add_parser("document", help="write figures into the page of the documentation")
-    command.add_argument("figures", type=Path, help="what --json printed")
-    command.add_argument("--page", type=Path, default=_PAGE, help=f"default: {_PAGE}")
+    command = commands.add_parser("document", help="keep figures, and write all that are kept into the documentation")
+    command.add_argument("found", type=Path, nargs="*", help="files that --json --out wrote")
+    command.add_argument("--figures", type=Path, default=_FIGURES, help=f"where they are kept (default: {_FIGURES})")
+    command.add_argument("--page", type=Path, default=_PAGE, help=f"the page (default: {_PAGE})")
     options = parser.parse_args(arguments)
     if options.name == "document":
-        rewrite(options.page, read_reports(options.figures.read_bytes()))
+        found = [report for path in options.found for report in read_reports(path.read_bytes())]
+        rewrite(options.page, keep(options.figures, found))
         return
     reports = _run_all(options) if options.name == "all" else _run_one(options)
     shown = to_json(reports) if options.json else f"{to_markdown(reports)}\n{to_table(reports)}"

@@ -1,4 +1,4 @@
-"""Writes measured figures into the page of the documentation, between two marks."""
+"""Keeps measured figures, and writes them into the page of the documentation, between two marks."""
 
 from __future__ import annotations
 
@@ -6,16 +6,32 @@ from collections.abc import Sequence
 from pathlib import Path
 from typing import Final
 
-from workflows_benchmarks.report import Report
+from workflows_benchmarks.catalogue import BENCHMARKS
+from workflows_benchmarks.places import STORES
+from workflows_benchmarks.report import Report, read_reports, to_json
 from workflows_benchmarks.targets import to_table
 
-__all__ = ["BEGIN", "END", "describe", "rewrite"]
+__all__ = ["BEGIN", "END", "describe", "keep", "rewrite"]
 
 BEGIN: Final = "<!-- figures: from here on written by workflows-bench document -->\n"
 END: Final = "<!-- figures: end -->\n"
 
 _LINEAR: Final = ("linear-5", "fan-out-20")
 _OURSELVES: Final = "workflows"
+
+
+def keep(file: Path, found: Sequence[Report]) -> list[Report]:
+    """Add reports to those in a file, in the place of earlier ones of the same benchmark and store.
+
+    Returns:
+        All that are in the file now.
+    """
+    kept = read_reports(file.read_bytes()) if file.exists() else []
+    reports = {(report.name, report.store): report for report in (*kept, *found)}
+    order = list(BENCHMARKS)
+    ordered = sorted(reports.values(), key=lambda report: (order.index(report.name), STORES.index(report.store)))
+    file.write_text(to_json(ordered), encoding="utf-8")
+    return ordered
 
 
 def rewrite(page: Path, reports: Sequence[Report]) -> None:
@@ -63,15 +79,15 @@ def _throughput(reports: Sequence[Report]) -> str:
 
 def _peers(reports: Sequence[Report]) -> str:
     lines = [
-        "| library | beside | workflows/s, best | of ours | median of one | how |",
+        "| library | beside | workflows/s, best | ours to theirs | median of one | how |",
         "| --- | --- | ---: | ---: | ---: | --- |",
     ]
     for report in reports:
         best = report.figures["workflows_per_s"]
-        lines.append(f"| {_OURSELVES} | {report.store} | {best:,.0f} | 1 | {report.figures['p50_ms_at_1']:.2f} ms | |")
+        lines.append(f"| {_OURSELVES} | {report.store} | {best:,.0f} | | {report.figures['p50_ms_at_1']:.2f} ms | |")
         lines.extend(
             f"| {name} {found['version']} | {report.store} | {found['workflows_per_s']:,.0f} "
-            f"| {found['workflows_per_s'] / best:.2g} | {found['p50_ms_at_1']:.2f} ms | {found['note']} |"
+            f"| {best / found['workflows_per_s']:.2g} x | {found['p50_ms_at_1']:.2f} ms | {found['note']} |"
             for name, found in report.peers.items()
         )
     return "\n".join([*lines, ""])

@@ -129,4 +129,4 @@ async def _describe(server: PostgresServer) -> str:
         version, fsync, waits = [
             await connection.fetchval(f"SHOW {name}") for name in ("server_version", "fsync", "synchronous_commit")
         ]
-    return f"PostgreSQL {version} ({server.source}): fsync {fsync}, synchronous_commit {waits}"
+    return f"PostgreSQL {version.split()[0]} ({server.source}): fsync {fsync}, synchronous_commit {waits}"

@@ -41,3 +41,6 @@ class RawDatabase(ABC):
     @abstractmethod
     async def round_trips_per_s(self, *, seconds: float) -> float:
         """Statements per second that read nothing and write nothing, sent one after the other by one client."""
+
+    async def rest(self) -> None:
+        """Give back connections, until the next measurement."""

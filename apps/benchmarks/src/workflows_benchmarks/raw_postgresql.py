@@ -73,10 +73,9 @@ class RawPostgreSQL(RawDatabase):
         connection = (await self._connected(1))[0]
         await connection.execute(_TABLES)
 
-    async def close(self) -> None:
-        """Close the connections."""
-        for connection in self._connections:
-            await connection.close()
+    async def rest(self) -> None:
+        while self._connections:
+            await self._connections.pop().close()
 
     async def _connected(self, clients: int) -> list[asyncpg.Connection]:
         while len(self._connections) < clients:
@@ -92,4 +91,4 @@ async def open_raw_postgresql(url: str) -> AsyncGenerator[RawPostgreSQL]:
         await raw.set_up()
         yield raw
     finally:
-        await raw.close()
+        await raw.rest()

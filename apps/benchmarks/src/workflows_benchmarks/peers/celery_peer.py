@@ -12,6 +12,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import signal
 import subprocess
 import sys
 import time
@@ -29,7 +30,7 @@ WORKERS = os.cpu_count() or 1
 """The solo pool, once for each core, was faster here than the prefork and the thread pool."""
 START_S = 30.0
 
-server = redis.Redis.from_url(os.environ.get(URL_VARIABLE, "redis://"), max_connections=512)
+server = redis.Redis.from_url(os.environ.get(URL_VARIABLE, "redis://"), max_connections=512, socket_timeout=None)
 app = Celery("bench", broker=os.environ.get(URL_VARIABLE, "redis://"))
 app.conf.update(
     task_ignore_result=True,
@@ -65,6 +66,7 @@ def run(client: int) -> None:
 def main(options: Options) -> dict[str, Any]:
     """Start workers and measure them."""
     environment = {**os.environ, URL_VARIABLE: options.url}
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit(1))  # so that the workers are ended too
     with ExitStack() as stack:
         for number in range(WORKERS):
             command = [sys.executable, __file__, "worker", str(number)]

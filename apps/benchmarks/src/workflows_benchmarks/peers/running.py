@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import os
+import re
 import shutil
 import sys
 import tempfile
@@ -69,6 +70,8 @@ async def add_peers(report: Report, place: Place, effort: Effort, clients: tuple
     peers: dict[str, Mapping[str, Any]] = {}
     figures: dict[str, float | int] = dict(report.figures)
     notes = list(report.notes)
+    if place.raw is not None:
+        await place.raw.rest()
     for peer in _PEERS:
         if place.store not in peer.stores.get(report.name, ()):
             continue
@@ -111,14 +114,23 @@ async def _run(peer: Peer, benchmark: str, place: Place, effort: Effort, clients
                 async with asyncio.timeout(_PATIENCE_S):
                     printed, complaints = await process.communicate()
             except TimeoutError as error:
-                process.kill()
-                await process.wait()
                 raise PeerError(f"it was not ready after {_PATIENCE_S:.0f} s") from error
+            finally:
+                if process.returncode is None:
+                    process.terminate()
+                    await process.wait()
     if process.returncode != 0:
-        lines = complaints.decode(errors="replace").strip().splitlines()
-        raise PeerError(lines[-1] if lines else f"it ended with {process.returncode}")
+        said = complaints.decode(errors="replace")
+        sys.stderr.write(said)
+        raise PeerError(_cause(said) or f"it ended with {process.returncode}")
     found: dict[str, Any] = msgspec.json.decode(printed.strip().splitlines()[-1])
     return found
+
+
+def _cause(complaints: str) -> str:
+    """The line of a traceback that names the error, else the last line."""
+    lines = complaints.strip().splitlines() or [""]
+    return next((line for line in reversed(lines) if re.match(r"[\w.]+(Error|Exception)\b", line)), lines[-1])
 
 
 @asynccontextmanager
