@@ -16,7 +16,7 @@ from workflows_core.adapters.memory import InMemoryWorkflowStore
 from workflows_testing import conformance, faulty
 from workflows_testing.clock import ManualClock
 from workflows_testing.conformance.contract import StoreContract
-from workflows_testing.faulty import FAULTS, Fault
+from workflows_testing.faulty import FAULTS, Fault, transactions
 from workflows_testing.faulty.fault import with_store
 
 SUITES: tuple[type, ...] = tuple(getattr(conformance, name) for name in conformance.__all__)
@@ -80,10 +80,14 @@ def area(request: pytest.FixtureRequest) -> type:
     return found
 
 
-@pytest.mark.parametrize("area", STORE_AREAS, ids=lambda area: area.__name__)
-def test_a_sound_adapter_trips_over_no_rule(area: type) -> None:
+@pytest.mark.parametrize(
+    ("area", "sound"),
+    [*((area, SOUND) for area in STORE_AREAS), (conformance.TransactionsConformance, transactions.SOUND)],
+    ids=lambda value: value.__name__ if isinstance(value, type) else "",
+)
+def test_a_sound_adapter_trips_over_no_rule(area: type, sound: Fault) -> None:
     with asyncio.Runner() as runner:
-        errors = {rule: trips(SOUND, area, rule, runner) for rule in rules_of(area)}
+        errors = {rule: trips(sound, area, rule, runner) for rule in rules_of(area)}
     assert {rule: error for rule, error in errors.items() if error is not None} == {}
 
 

@@ -7,11 +7,13 @@ from pathlib import Path
 
 import psycopg
 import pytest
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore
 from workflows_sqlalchemy import (
+    SQLAlchemyTransactions,
     SQLAlchemyWorkflowQueries,
     SQLAlchemyWorkflowStore,
     StoreAndQueries,
@@ -21,7 +23,13 @@ from workflows_sqlalchemy import (
 from workflows_sqlalchemy.postgresql.leases import PostgreSQLLeaseKeeper
 from workflows_sqlalchemy.sqlite.leases import SQLiteLeaseKeeper
 from workflows_sqlalchemy.tables import metadata
-from workflows_testing.conformance import LeaseKeeperConformance, WorkflowQueriesConformance, WorkflowStoreConformance
+from workflows_testing.conformance import (
+    LeaseKeeperConformance,
+    TransactionsConformance,
+    WorkflowQueriesConformance,
+    WorkflowStoreConformance,
+)
+from workflows_testing.conformance.transactions import OpenSession
 from workflows_testing.servers.databases import PostgresDatabase
 
 
@@ -59,6 +67,12 @@ class OnDatabase:
     @pytest.fixture
     def queries(self, sides: StoreAndQueries) -> WorkflowQueries:
         return sides.queries
+
+    @pytest.fixture
+    async def open_session(self, url: str) -> AsyncGenerator[OpenSession]:
+        engine = create_async_engine(url)
+        yield lambda: AsyncSession(engine)
+        await engine.dispose()
 
     @pytest.fixture
     async def peer(self, url: str, clock: Clock) -> AsyncGenerator[WorkflowStore]:
@@ -126,3 +140,15 @@ class TestLeaseKeeperOnPostgreSQLThroughAsyncpg(OnAsyncpg, LeaseKeeperConformanc
 
 class TestLeaseKeeperOnPostgreSQLThroughPsycopg(OnPsycopg, LeaseKeeperConformance):
     adapter = PostgreSQLLeaseKeeper
+
+
+class TestTransactionsOnSQLite(OnSQLite, TransactionsConformance):
+    adapter = SQLAlchemyTransactions
+
+
+class TestTransactionsOnPostgreSQLThroughAsyncpg(OnAsyncpg, TransactionsConformance):
+    adapter = SQLAlchemyTransactions
+
+
+class TestTransactionsOnPostgreSQLThroughPsycopg(OnPsycopg, TransactionsConformance):
+    adapter = SQLAlchemyTransactions

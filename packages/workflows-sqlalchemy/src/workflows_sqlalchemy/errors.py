@@ -23,6 +23,7 @@ DATABASE_ERRORS: Final = (SQLAlchemyError, OSError, TimeoutError)
 MIGRATE: Final = "bring its schema up to date with `workflows database upgrade`"
 _CHECK: Final = "check that the database runs and that its URL is right"
 _WAIT: Final = "try again later"
+_LOCKED: Final = "another connection keeps the write lock of the file; if it is one of the caller's own, give its session to the engine (`session=…`)"
 
 
 class Fault(Enum):
@@ -109,9 +110,13 @@ def unavailable(error: BaseException) -> StoreUnavailableError:
         case Fault.SCHEMA:
             return StoreUnavailableError(reason_of(error), MIGRATE)
         case Fault.CONTENTION:
-            return StoreUnavailableError(reason_of(error), _WAIT)
+            return StoreUnavailableError(reason_of(error), _LOCKED if _is_sqlite(error) else _WAIT)
         case _:
             return StoreUnavailableError(reason_of(error), "see the error of the database that caused this one")
+
+
+def _is_sqlite(error: BaseException) -> bool:
+    return isinstance(error, DBAPIError) and hasattr(error.orig, "sqlite_errorname")
 
 
 def _of_sqlite(name: str) -> Fault:

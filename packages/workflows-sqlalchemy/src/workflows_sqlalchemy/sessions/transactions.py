@@ -111,6 +111,8 @@ class SQLAlchemyTransactions(Transactions):
             await session.close()
             await transaction.commit()
         except DATABASE_ERRORS as error:
+            # SQLite goes on with a transaction whose commit it refused, and SQLAlchemy takes it to be over.
+            await transaction.connection.invalidate()
             if isinstance(error, DBAPIError) and fault_of(error) in {Fault.REFUSED, Fault.OTHER}:
                 raise  # said of what was written
             raise error_in_transaction(error) from error

@@ -51,6 +51,7 @@ from workflows_testing.conformance.lease_keepers import LeaseKeeperConformance
 from workflows_testing.conformance.publishers import EventPublisherConformance
 from workflows_testing.conformance.queries import WorkflowQueriesConformance
 from workflows_testing.conformance.store import WorkflowStoreConformance
+from workflows_testing.conformance.transactions import TransactionsConformance
 from workflows_testing.conformance.wake_ups import WakeUpsConformance
 
 __all__ = [
@@ -61,6 +62,7 @@ __all__ = [
     "LeaseKeeperConformance",
     "PayloadCodecConformance",
     "StepExecutorConformance",
+    "TransactionsConformance",
     "WakeUpsConformance",
     "WorkflowQueriesConformance",
     "WorkflowStoreConformance",

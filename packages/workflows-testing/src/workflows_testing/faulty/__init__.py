@@ -24,6 +24,7 @@ from workflows_testing.faulty import (
     small_ports,
     starts,
     tasks,
+    transactions,
 )
 from workflows_testing.faulty.fault import Fault
 
@@ -46,5 +47,6 @@ FAULTS: tuple[Fault, ...] = (
     *clocks.FAULTS,
     *small_ports.FAULTS,
     *hints.FAULTS,
+    *transactions.FAULTS,
 )
 """Every fault."""
