@@ -90,4 +90,4 @@ async def test_a_connection_that_is_lost_again_and_again_leaves_the_outcome_open
     write = run.start()
     with connection_lost(store, "after", times=2), pytest.raises(StoreUnavailableError):
         await store.commit([write])
-    assert await store.committed(run.id, write.id)
+    assert await store.committed(write)

@@ -179,7 +179,7 @@ async def test_work_of_queues_that_a_worker_does_not_serve_is_not_read(postgres_
         for statement in fill("postgresql"):
             await connection.execute(text(statement))
         for statement in (
-            str(claim_statement(queues=True, codes=False, items=False).element),
+            str(claim_statement(queues=True, codes=False, items=False)),
             str(due_statement(queues=True, codes=False)),
         ):
             parameters = {"now": None, "worker": "w", "limit": 5, "lease_s": 30.0, "queues": ["none"]}

@@ -119,11 +119,12 @@ class Backend(ABC):
         """As `WorkflowStore.close`; what is under way is finished first."""
 
 
-async def persistently(attempt: Callable[[], Awaitable[T]], *, patience_s: float = 30.0) -> T:
+async def persistently(attempt: Callable[[], Awaitable[T]], *, reconnects: bool = True, patience_s: float = 30.0) -> T:
     """Try again where somebody was in the way, and once where a connection of the pool proved to be dead.
 
     Args:
-        attempt: What is tried; it leaves nothing behind when it raises.
+        attempt: What is tried; unless its connection is lost, it leaves nothing behind when it raises.
+        reconnects: Whether it leaves nothing behind either when its connection is lost.
         patience_s: For how long somebody else is borne with.
 
     Raises:
@@ -131,7 +132,7 @@ async def persistently(attempt: Callable[[], Awaitable[T]], *, patience_s: float
     """
     deadline = monotonic() + patience_s
     pause_s = _FIRST_PAUSE_S
-    may_reconnect = True
+    may_reconnect = reconnects
     while True:
         try:
             return await attempt()

@@ -32,7 +32,8 @@ __all__ = [
     "work_item_of",
 ]
 
-AnyRow: TypeAlias = Row[*tuple[Any, ...]]
+AnyRow: TypeAlias = Row[*tuple[Any, ...]] | Any
+"""A row whose values are attributes."""
 
 STATE_COLUMNS: Final = (
     instances.c.id,

@@ -12,7 +12,6 @@ from uuid import UUID
 
 __all__ = [
     "DroppedRow",
-    "EventRow",
     "ExecutionGoneRow",
     "ExecutionRow",
     "InstanceRow",
@@ -27,7 +26,11 @@ __all__ = [
 
 
 class InstanceRow(NamedTuple):
-    """What changes of an instance, and the conditions; ``data`` None leaves the data as they are."""
+    """What changes of an instance, and the conditions; ``data`` None leaves the data as they are.
+
+    ``held_numbers`` are the work items of ``held_worker`` under which it was decided, each with its fence. ``events`` are those of the
+    transition, None for none.
+    """
 
     place: int
     instance_id: UUID
@@ -41,9 +44,11 @@ class InstanceRow(NamedTuple):
     is_final: bool
     phase: str
     parked: str | None
-    held_number: int | None
-    held_fence: int | None
+    held_numbers: tuple[int, ...]
+    held_fences: tuple[int, ...]
     held_worker: str | None
+    actor: str
+    events: bytes | None
 
 
 class StartRow(NamedTuple):
@@ -119,16 +124,6 @@ class ExecutionGoneRow(NamedTuple):
     number: int
 
 
-class EventRow(NamedTuple):
-    """The events of the transition."""
-
-    place: int
-    instance_id: UUID
-    revision: int
-    actor: str
-    events: bytes
-
-
 class TaskRow(NamedTuple):
     """A task to be opened; ``candidates`` is a JSON list."""
 
@@ -197,7 +192,6 @@ class Rows:
     work_gone: list[WorkGoneRow] = field(default_factory=list)
     executions: list[ExecutionRow] = field(default_factory=list)
     executions_gone: list[ExecutionGoneRow] = field(default_factory=list)
-    events: list[EventRow] = field(default_factory=list)
     tasks: list[TaskRow] = field(default_factory=list)
     task_changes: list[TaskChangeRow] = field(default_factory=list)
     scopes: list[ScopeRow] = field(default_factory=list)

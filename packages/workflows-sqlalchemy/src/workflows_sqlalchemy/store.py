@@ -16,13 +16,14 @@ from workflows_core.domain.state import ROOT
 from workflows_core.errors import StoreUnavailableError
 from workflows_core.ports.executor import StepExecutor, WorkRef
 from workflows_core.ports.leases import LeaseKeeper
-from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
+from workflows_core.ports.store import Claim, ClaimRequest, Committed, Loaded, WorkflowStore, Write, WriteResult
 from workflows_core.ports.transactions import Transactions
 from workflows_sqlalchemy.backend import Backend
 from workflows_sqlalchemy.errors import MIGRATE
 from workflows_sqlalchemy.loading import Claimed, item_results, read_instance, read_with_scopes
 from workflows_sqlalchemy.schema import HEAD, read_revision
-from workflows_sqlalchemy.tables import definitions, instances
+from workflows_sqlalchemy.tables import definitions
+from workflows_sqlalchemy.verdicts import committed, situation_of
 from workflows_sqlalchemy.writing import bounded
 
 if TYPE_CHECKING:
@@ -95,10 +96,9 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
             raise failed
         return results
 
-    async def committed(self, instance_id: UUID, transition_id: UUID) -> bool:
-        query = select(instances.c.transition_id).where(instances.c.id == instance_id)
-        last: UUID | None = await self.backend.read(lambda connection: connection.scalar(query))
-        return last == transition_id
+    async def committed(self, write: Write) -> Committed | None:
+        situation = await self.backend.snapshot(lambda connection: situation_of(connection, (write,)))
+        return committed(write, situation)
 
     async def load(
         self,

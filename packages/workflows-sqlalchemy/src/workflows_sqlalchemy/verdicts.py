@@ -9,11 +9,11 @@ from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, select
 
-from workflows_core.ports.store import Committed, Conflict, DuplicateKey, LeaseLost, Write, WriteResult
+from workflows_core.ports.store import Committed, Conflict, DuplicateKey, Held, LeaseLost, Write, WriteResult
 from workflows_sqlalchemy.column_types import safe_text
 from workflows_sqlalchemy.tables import instances, work_items
 
-__all__ = ["Situation", "among", "situation_of", "verdict"]
+__all__ = ["Situation", "among", "committed", "situation_of", "verdict"]
 
 WorkId: TypeAlias = tuple[UUID, int]
 KeyId: TypeAlias = tuple[str, str, str]
@@ -63,32 +63,29 @@ def situation_of(connection: Connection, writes: Sequence[Write]) -> Situation:
     return Situation(known, fences, _start_keys(connection, writes))
 
 
-def verdict(write: Write, situation: Situation, *, repeated: bool = False) -> WriteResult | None:
-    """What becomes of a write; None if its conditions hold.
+def committed(write: Write, situation: Situation) -> Committed | None:
+    """The result of a write that was committed before, if its transition is the last one of its instance."""
+    known = situation.instances.get(write.transition.state.id)
+    if known is None or known.transition_id != write.id:
+        return None
+    return Committed(known.updated_at, _fences(write, situation))
 
-    Args:
-        write: The write.
-        situation: What the database holds.
-        repeated: It may have been committed before, by a try whose outcome is unknown.
-    """
+
+def verdict(write: Write, situation: Situation) -> WriteResult | None:
+    """What becomes of a write; None if its conditions hold."""
     state = write.transition.state
     known = situation.instances.get(state.id)
-    if repeated and known is not None and known.transition_id == write.id:
-        return Committed(known.updated_at, _fences(write, situation))
     if write.start_key is not None:
         used = situation.start_keys.get(_key_id(write))
         if used is not None:
             return DuplicateKey(*used)
-    if write.held is not None and not _is_held(write, situation):
+    if not all(_is_held(write, held, situation) for held in write.holds):
         return LeaseLost()
     revision = 0 if known is None else known.revision
     return None if revision == write.transition.base_revision else Conflict()
 
 
-def _is_held(write: Write, situation: Situation) -> bool:
-    held = write.held
-    if held is None:
-        return True
+def _is_held(write: Write, held: Held, situation: Situation) -> bool:
     found = situation.fences.get((write.transition.state.id, held.number))
     return found == (held.fence, safe_text(held.worker))
 
@@ -103,7 +100,7 @@ def _fences(write: Write, situation: Situation) -> dict[int, int]:
 
 
 def _held(writes: Sequence[Write]) -> list[WorkId]:
-    return [(write.transition.state.id, write.held.number) for write in writes if write.held is not None]
+    return [(write.transition.state.id, held.number) for write in writes for held in write.holds]
 
 
 def _taken(writes: Sequence[Write]) -> list[WorkId]:

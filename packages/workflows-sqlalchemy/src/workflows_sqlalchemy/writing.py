@@ -25,7 +25,6 @@ from workflows_sqlalchemy.encoding import (
 )
 from workflows_sqlalchemy.rows import (
     DroppedRow,
-    EventRow,
     ExecutionGoneRow,
     ExecutionRow,
     InstanceRow,
@@ -62,9 +61,6 @@ def rows_of(writes: Sequence[Write]) -> Rows:
                 rows.work.append(_work(place, write, item))
         rows.executions_gone.extend(ExecutionGoneRow(place, state.id, number) for number in transition.reopened)
         rows.executions.extend(_execution(place, state.id, execution) for execution in transition.executions)
-        if transition.events:
-            events = encode_events(transition.events)
-            rows.events.append(EventRow(place, state.id, state.revision, safe_text(transition.actor), events))
         if transition.opened or transition.tasks:
             _add_tasks(rows, place, transition)
         if transition.items or transition.item_results or transition.dropped_items:
@@ -83,7 +79,7 @@ def bounded(seconds: float) -> float:
 
 
 def _instance(place: int, write: Write) -> InstanceRow:
-    transition, held = write.transition, write.held
+    transition, holds = write.transition, write.holds
     state = transition.state
     step = current_step(state)
     return InstanceRow(
@@ -99,9 +95,11 @@ def _instance(place: int, write: Write) -> InstanceRow:
         state.status.is_final,
         state.phase.value,
         None if state.parked is None else state.parked.value,
-        None if held is None else held.number,
-        None if held is None else held.fence,
-        None if held is None else safe_text(held.worker),
+        tuple(held.number for held in holds),
+        tuple(held.fence for held in holds),
+        safe_text(holds[0].worker) if holds else None,
+        safe_text(transition.actor),
+        encode_events(transition.events) if transition.events else None,
     )
 
 

@@ -107,7 +107,7 @@ class StoreMachine(RuleBasedStateMachine):
     def commit(self, run: Run, write: Write) -> None:
         """Commit on both sides; then go on with what the store has."""
         self.both(lambda side: side[0].commit([write]), list)
-        self.both(lambda side: side[0].committed(run.id, write.id))
+        self.both(lambda side: side[0].committed(write))
         self.compare(run)
 
     def compare(self, run: Run) -> None:

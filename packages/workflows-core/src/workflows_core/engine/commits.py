@@ -8,6 +8,7 @@ from uuid import UUID
 
 from workflows_core.domain.events import RecordedEvent
 from workflows_core.domain.transition import Transition, WorkItem
+from workflows_core.engine.folding import Decision, Folding
 from workflows_core.errors import StoreUnavailableError
 from workflows_core.ports.events import EventPublisher
 from workflows_core.ports.executor import StepExecutor, WorkRef
@@ -46,6 +47,7 @@ class Commits:
         self._events = events
         self._soon_s = soon_s
         self._watchers: dict[UUID, set[Callable[[], None]]] = {}
+        self._folding = Folding(self.write, self.pass_on)
 
     def watch(self, instance_id: UUID, notify: Callable[[], None]) -> Callable[[], None]:
         """Call ``notify`` after each transition of an instance that this process commits.
@@ -77,25 +79,54 @@ class Commits:
         Raises:
             StoreUnavailableError: The store does not answer; whether the transition was committed will show when it does.
         """
+        holds = () if held is None else (held,)
+        result = await self.write(transition, holds, take, lease_s, start_key)
+        if isinstance(result, Committed):
+            await self.pass_on(transition, result, take)
+        return result
+
+    async def decide(self, decision: Decision) -> WriteResult:
+        """Commit what was decided, or what is decided instead on the outcome of a commit of the same instance that is under way here.
+
+        Returns:
+            The result, with the fences of ``decision.take``; ``decision.transition`` is what was written, maybe with that of others.
+
+        Raises:
+            StoreUnavailableError: As by `commit`.
+            StateError: The command can no longer be carried out; so may any other error be raised that deciding raises.
+        """
+        return await self._folding.commit(decision)
+
+    async def write(
+        self,
+        transition: Transition,
+        holds: tuple[Held, ...],
+        take: tuple[int, ...],
+        lease_s: float,
+        start_key: StartKey | None = None,
+    ) -> WriteResult:
+        """Commit one transition; nobody is told. Where the answer is lost, find out whether it was committed, and commit it once more if not.
+
+        The first try may still be under way when it is asked for. Then the second one is refused because of the first, which has won.
+        """
         write = Write(
             id=self._ids.new(),
             transition=transition,
-            held=held,
+            held=holds[0] if holds else None,
+            also_held=holds[1:],
             take=take,
-            worker=held.worker if held is not None else "",
+            worker=holds[0].worker if holds else "",
             lease_s=lease_s,
             start_key=start_key,
         )
         try:
-            result = (await self._store.commit((write,)))[0]
+            return (await self._store.commit((write,)))[0]
         except StoreUnavailableError:
-            if not await self._store.committed(transition.state.id, write.id):
-                raise
-            kept = {held.number: held.fence + 1} if held is not None and held.number in take else {}
-            result = Committed(await self._store.now(), kept)
-        if isinstance(result, Committed):
-            await self.pass_on(transition, result, take)
-        return result
+            found = await self._store.committed(write)
+        if found is not None:
+            return found
+        result = (await self._store.commit((write,)))[0]
+        return result if isinstance(result, Committed) else await self._store.committed(write) or result
 
     async def pass_on(self, transition: Transition, result: Committed, taken: tuple[int, ...]) -> None:
         """Tell of a transition that is durable: its events, its ready work but what was taken, and whoever watches the instance."""

@@ -81,6 +81,7 @@ class Write(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         id: Identity of the transition, stored with its revision.
         transition: What changes. It is written only if the instance is still at ``transition.base_revision`` (0: does not exist).
         held: The work item under which it was decided; it is written only if that fence is still the newest.
+        also_held: Further ones of the same worker, under which parts of it were decided; all their fences must be the newest too.
         take: Numbers of work items of this transition that the same worker goes on with: written as claimed, with
             fence + 1 if the row exists, else fence 1.
         lease_s: Seconds for which ``take`` is leased.
@@ -90,10 +91,16 @@ class Write(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     id: UUID
     transition: Transition
     held: Held | None = None
+    also_held: tuple[Held, ...] = ()
     take: tuple[int, ...] = ()
     worker: str = ""
     lease_s: float = 0.0
     start_key: StartKey | None = None
+
+    @property
+    def holds(self) -> tuple[Held, ...]:
+        """``held`` and ``also_held``."""
+        return self.also_held if self.held is None else (self.held, *self.also_held)
 
 
 class Committed(msgspec.Struct, frozen=True, gc=False):
@@ -246,12 +253,12 @@ class WorkflowStore(Protocol):
             A result for each, in the order of ``writes``.
 
         Raises:
-            StoreUnavailableError: The outcome is unknown: ask `committed` by the id of the transition.
+            StoreUnavailableError: The outcome is unknown: ask `committed`. It may also be committed again: it is never written twice.
         """
 
     @abstractmethod
-    async def committed(self, instance_id: UUID, transition_id: UUID) -> bool:
-        """Whether the *last* transition of an instance is the one with this id."""
+    async def committed(self, write: Write) -> Committed | None:
+        """The result of a write whose answer was lost: if its transition is the *last* one of its instance, else None."""
 
     @abstractmethod
     async def load(

@@ -16,9 +16,10 @@ from workflows_core.ports.store import ClaimRequest, Write
 from workflows_sqlalchemy.backend import Backend, Work, persistently
 from workflows_sqlalchemy.group_commit import GroupCommit, Outcome
 from workflows_sqlalchemy.loading import Claimed
-from workflows_sqlalchemy.postgresql.claims import claim, next_due
-from workflows_sqlalchemy.postgresql.commits import commit
+from workflows_sqlalchemy.postgresql.claims import claim_question, claims_of, due_question
+from workflows_sqlalchemy.postgresql.commits import Commits
 from workflows_sqlalchemy.postgresql.definitions import insert_definitions
+from workflows_sqlalchemy.postgresql.direct import DirectStatements
 from workflows_sqlalchemy.postgresql.leases import PostgreSQLLeaseKeeper, release, renew
 from workflows_sqlalchemy.postgresql.notifier import PostgreSQLNotifier
 from workflows_sqlalchemy.postgresql.sessions import PostgreSQLSharing
@@ -62,7 +63,8 @@ class PostgreSQLBackend(Backend):
         self.sharing = PostgreSQLSharing(engine, make_engine_for_steps, clock)
         self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
-        self._group = GroupCommit(self._commit, parallel=_BATCHES_AT_ONCE)
+        self._direct = DirectStatements(engine)
+        self._group = GroupCommit(Commits(self._statements, self._direct, clock).commit, parallel=_BATCHES_AT_ONCE)
 
     @property
     def database(self) -> AsyncEngine:
@@ -94,8 +96,8 @@ class PostgreSQLBackend(Backend):
         return await self._group.commit(writes)
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
-        now = self._given_time()
-        return await self._statement(lambda connection: claim(connection, request, now))
+        question = claim_question(request, self._given_time())
+        return claims_of(await persistently(lambda: self._direct.fetch(question)))
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         now = self._given_time()
@@ -113,16 +115,14 @@ class PostgreSQLBackend(Backend):
     async def next_due(
         self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
     ) -> float | None:
-        now = self._given_time()
-        return await self._statement(lambda connection: next_due(connection, queues, codes, without, now))
+        question = due_question(queues, codes, without, self._given_time())
+        ((seconds,),) = await persistently(lambda: self._direct.fetch(question))
+        return None if seconds is None else float(seconds)
 
     async def close(self) -> None:
         await self._group.wait()
         if self._owns_engine:
             await self._engine.dispose()
-
-    async def _commit(self, writes: Sequence[Write]) -> list[Outcome]:
-        return await commit(self._statements, self.clock, writes)
 
     async def _statement(self, work: Work[T]) -> T:
         """Run one statement, which commits by itself."""

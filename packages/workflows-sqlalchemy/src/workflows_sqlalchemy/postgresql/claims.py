@@ -6,18 +6,23 @@ that are not due nor the work of queues that the worker does not serve are read.
 
 from __future__ import annotations
 
-from datetime import datetime
+from collections.abc import Iterable
+from datetime import UTC, datetime
 from functools import lru_cache
+from types import SimpleNamespace
 from typing import Any, Final
+from uuid import UUID
 
-from sqlalchemy import Connection, TextClause, column, text
-from sqlalchemy.sql.selectable import TextualSelect
+from sqlalchemy import TextClause, text
 
 from workflows_core.ports.store import ClaimRequest
-from workflows_sqlalchemy.column_types import Moment, safe_text
+from workflows_sqlalchemy.column_types import safe_text
 from workflows_sqlalchemy.loading import ITEM_COLUMNS, STATE_COLUMNS, WORK_COLUMNS, Claimed, claimed
+from workflows_sqlalchemy.postgresql.direct import Question, Values
 
-__all__ = ["claim", "claim_statement", "due_statement", "next_due"]
+__all__ = ["claim_question", "claim_statement", "claims_of", "due_question", "due_statement"]
+
+_COLUMNS: Final = ("at", *(column.name for column in (*WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS)))
 
 _MOMENT: Final = "moment AS MATERIALIZED (SELECT COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS at)"
 _LANES: Final = """
@@ -62,7 +67,7 @@ picked AS MATERIALIZED (
 _ASKED_FOR: Final = f"""
 picked AS MATERIALIZED (
     {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
-    JOIN unnest(CAST(:instances AS uuid[]), CAST(:numbers AS bigint[])) AS r(instance_id, number)
+    JOIN unnest(CAST(:ids AS uuid[]), CAST(:numbers AS bigint[])) AS r(instance_id, number)
         ON r.instance_id = w.instance_id AND r.number = w.number
     WHERE ((w.worker IS NULL OR w.lease_until <= (SELECT at FROM moment)) AND w.due_at <= (SELECT at FROM moment)
         OR w.timeout_at <= (SELECT at FROM moment)) AND {{wanted}}
@@ -97,8 +102,8 @@ SELECT CAST(EXTRACT(EPOCH FROM LEAST(
 ) - m.at) AS double precision) FROM moment m"""
 
 
-def claim(connection: Connection, request: ClaimRequest, now: datetime | None) -> list[Claimed]:
-    """Claim work; the connection must commit by itself."""
+def claim_question(request: ClaimRequest, now: datetime | None) -> Question:
+    """What is sent to claim work; `claims_of` reads the answer. The connection must commit by itself."""
     parameters: dict[str, Any] = {
         "now": now,
         "worker": safe_text(request.worker),
@@ -108,7 +113,7 @@ def claim(connection: Connection, request: ClaimRequest, now: datetime | None) -
     }
     if request.items is not None:
         refs = dict.fromkeys(request.items)
-        parameters["instances"] = [ref.instance_id for ref in refs]
+        parameters["ids"] = [ref.instance_id for ref in refs]
         parameters["numbers"] = [ref.number for ref in refs]
     statement = claim_statement(
         queues=request.queues is not None,
@@ -116,30 +121,34 @@ def claim(connection: Connection, request: ClaimRequest, now: datetime | None) -
         items=request.items is not None,
         without=bool(request.without),
     )
-    rows = connection.execute(statement, parameters)
-    return [claimed(row, row.at, fence=row.fence, attempt=row.attempt, crashes=row.crashes) for row in rows]
+    return Question(statement, parameters)
 
 
-def next_due(
-    connection: Connection,
-    queues: frozenset[str] | None,
-    codes: frozenset[str] | None,
-    without: frozenset[str],
-    now: datetime | None,
-) -> float | None:
-    """Seconds until work can be claimed."""
+def claims_of(rows: Iterable[Values]) -> list[Claimed]:
+    """The claims that the claiming statement gave."""
+    found: list[Claimed] = []
+    for values in rows:
+        row = SimpleNamespace(**dict(zip(_COLUMNS, values, strict=True)))
+        row.id = UUID(int=row.id.int)  # a plain one, whatever the driver's is
+        row.due_at = row.due_at.astimezone(UTC)
+        found.append(claimed(row, row.at.astimezone(UTC), fence=row.fence, attempt=row.attempt, crashes=row.crashes))
+    return found
+
+
+def due_question(
+    queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str], now: datetime | None
+) -> Question:
+    """What is sent to learn in how many seconds work can be claimed; the answer is one value."""
     statement = due_statement(queues=queues is not None, codes=codes is not None, without=bool(without))
-    seconds: float | None = connection.scalar(statement, {"now": now, **_selection(queues, codes, without)})
-    return seconds
+    return Question(statement, {"now": now, **_selection(queues, codes, without)})
 
 
 @lru_cache
-def claim_statement(*, queues: bool, codes: bool, items: bool, without: bool = False) -> TextualSelect:
+def claim_statement(*, queues: bool, codes: bool, items: bool, without: bool = False) -> TextClause:
     """The claiming statement, restricted to queues, to codes, to work items that are asked for; without some steps."""
     conditions = _conditions(queues=queues, codes=codes, without=without)
     found = (_ASKED_FOR if items else f"{_LANES},{_DUE}").format(**conditions)
-    statement = text(f"WITH RECURSIVE {_MOMENT}, {found}{_TAKE}")
-    return statement.columns(column("at", Moment()), *WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS)
+    return text(f"WITH RECURSIVE {_MOMENT}, {found}{_TAKE}")
 
 
 @lru_cache

@@ -17,9 +17,10 @@ from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_sqlalchemy.backend import Backend, Work
 from workflows_sqlalchemy.errors import MIGRATE
 from workflows_sqlalchemy.loading import Claimed
-from workflows_sqlalchemy.postgresql.claims import claim, next_due
+from workflows_sqlalchemy.postgresql.claims import claim_question, claims_of, due_question
 from workflows_sqlalchemy.postgresql.commits import commit_alone
 from workflows_sqlalchemy.postgresql.definitions import insert_definitions
+from workflows_sqlalchemy.postgresql.direct import execute
 from workflows_sqlalchemy.postgresql.leases import release, renew
 from workflows_sqlalchemy.sessions.sharing import SessionBackend, Sharing
 
@@ -105,8 +106,8 @@ class _InSession(SessionBackend):
         return lambda connection: commit_alone(connection, write, now)
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
-        now = self._given_time()
-        return await self.run(lambda connection: claim(connection, request, now))
+        question = claim_question(request, self._given_time())
+        return claims_of(await self.run(lambda connection: execute(connection, question)))
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         now = self._given_time()
@@ -119,8 +120,9 @@ class _InSession(SessionBackend):
     async def next_due(
         self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
     ) -> float | None:
-        now = self._given_time()
-        return await self.run(lambda connection: next_due(connection, queues, codes, without, now))
+        question = due_question(queues, codes, without, self._given_time())
+        ((seconds,),) = await self.run(lambda connection: execute(connection, question))
+        return None if seconds is None else float(seconds)
 
     def _given_time(self) -> datetime | None:
         return None if self.clock is None else self.clock.now()

@@ -1,89 +1,51 @@
 """The statement that commits a batch of transitions: one round trip, one transaction.
 
-Rows travel as one array for each column. The conditions of a write are checked by what locks its rows: first its instance (``locked``),
-then its work item (``held``), as everybody does, so that nobody waits in a circle. A row that was changed meanwhile is looked at
-again by PostgreSQL in its newest version. Only writes that end up in ``accepted`` write anything else; the others are missing
+Rows travel as one array for each kind of row. The conditions of a write are checked by what locks its rows: first its instance
+(``locked``), then its work items (``held``), as everybody does, so that nobody waits in a circle. A row that was changed meanwhile is
+looked at again by PostgreSQL in its newest version. Only writes that end up in ``accepted`` write anything else; the others are missing
 from the result. All parts see the database as it was before the statement, so no part reads what another one writes.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from functools import lru_cache
 from typing import Any, Final
 
 from sqlalchemy import TextClause, text
 
-from workflows_sqlalchemy.rows import (
-    DroppedRow,
-    EventRow,
-    ExecutionGoneRow,
-    ExecutionRow,
-    InstanceRow,
-    Rows,
-    ScopeRow,
-    StartRow,
-    TaskChangeRow,
-    TaskRow,
-    WorkGoneRow,
-    WorkRow,
-)
+from workflows_sqlalchemy.postgresql.row_types import ROWS, type_name
+from workflows_sqlalchemy.rows import Rows
 
 __all__ = ["Part", "commit_statement", "parameters_of", "parts_of"]
 
 Part = str
 
-_ROWS: Final[dict[str, type]] = {
-    "instances": InstanceRow,
-    "starts": StartRow,
-    "work": WorkRow,
-    "work_gone": WorkGoneRow,
-    "executions": ExecutionRow,
-    "executions_gone": ExecutionGoneRow,
-    "events": EventRow,
-    "tasks": TaskRow,
-    "task_changes": TaskChangeRow,
-    "scopes": ScopeRow,
-    "dropped": DroppedRow,
-}
-
-_TYPES: Final = {
-    "integer": {"place", "priority", "visit", "attempts"},
-    "bigint": {
-        *("base_revision", "held_number", "held_fence", "number", "scope_id", "home", "parent_home", "execution"),
-        *("revision", "item", "first", "last", "compensates"),
-    },
-    "uuid": {"id", "instance_id", "transition_id"},
-    "bytea": {"marking", "data", "metadata", "result", "events", "opening"},
-    "boolean": {"is_final", "keeps_timeout"},
-    "timestamptz": {"started_at", "due_at", "reminder_at"},
-    "double precision": {"delay_s", "lease_s", "due_s", "reminder_s", "timeout_s"},
-}
-_TYPE_OF: Final = {column: name for name, columns in _TYPES.items() for column in columns}
-
 _LOCKED: Final = """
 locked AS MATERIALIZED (
-    SELECT i.id FROM workflow_instances i JOIN asked a ON i.id = a.instance_id
+    SELECT a.* FROM asked a JOIN workflow_instances i ON i.id = a.instance_id
     WHERE i.revision = a.base_revision
     ORDER BY i.id FOR NO KEY UPDATE OF i {skip}
 )"""
 _HELD: Final = """
 held AS MATERIALIZED (
-    SELECT a.place FROM asked a JOIN locked l ON l.id = a.instance_id
-    JOIN workflow_work_items h ON h.instance_id = a.instance_id AND h.number = a.held_number
-    WHERE h.fence = a.held_fence AND h.worker = a.held_worker
-    ORDER BY h.instance_id FOR UPDATE OF h
+    SELECT l.place FROM locked l CROSS JOIN LATERAL unnest(l.held_numbers, l.held_fences) AS r(number, fence)
+    JOIN workflow_work_items h ON h.instance_id = l.instance_id AND h.number = r.number
+    WHERE h.fence = r.fence AND h.worker = l.held_worker
+    ORDER BY h.instance_id, h.number FOR UPDATE OF h
 )"""
+_ALL_HELD: Final = """
+    LEFT JOIN (SELECT place, count(*) AS number FROM held GROUP BY place) h ON h.place = l.place"""
 _UPDATED: Final = """
 updated AS (
     UPDATE workflow_instances i SET
-        status = a.status, current_step = a.current_step, revision = i.revision + 1, transition_id = a.transition_id,
-        marking = a.marking, data = COALESCE(a.data, i.data), error = a.error, updated_at = m.at,
-        completed_at = CASE WHEN a.is_final THEN COALESCE(i.completed_at, m.at) END,
-        phase = a.phase, parked = a.parked
-    FROM asked a JOIN locked l ON l.id = a.instance_id CROSS JOIN moment m
-    WHERE i.id = a.instance_id AND i.revision = a.base_revision {held}
-    RETURNING a.place, a.instance_id
+        status = l.status, current_step = l.current_step, revision = l.base_revision + 1,
+        transition_id = l.transition_id, marking = l.marking, data = COALESCE(l.data, i.data), error = l.error,
+        updated_at = m.at, completed_at = CASE WHEN l.is_final THEN COALESCE(i.completed_at, m.at) END,
+        phase = l.phase, parked = l.parked
+    FROM locked l {all_held} CROSS JOIN moment m
+    WHERE i.id = l.instance_id {if_held}
+    RETURNING l.place, l.instance_id, l.base_revision + 1 AS revision, l.actor, l.events
 )"""
 _STARTED: Final = """
 started AS (
@@ -93,12 +55,12 @@ started AS (
         phase, parked
     )
     SELECT
-        a.instance_id, s.tenant_id, s.workflow_name, s.workflow_version, s.graph_hash, a.status, a.current_step, 1,
-        a.transition_id, a.marking, a.data, s.metadata, a.error, s.created_by, COALESCE(s.started_at, m.at), m.at,
-        CASE WHEN a.is_final THEN m.at END, s.start_key, s.start_digest, a.phase, a.parked
-    FROM {starts} JOIN asked a ON a.place = s.place CROSS JOIN moment m
+        a.instance_id, r.tenant_id, r.workflow_name, r.workflow_version, r.graph_hash, a.status, a.current_step, 1,
+        a.transition_id, a.marking, a.data, r.metadata, a.error, r.created_by, COALESCE(r.started_at, m.at), m.at,
+        CASE WHEN a.is_final THEN m.at END, r.start_key, r.start_digest, a.phase, a.parked
+    FROM {starts} JOIN asked a ON a.place = r.place CROSS JOIN moment m
     -- In an order that all batches share, so that two of them never wait for each other's keys.
-    ORDER BY s.tenant_id, s.workflow_name, s.start_key, s.place
+    ORDER BY r.tenant_id, r.workflow_name, r.start_key, r.place
     ON CONFLICT DO NOTHING
     RETURNING id
 )"""
@@ -152,8 +114,8 @@ executed_gone AS (
 _EVENTS: Final = """
 happened AS (
     INSERT INTO workflow_events (instance_id, revision, at, actor, events)
-    SELECT r.instance_id, r.revision, m.at, r.actor, r.events
-    FROM {events} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m
+    SELECT ok.instance_id, ok.revision, m.at, ok.actor, ok.events
+    FROM accepted ok CROSS JOIN moment m WHERE ok.events IS NOT NULL
 )"""
 _TASKS: Final = """
 opened AS (
@@ -202,7 +164,7 @@ _WRITTEN: Final = {
     "work_gone": _WORK_GONE,
     "executions": _EXECUTIONS,
     "executions_gone": _EXECUTIONS_GONE,
-    "events": _EVENTS,
+    "happened": _EVENTS,
     "tasks": _TASKS,
     "task_changes": _TASK_CHANGES,
     "scopes": _SCOPES,
@@ -212,13 +174,15 @@ _WRITTEN: Final = {
 
 def parts_of(rows: Rows, *, skip_locked: bool) -> frozenset[Part]:
     """The parts that a batch needs; batches of the same parts share a statement, which the server prepares once."""
-    parts = {name for name in _ROWS if getattr(rows, name)}
+    parts = {name for name in ROWS if getattr(rows, name)}
     if len(rows.starts) < len(rows.instances):
         parts.add("changes")
-        if any(row.held_number is not None for row in rows.instances):
+        if any(row.held_numbers for row in rows.instances):
             parts.add("held")
         if skip_locked:
             parts.add("skip_locked")
+    if any(row.events is not None for row in rows.instances):
+        parts.add("happened")
     if any(row.worker is not None for row in rows.work):
         parts.add("taken")
     if any(row.keeps_timeout for row in rows.work):
@@ -228,15 +192,7 @@ def parts_of(rows: Rows, *, skip_locked: bool) -> frozenset[Part]:
 
 def parameters_of(rows: Rows, parts: Iterable[Part]) -> dict[str, list[Any]]:
     """The arrays of a batch."""
-    parameters: dict[str, list[Any]] = {}
-    for name in parts:
-        columns = _ROWS.get(name)
-        if columns is not None:
-            values = zip(*getattr(rows, name), strict=True)
-            parameters.update(
-                (f"{name}_{column}", list(value)) for column, value in zip(_fields(columns), values, strict=True)
-            )
-    return parameters
+    return {name: getattr(rows, name) for name in parts if name in ROWS}
 
 
 @lru_cache(maxsize=256)
@@ -245,33 +201,32 @@ def commit_statement(parts: frozenset[Part]) -> TextClause:
     accepted: list[str] = []
     ctes = [
         "moment AS MATERIALIZED (SELECT COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS at)",
-        f"asked AS MATERIALIZED (SELECT * FROM {_unnest('instances', 'a')})",
+        f"asked AS MATERIALIZED (SELECT r.* FROM {_unnest('instances')})",
     ]
     if "changes" in parts:
         ctes.append(_LOCKED.format(skip="SKIP LOCKED" if "skip_locked" in parts else ""))
-        held = ""
+        all_held = if_held = ""
         if "held" in parts:
             ctes.append(_HELD)
-            held = "AND (a.held_number IS NULL OR EXISTS (SELECT FROM held h WHERE h.place = a.place))"
-        ctes.append(_UPDATED.format(held=held))
-        accepted.append("SELECT place, instance_id FROM updated")
+            all_held, if_held = _ALL_HELD, "AND COALESCE(h.number, 0) = cardinality(l.held_numbers)"
+        ctes.append(_UPDATED.format(all_held=all_held, if_held=if_held))
+        accepted.append("SELECT place, instance_id, revision, actor, events FROM updated")
     if "starts" in parts:
-        ctes.append(_STARTED.format(starts=_unnest("starts", "s")))
+        ctes.append(_STARTED.format(starts=_unnest("starts")))
         accepted.append(
-            "SELECT a.place, s.id FROM started s JOIN asked a ON a.instance_id = s.id AND a.base_revision = 0"
+            "SELECT a.place, a.instance_id, 1, a.actor, a.events FROM started s "
+            "JOIN asked a ON a.instance_id = s.id AND a.base_revision = 0"
         )
-    ctes.append(f"accepted(place, instance_id) AS MATERIALIZED ({' UNION ALL '.join(accepted)})")
+    ctes.append(
+        f"accepted(place, instance_id, revision, actor, events) AS MATERIALIZED ({' UNION ALL '.join(accepted)})"
+    )
     times = {"timeout": _KEPT_TIMEOUT, "kept": _KEPT} if "kept" in parts else {"timeout": _TIMEOUT, "kept": ""}
-    ctes.extend(sql.format(**{name: _unnest(name, "r")}, **times) for name, sql in _WRITTEN.items() if name in parts)
+    for name, sql in _WRITTEN.items():
+        if name in parts:
+            rows = {name: _unnest(name)} if name in ROWS else {}
+            ctes.append(sql.format(**rows, **times))
     return text(f"WITH {', '.join(ctes)}\n{_RESULT_WITH_TAKEN if 'taken' in parts else _RESULT}")
 
 
-def _unnest(name: str, alias: str) -> str:
-    columns = _fields(_ROWS[name])
-    arrays = ", ".join(f"CAST(:{name}_{column} AS {_TYPE_OF.get(column, 'text')}[])" for column in columns)
-    return f"unnest({arrays}) AS {alias}({', '.join(columns)})"
-
-
-def _fields(columns: type) -> Sequence[str]:
-    fields: Sequence[str] = columns._fields  # type: ignore[attr-defined]
-    return fields
+def _unnest(name: str) -> str:
+    return f"unnest(CAST(:{name} AS {type_name(name)}[])) AS r"

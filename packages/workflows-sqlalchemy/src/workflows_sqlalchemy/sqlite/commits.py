@@ -143,7 +143,7 @@ def _write(connection: Connection, rows: Rows, at: datetime) -> None:
             [{"of_instance": row.instance_id, "of_number": row.number} for row in rows.executions_gone],
         ),
         (insert(executions), [{**_values(row), "completed_at": at} for row in rows.executions]),
-        (insert(events), [{**_values(row), "at": at} for row in rows.events]),
+        (insert(events), [_happened(row, at) for row in rows.instances if row.events is not None]),
         (insert(tasks), [_task(row, at) for row in rows.tasks]),
         (_CHANGE_TASK, [_task_change(row, at) for row in rows.task_changes]),
         (_UPSERT_SCOPE, [_values(row) for row in rows.scopes]),
@@ -186,6 +186,16 @@ def _change(row: InstanceRow, at: datetime) -> dict[str, Any]:
         "is_over": row.is_final,
         "new_phase": row.phase,
         "new_parked": row.parked,
+    }
+
+
+def _happened(row: InstanceRow, at: datetime) -> dict[str, Any]:
+    return {
+        "instance_id": row.instance_id,
+        "revision": row.base_revision + 1,
+        "at": at,
+        "actor": row.actor,
+        "events": row.events,
     }
 
 

@@ -144,20 +144,20 @@ class CommitRules(StoreContract):
         assert list(root.visits) == ["split", "zulu", "mike", "alpha"]
 
     async def test_the_last_transition_of_an_instance_is_known_by_its_id(self, store: WorkflowStore) -> None:
-        run = an_instance()
-        first = run.start()
-        await commit(store, first)
-        assert await store.committed(run.id, first.id)
-        second = run.complete("first")
-        await commit(store, second)
-        assert await store.committed(run.id, second.id)
+        run = an_instance(a_graph("first", "second"))
+        for write in (
+            run.start(take="first", worker="worker-1"),
+            run.complete("first", take="second", worker="worker-1"),
+        ):
+            result = await commit(store, write)
+            assert await store.committed(write) == result, "with the moment and the fences that were told"
 
     async def test_an_earlier_transition_is_not_the_last(self, store: WorkflowStore) -> None:
         run = an_instance()
         first = run.start()
         await commit(store, first)
         await commit(store, run.complete("first"))
-        assert not await store.committed(run.id, first.id)
+        assert await store.committed(first) is None
 
     async def test_a_refused_transition_was_not_committed(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance())
@@ -166,16 +166,23 @@ class CommitRules(StoreContract):
         run.state = before
         late = run.complete("first")
         await refused(store, late)
-        assert not await store.committed(run.id, late.id)
+        assert await store.committed(late) is None
 
     async def test_no_transition_of_an_unknown_instance_was_committed(self, store: WorkflowStore) -> None:
-        assert not await store.committed(an_instance().id, Uuid7Generator().new())
+        assert await store.committed(an_instance().start()) is None
 
-    async def test_a_transition_of_another_instance_was_not_committed_by_this_one(self, store: WorkflowStore) -> None:
-        run, other = await start(store, an_instance()), an_instance()
-        write = other.start()
+    async def test_a_transition_that_is_committed_again_is_refused(
+        self, store: WorkflowStore, queries: WorkflowQueries
+    ) -> None:
+        run = an_instance(a_graph("first", "second"))
+        start_write = run.start()
+        await commit(store, start_write)
+        write = run.complete("first")
         await commit(store, write)
-        assert not await store.committed(run.id, write.id)
+        await refused(store, write)
+        await refused(store, start_write)
+        assert await store.committed(write) is not None
+        assert len(await queries.list_executions(run.id)) == 1
 
     async def test_a_commit_whose_caller_is_cancelled_is_done_wholly_or_not_at_all(
         self, store: WorkflowStore, queries: WorkflowQueries

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from msgspec.structs import replace
+
 from workflows_core.domain.commands import Assignment, Prepared
 from workflows_core.domain.graph import HumanNode
 from workflows_core.ports.queries import WorkflowQueries
@@ -24,7 +26,7 @@ __all__ = ["FenceRules"]
 
 
 class FenceRules(StoreContract):
-    """`Write.held` and `Write.take`."""
+    """`Write.held`, `Write.also_held` and `Write.take`."""
 
     async def test_a_write_under_the_newest_fence_is_committed(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance())
@@ -92,6 +94,21 @@ class FenceRules(StoreContract):
         run = await start(store, an_instance())
         await claim_one(store)
         await commit(store, run.cancel())
+
+    async def test_a_write_under_several_fences_is_committed_if_all_are_the_newest(self, store: WorkflowStore) -> None:
+        run = await start(store, an_instance(a_parallel_graph("left", "right")))
+        holds = [held_by("worker-1", claimed) for claimed in await claim(store)]
+        await commit(store, replace(run.complete("left", held=holds[0]), also_held=(holds[1],)))
+        assert (await load(store, run)).state == run.state
+
+    async def test_a_write_under_several_fences_is_refused_if_any_is_not_the_newest(self, store: WorkflowStore) -> None:
+        run = await start(store, an_instance(a_parallel_graph("left", "right")))
+        left, right = (held_by("worker-1", claimed) for claimed in await claim(store))
+        before = run.state
+        write = run.complete("left")
+        for first, second in ((left, replace(right, fence=9)), (replace(left, fence=9), right)):
+            assert isinstance(await refused(store, replace(write, held=first, also_held=(second,))), LeaseLost)
+        assert (await load(store, run)).state == before
 
     async def test_a_worker_that_goes_on_gets_the_next_fence(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance())

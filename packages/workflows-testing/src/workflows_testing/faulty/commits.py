@@ -117,13 +117,19 @@ class WritesInTwoParts(InMemoryWorkflowStore):
 
 
 class KnowsNoTransition(InMemoryWorkflowStore):
-    async def committed(self, instance_id: UUID, transition_id: UUID) -> bool:
-        return False
+    async def committed(self, write: Write) -> Committed | None:
+        return None
 
 
 class KnowsEveryTransition(InMemoryWorkflowStore):
-    async def committed(self, instance_id: UUID, transition_id: UUID) -> bool:
-        return True
+    async def committed(self, write: Write) -> Committed | None:
+        return await super().committed(write) or Committed(self.memory.clock.now())
+
+
+class ForgetsFences(InMemoryWorkflowStore):
+    async def committed(self, write: Write) -> Committed | None:
+        found = await super().committed(write)
+        return None if found is None else Committed(found.at)
 
 
 def _always(_memory: MemoryState, write: Write) -> Write:
@@ -169,6 +175,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     with_store(WritesInTwoParts, "lets a cancellation come between the parts of a transition", CommitRules),
     with_store(KnowsNoTransition, "knows no transition", CommitRules),
     with_store(KnowsEveryTransition, "takes every transition for the last", CommitRules),
+    with_store(ForgetsFences, "does not know what a transition took", CommitRules),
     with_store(partial(ChangesWrites, change=_always), "always writes the data", CommitRules),
     with_store(partial(ChangesWrites, change=_never), "never writes the data again", CommitRules),
     with_store(partial(ChangesWrites, change=_merged), "keeps keys that were removed", CommitRules),

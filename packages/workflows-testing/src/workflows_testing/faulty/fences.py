@@ -99,6 +99,10 @@ def _forget_fence(_memory: MemoryState, write: Write) -> Write:
     return replace(write, held=None)
 
 
+def _forget_further(_memory: MemoryState, write: Write) -> Write:
+    return replace(write, also_held=())
+
+
 def _forget_missing(memory: MemoryState, write: Write) -> Write:
     return write if _work(memory, write) is not None else replace(write, held=None)
 
@@ -138,6 +142,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     with_store(TellsEveryFence, "tells fences of work that was not taken", FenceRules),
     with_store(KeepsTheOldLease, "does not extend the lease of a worker that goes on", FenceRules),
     with_store(partial(ChangesWrites, change=_forget_fence), "forgets the fence", FenceRules, LeaseRules),
+    with_store(partial(ChangesWrites, change=_forget_further), "looks at the first fence only", FenceRules),
     with_store(partial(ChangesWrites, change=_forget_missing), "lets write for work that is gone", FenceRules),
     with_store(partial(ChangesWrites, change=_with_fence_of_the_store), "looks at the worker only", FenceRules),
     with_store(partial(ChangesWrites, change=_with_worker_of_the_store), "looks at the number only", FenceRules),

@@ -18,7 +18,7 @@ from workflows_core.domain.state import ROOT, InstanceState
 from workflows_core.domain.transition import WorkKind
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.leases import LeaseKeeper
-from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
+from workflows_core.ports.store import Claim, ClaimRequest, Committed, Loaded, WorkflowStore, Write, WriteResult
 
 __all__ = ["InMemoryLeaseKeeper", "InMemoryWorkflowStore"]
 
@@ -65,10 +65,14 @@ class InMemoryWorkflowStore(WorkflowStore):
             now = memory.clock.now()
             return [apply(memory, write, now) for write in writes]
 
-    async def committed(self, instance_id: UUID, transition_id: UUID) -> bool:
+    async def committed(self, write: Write) -> Committed | None:
         with self.memory.lock:
-            row = self.memory.instances.get(instance_id.int)
-            return row is not None and row.write == transition_id
+            row = self.memory.instances.get(write.transition.state.id.int)
+            if row is None or row.write != write.id:
+                return None
+            return Committed(
+                row.updated_at, {number: row.work[number].fence for number in write.take if number in row.work}
+            )
 
     async def load(
         self,

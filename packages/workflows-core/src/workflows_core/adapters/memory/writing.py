@@ -37,8 +37,9 @@ def apply(memory: MemoryState, write: Write, now: datetime) -> WriteResult:
             return _CONFLICT
         row = _create(memory, write, now)
     else:
-        if write.held is not None and not _holds(row, write.held):
-            return _LEASE_LOST
+        for held in write.holds:
+            if not _holds(row, held):
+                return _LEASE_LOST
         if row.state.revision != after.revision - 1:
             return _CONFLICT
     return _change(memory, row, write, now)

@@ -1,0 +1,145 @@
+"""What is folded: decisions about one instance, each made on the state after the one before, become one transition."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Sequence
+
+from msgspec.structs import replace
+
+from workflows_core.domain.state import ROOT, InstanceState
+from workflows_core.domain.transition import Transition
+from workflows_core.ports.store import Held
+
+__all__ = ["Decision", "Fold", "Line", "merged"]
+
+
+class Decision(ABC):
+    """A command for an instance, with what the kernel has decided about it.
+
+    Attributes:
+        held: The work item under which it is decided; None for a request from outside.
+        lease_s: Seconds for which what follows is taken.
+        seen: The state that its sender knows.
+        transition: What was decided last; after the commit, what was written.
+        take: Numbers of the work items of its own part that the holder goes on with.
+    """
+
+    held: Held | None = None
+    lease_s: float = 0.0
+    seen: InstanceState
+    transition: Transition
+    take: tuple[int, ...] = ()
+
+    @abstractmethod
+    def decide(self, state: InstanceState) -> None:
+        """Decide on a state, and set ``transition`` and ``take``; an error is the answer to the sender."""
+
+
+class Line:
+    """What this process has written of an instance since it began to do so without a pause.
+
+    What others know of the scopes of items is good here too, unless something was written of these since.
+    """
+
+    __slots__ = ("_dropped", "_since", "_touched")
+
+    def __init__(self, revision: int) -> None:
+        """Begin with a revision."""
+        self._since = revision
+        self._touched: dict[int, int] = {}
+        self._dropped: list[range] = []
+
+    def note(self, transition: Transition) -> None:
+        """Take note of what was written."""
+        self._touched.update((item.id, transition.state.revision) for item in transition.items)
+        self._dropped.extend(range(run.first, run.first + run.total) for run in transition.dropped_items)
+
+    def joined(self, state: InstanceState, seen: InstanceState) -> InstanceState | None:
+        """A state with the scopes of items that somebody knows; None if they may have changed since."""
+        missing = {
+            scope.id: scope for scope in seen.scopes.values() if scope.home != ROOT and scope.id not in state.scopes
+        }
+        if not missing:
+            return state
+        homes = {scope.home for scope in missing.values()}
+        if seen.revision < self._since or any(self._touched.get(home, 0) > seen.revision for home in homes):
+            return None
+        if any(home in run for home in homes for run in self._dropped):
+            return None
+        return replace(state, scopes={**state.scopes, **missing})
+
+
+class Fold:
+    """Decisions that are to be written as one transition, each made on the state after the one before."""
+
+    __slots__ = ("_rewritten", "decisions", "holds", "state", "take")
+
+    def __init__(self, state: InstanceState) -> None:
+        """Begin on a state."""
+        self.state = state
+        self.decisions: list[Decision] = []
+        self.holds: list[Held] = []
+        self.take: dict[int, None] = {}
+        self._rewritten: set[int] = set()
+
+    def takes(self, decision: Decision) -> bool:
+        """Whether a decision that is made on ``state`` can be written with the others.
+
+        It cannot if somebody else has caused it, if another worker goes on with what follows, or if its work item was written by one
+        of the others: then its fence is no longer the newest.
+        """
+        if not self.decisions:
+            return True
+        held = decision.held
+        if decision.transition.actor != self.decisions[0].transition.actor:
+            return False
+        if held is None:
+            return True
+        return held.number not in self._rewritten and (not self.holds or held.worker == self.holds[0].worker)
+
+    def add(self, decision: Decision) -> None:
+        """Write a decision with the others."""
+        self.decisions.append(decision)
+        self.state = decision.transition.state
+        self._rewritten.update(decision.transition.work)
+        for number in decision.transition.work:
+            self.take.pop(number, None)
+        self.take.update(dict.fromkeys(decision.take))
+        if decision.held is not None:
+            self.holds.append(decision.held)
+
+    def transition(self) -> Transition:
+        """The one transition."""
+        return merged([decision.transition for decision in self.decisions])
+
+
+def merged(transitions: Sequence[Transition]) -> Transition:
+    """One transition that does what several do, each of which was decided on the state after the one before."""
+    first, *others = transitions
+    for following in others:
+        first = _followed(first, following)
+    return first
+
+
+def _followed(first: Transition, second: Transition) -> Transition:
+    gone = [range(run.first, run.first + run.total) for run in second.dropped_items]
+    items = {item.id: item for item in first.items if not any(item.id in run for run in gone)}
+    for item in second.items:
+        known = items.get(item.id)
+        # Without data: those that are stored stay, and these are not stored yet.
+        items[item.id] = item if item.data is not None or known is None else replace(item, data=known.data)
+    results = {item: raw for item, raw in first.item_results.items() if not any(item in run for run in gone)}
+    return Transition(
+        replace(second.state, revision=first.state.revision),
+        first.actor,
+        first.data_changed or second.data_changed,
+        tuple(items[item] for item in sorted(items)),
+        {**results, **second.item_results},
+        (*first.dropped_items, *second.dropped_items),
+        (*first.executions, *second.executions),
+        {**first.work, **second.work},
+        (*first.opened, *second.opened),
+        (*first.tasks, *second.tasks),
+        (*first.events, *second.events),
+    )

@@ -1,0 +1,106 @@
+"""Statements that go straight to asyncpg, over a connection of SQLAlchemy's pool.
+
+What SQLAlchemy does for an execution costs more than the statement that commits a step, so the two statements of the hot path leave it
+out. Where somebody listens to the statements of the engine (a tracer, say), and with psycopg, they go through SQLAlchemy like all others.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from contextlib import suppress
+from typing import Any, Final, NamedTuple, TypeAlias
+
+from sqlalchemy import Connection, TextClause, text
+from sqlalchemy.exc import DBAPIError
+from sqlalchemy.ext.asyncio import AsyncEngine
+from sqlalchemy.util import greenlet_spawn
+
+from workflows_sqlalchemy.errors import DATABASE_ERRORS
+from workflows_sqlalchemy.postgresql.row_types import ROWS, array_literal
+
+__all__ = ["DirectStatements", "Question", "Values", "execute"]
+
+Values: TypeAlias = Sequence[Any]
+"""A row of a result; its values have the types that the driver gives."""
+
+
+class Question(NamedTuple):
+    """A statement with its parameters.
+
+    Attributes:
+        statement: One of a few that are kept, because it is compiled once.
+        parameters: Values by name; rows are a list of tuples.
+    """
+
+    statement: TextClause
+    parameters: Mapping[str, Any]
+
+
+_PING: Final = text("SELECT 1")
+
+
+class DirectStatements:
+    """Runs statements, each of which commits by itself.
+
+    Args:
+        engine: Its connections; none of them is in a transaction.
+    """
+
+    def __init__(self, engine: AsyncEngine) -> None:
+        self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
+        self._dispatch = engine.sync_engine.dispatch
+        self._has_asyncpg = engine.dialect.driver == "asyncpg"
+        self._compiled: dict[TextClause, tuple[str, tuple[str, ...]]] = {}
+
+    async def fetch(self, question: Question) -> Sequence[Values]:
+        """Run a statement and give all its rows.
+
+        Raises:
+            DBAPIError: As SQLAlchemy does; the connection is given up if it is dead.
+        """
+        if self._has_asyncpg and not (self._dispatch.before_cursor_execute or self._dispatch.after_cursor_execute):
+            return await self._fetch(question)
+        async with self._engine.connect() as connection:
+            return await connection.run_sync(execute, question)
+
+    async def _fetch(self, question: Question) -> Sequence[Values]:
+        statement, parameters = question
+        compiled = self._compiled.get(statement)
+        if compiled is None:
+            compiled = self._compiled[statement] = self._compile(statement)
+        sql, names = compiled
+        pooled = await self._engine.raw_connection()
+        driver: Any = pooled.driver_connection
+        try:
+            rows: Sequence[Values] = await driver.fetch(sql, *[parameters[name] for name in names])
+        except Exception as error:
+            is_dead = driver.is_closed()
+            if is_dead:
+                pooled.invalidate(error)
+                await self._forget_dead_connections()
+            raise DBAPIError(None, None, error, connection_invalidated=is_dead) from error
+        except BaseException as error:
+            pooled.invalidate(error)  # it was cancelled; what the connection does now is not known
+            raise
+        finally:
+            if pooled.is_valid:
+                await greenlet_spawn(pooled.close)
+        return rows
+
+    def _compile(self, statement: TextClause) -> tuple[str, tuple[str, ...]]:
+        compiled = statement.compile(dialect=self._engine.dialect)
+        return str(compiled), tuple(compiled.positiontup or ())
+
+    async def _forget_dead_connections(self) -> None:
+        """Let SQLAlchemy find that a connection is dead: it forgets all that are as old."""
+        with suppress(*DATABASE_ERRORS):
+            async with self._engine.connect() as connection:
+                await connection.execute(_PING)
+
+
+def execute(connection: Connection, question: Question) -> Sequence[Values]:
+    """Run a statement through SQLAlchemy; rows for psycopg are written as text, because it does not know their types."""
+    statement, parameters = question
+    if connection.dialect.driver != "asyncpg":
+        parameters = {name: array_literal(value) if name in ROWS else value for name, value in parameters.items()}
+    return connection.execute(statement, parameters).all()
