@@ -266,6 +266,9 @@ def test_a_webhook_step_knows_its_address_through_the_context() -> None:
         def is_cancelled(self, context: WorkflowContext) -> bool:
             return False
 
+        def heartbeat(self, context: WorkflowContext) -> None:
+            return
+
     context = WorkflowContext.for_testing(services=Services())
     hook = WebhookStep(name="payment")
     assert (hook.get_callback_token(context), hook.get_callback_url(context)) == ("token-payment", "/payment")

@@ -1,7 +1,6 @@
-"""Folding: commands for an instance whose transition is under way wait for it, are decided one after the other on what it leads to, and
-are written together, as one transition.
+"""Folding: commands for an instance whose transition is under way wait for it, and are then written together, as one transition.
 
-Without it all but one of the branches that finish at once would lose the race for the revision, read the instance again and decide anew.
+They are decided one after the other, each on what the one before leads to. Without it all but one of the branches that finish at once would lose the race for the revision, read the instance again and decide anew.
 Nothing that is guaranteed rests on folding: what cannot be written together is written singly, and whoever is refused decides anew on
 what is stored, with the results in hand.
 """

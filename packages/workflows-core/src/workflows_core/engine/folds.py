@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from workflows_core.domain.state import ROOT, InstanceState
-from workflows_core.domain.transition import Transition
+from workflows_core.domain.transition import Transition, WorkItem
 from workflows_core.ports.store import Held
 
 __all__ = ["Decision", "Fold", "Line", "merged"]
@@ -129,6 +129,7 @@ def _followed(first: Transition, second: Transition) -> Transition:
         known = items.get(item.id)
         # Without data: those that are stored stay, and these are not stored yet.
         items[item.id] = item if item.data is not None or known is None else replace(item, data=known.data)
+    finished = {run.number for run in first.executions}
     results = {item: raw for item, raw in first.item_results.items() if not any(item in run for run in gone)}
     return Transition(
         replace(second.state, revision=first.state.revision),
@@ -137,9 +138,17 @@ def _followed(first: Transition, second: Transition) -> Transition:
         tuple(items[item] for item in sorted(items)),
         {**results, **second.item_results},
         (*first.dropped_items, *second.dropped_items),
-        (*first.executions, *second.executions),
-        {**first.work, **second.work},
+        (*(run for run in first.executions if run.number not in second.reopened), *second.executions),
+        {**first.work, **{number: _limited(first.work.get(number), item) for number, item in second.work.items()}},
         (*first.opened, *second.opened),
         (*first.tasks, *second.tasks),
         (*first.events, *second.events),
+        (*first.reopened, *(number for number in second.reopened if number not in finished)),
     )
+
+
+def _limited(first: WorkItem | None, second: WorkItem | None) -> WorkItem | None:
+    """A work item that is written twice; a limit that it keeps is the one that it was given the first time."""
+    if first is None or second is None or not second.keeps_timeout:
+        return second
+    return replace(second, timeout_s=first.timeout_s, keeps_timeout=first.keeps_timeout)

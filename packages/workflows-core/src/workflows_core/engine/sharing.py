@@ -21,7 +21,7 @@ from workflows_core.errors import (
     TransactionTimeoutError,
 )
 from workflows_core.ports.ids import IdGenerator
-from workflows_core.ports.store import WorkflowStore
+from workflows_core.ports.store import WorkflowStore, Write
 from workflows_core.ports.transactions import Transactions
 
 __all__ = ["Share", "SharedTransactions"]
@@ -131,7 +131,7 @@ class SharedTransactions:
             raise
         except StoreUnavailableError:
             written = attempt.written
-            if written is None or not await self._store.committed(instance_id, written):
+            if written is None or await self._store.committed(written) is None:
                 raise
             return attempt.following
         except Exception as error:  # noqa: BLE001 - sorted out there
@@ -173,10 +173,9 @@ class _Attempt(Generic[T]):
         self.following: T | None = None
 
     @property
-    def written(self) -> UUID | None:
-        """The transition that was written and that only the commit can make durable; None before."""
-        last = None if self.inside is None else self.inside.last
-        return None if last is None else last.id
+    def written(self) -> Write | None:
+        """What was written and only the commit can make durable; None before."""
+        return None if self.inside is None else self.inside.last
 
     def cause_of(self, error: Exception) -> BaseException | None:
         """Why the step failed, after its transaction was left by an error; None if its result is not wanted.
