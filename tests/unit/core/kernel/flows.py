@@ -12,6 +12,8 @@ import re
 from collections.abc import Iterator, Mapping
 from typing import Literal, cast
 
+from msgspec.structs import replace
+
 from workflows_core.domain.graph import (
     Edge,
     ForEachNode,
@@ -37,6 +39,9 @@ def flow(
     joins: Mapping[str, str | int] | None = None,
     terminal: Mapping[str, Literal["branch", "instance"]] | None = None,
     reducers: Mapping[str, str] | None = None,
+    undo: str = "",
+    timeouts: Mapping[str, float] | None = None,
+    deadline_s: float | None = None,
     **kinds: NodeKind,
 ) -> WorkflowGraph:
     """A graph.
@@ -47,6 +52,9 @@ def flow(
         joins: Kind of join by step; a number is the count of ``n``.
         terminal: Where tokens end whatever the edges say.
         reducers: Reducer by data key.
+        undo: Steps that can be undone.
+        timeouts: Seconds that steps may take.
+        deadline_s: Seconds that an instance may take.
         kinds: What steps are that are no machine steps.
     """
     edges = tuple(edge for move in moves for edge in _edges(move))
@@ -59,10 +67,13 @@ def flow(
             scope=inside.get(name, ""),
             join=_join((joins or {}).get(name, "auto")),
             terminal=(terminal or {}).get(name, ""),
+            timeout_s=(timeouts or {}).get(name),
+            compensable=name in undo.split(),
         )
         for name in mentioned
     }
-    return make_graph(nodes, edges, next(iter(mentioned)), dict(reducers or {}))
+    graph = make_graph(nodes, edges, next(iter(mentioned)), dict(reducers or {}))
+    return replace(graph, deadline_s=deadline_s)
 
 
 def make_graph(

@@ -14,6 +14,7 @@ from tests.unit.core.kernel.invariants import check_marking, check_transition
 
 from workflows_core.domain.actor import Actor
 from workflows_core.domain.commands import (
+    AbandonStep,
     Assignment,
     Cancel,
     Command,
@@ -21,6 +22,8 @@ from workflows_core.domain.commands import (
     CompleteTask,
     Discard,
     EnterStep,
+    ExpireInstance,
+    ExpireStep,
     FailStep,
     FireTimer,
     GatherItems,
@@ -45,7 +48,7 @@ from workflows_core.domain.types import Outcome, StepStatus, TaskStatus, Workflo
 from workflows_core.errors import ItemsNotLoadedError
 
 EPOCH = datetime(2026, 1, 1, tzinfo=UTC)
-_ACTIVE = frozenset({WorkKind.RUN, WorkKind.PREPARE, WorkKind.ENTER, WorkKind.ROUTE, WorkKind.GATHER})
+_ACTIVE = frozenset({WorkKind.RUN, WorkKind.UNDO, WorkKind.PREPARE, WorkKind.ENTER, WorkKind.ROUTE, WorkKind.GATHER})
 
 encode = msgspec.json.encode
 decode = msgspec.json.decode
@@ -267,11 +270,39 @@ class Play:
         return self.apply(CompleteStep(place=self.place(step, item), now=self.now, result=raw, **fields))
 
     def fail(
-        self, step: str, message: str = "broken", *, item: int | None = None, outcome: Outcome = Outcome.FAILURE
+        self,
+        step: str,
+        message: str = "broken",
+        *,
+        item: int | None = None,
+        outcome: Outcome = Outcome.FAILURE,
+        retry_s: float | None = None,
+        attempts: int = 1,
     ) -> Play:
-        """Let a step fail for good."""
+        """Let a step fail: for good, or to be tried again."""
         error = ErrorInfo("RuntimeError", message, step)
-        return self.apply(FailStep(place=self.place(step, item), now=self.now, error=error, outcome=outcome))
+        return self.apply(
+            FailStep(
+                place=self.place(step, item),
+                now=self.now,
+                error=error,
+                outcome=outcome,
+                retry_s=retry_s,
+                attempts=attempts,
+            )
+        )
+
+    def expire(self, step: str, *, item: int | None = None) -> Play:
+        """Let the time of a step be over."""
+        return self.apply(ExpireStep(place=self.place(step, item), now=self.now))
+
+    def meet_deadline(self) -> Play:
+        """Let the time of the instance be over."""
+        return self.apply(ExpireInstance(now=self.now))
+
+    def abandon(self, step: str, *, began: bool, item: int | None = None) -> Play:
+        """Say that nobody runs a step (any more) whose scope is being ended."""
+        return self.apply(AbandonStep(place=self.place(step, item), now=self.now, began=began))
 
     def skip(self, step: str, *, item: int | None = None) -> Play:
         """Let the guard of a step say no."""
@@ -284,6 +315,12 @@ class Play:
     def enter(self, step: str, *, item: int | None = None) -> Play:
         """Enter a step, now with its item at hand."""
         return self.apply(EnterStep(place=self.place(step, item), now=self.now))
+
+    def enter_all(self) -> Play:
+        """Enter every step that waits for the data of its item."""
+        while due := [item for item in self.work.values() if item.kind is WorkKind.ENTER]:
+            self.do(due[0])
+        return self
 
     def route(self, step: str, *, item: int | None = None, **found: Any) -> Play:
         """Choose the way out of a finished step."""
@@ -317,7 +354,7 @@ class Play:
         """Do one work item with code that always succeeds."""
         place = Place(item.scope, item.number, item.execution)
         match item.kind:
-            case WorkKind.RUN:
+            case WorkKind.RUN | WorkKind.UNDO:
                 known = (results or {}).get(item.step)
                 raw = None if known is None else encode(known)
                 return self.apply(CompleteStep(place=place, now=self.now, result=raw, conditions={}, route=()))
@@ -382,9 +419,10 @@ class Play:
         """Give up what is parked."""
         return self.apply(Discard(actor=Actor("olga"), now=self.now, reason="no use"))
 
-    def cancel(self) -> Play:
+    def cancel(self, *, terminate: bool = False) -> Play:
         """Cancel the instance."""
-        return self.apply(Cancel(actor=Actor("ann"), now=self.now, reason="no longer wanted"))
+        reason = "no longer wanted"
+        return self.apply(Cancel(actor=Actor("ann"), now=self.now, reason=reason, terminate=terminate))
 
 
 def assignment(**fields: Any) -> Assignment:

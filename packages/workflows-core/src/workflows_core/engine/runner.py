@@ -128,7 +128,6 @@ class StepRunner:
 
         return await self._shared.run(
             turn.item.step,
-            turn.state.id,
             work=lambda share: self._attempts.do(loaded, turn, holding, share),
             fail=fail,
             advance=lambda command, inside: self._advance(loaded, turn, command, worker, admits, holding, inside),

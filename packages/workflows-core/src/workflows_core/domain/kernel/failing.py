@@ -14,12 +14,12 @@ from msgspec.structs import replace
 
 from workflows_core.domain.events import StepCanceled, StepFailed, WorkflowCompensating, WorkflowFailed
 from workflows_core.domain.graph import HumanNode
-from workflows_core.domain.kernel.cancelling import cancel_token, may_have_run
+from workflows_core.domain.kernel.cancelling import cancel_all, cancel_token, may_have_run
 from workflows_core.domain.kernel.draft import Draft
 from workflows_core.domain.state import ROOT, ErrorInfo, Failing, Token
 from workflows_core.domain.types import Parking, StepStatus, WorkflowStatus
 
-__all__ = ["begin_failing", "end_deadline", "fail_instance", "halt", "has_inside", "has_to_undo"]
+__all__ = ["begin_failing", "end_deadline", "fail_instance", "give_up", "halt", "has_inside", "has_to_undo"]
 
 
 def fail_instance(draft: Draft, error: ErrorInfo, failed: tuple[int, Token] | None = None) -> None:
@@ -38,14 +38,15 @@ def fail_instance(draft: Draft, error: ErrorInfo, failed: tuple[int, Token] | No
     begin_failing(draft, ROOT, Failing(error, WorkflowStatus.FAILED))
 
 
-def has_to_undo(draft: Draft, scope_id: int) -> bool:
-    """Whether a scope, or one inside it, has something to undo, or may have."""
+def has_to_undo(draft: Draft, scope_id: int, *, besides: int = 0) -> bool:
+    """Whether a scope, or one inside it, has something to undo, or may have; ``besides`` the token that has just failed."""
     if not draft.program.can_undo:
         return False
     scope = draft.scope(scope_id)
-    if scope.undo or any(token.compensates or may_have_run(draft, token) for token in scope.tokens.values()):
+    others = [token for token in scope.tokens.values() if token.id != besides]
+    if scope.undo or any(token.compensates or may_have_run(draft, token) for token in others):
         return True
-    return any(has_to_undo(draft, inner) for token in scope.tokens.values() for inner in _inner(draft, token))
+    return any(has_to_undo(draft, inner, besides=besides) for token in others for inner in _inner(draft, token))
 
 
 def halt(
@@ -88,6 +89,13 @@ def halt(
     draft.emit(WorkflowFailed, step_name=error.step, error=error.message)
 
 
+def give_up(draft: Draft, error: ErrorInfo) -> None:
+    """Fail the instance and keep nothing of where it stands, because a part of it was undone."""
+    cancel_all(draft, ROOT)
+    draft.status, draft.error, draft.parked = WorkflowStatus.FAILED, error, Parking.DEAD_LETTER
+    draft.emit(WorkflowFailed, step_name=error.step, error=error.message)
+
+
 def _halt_scope(draft: Draft, scope_id: int) -> None:
     """Stop every token of a scope where it is, and all that is inside them."""
     for token in list(draft.scope(scope_id).tokens.values()):
@@ -120,7 +128,9 @@ def begin_failing(draft: Draft, scope_id: int, failing: Failing) -> None:
     """Begin to end a scope: cancel what is under way in it, but for steps that must be waited for, then undo."""
     draft.scope(scope_id).failing = failing
     inside = _drain(draft, scope_id)
-    draft.arrivals = type(draft.arrivals)(arrival for arrival in draft.arrivals if arrival.scope not in inside)
+    coming = [arrival for arrival in draft.arrivals if arrival.scope not in inside]
+    draft.arrivals.clear()
+    draft.arrivals.extend(coming)
     draft.dirty |= inside
     if scope_id == ROOT:
         end_deadline(draft)
@@ -140,9 +150,10 @@ def _drain(draft: Draft, scope_id: int) -> set[int]:
     for token in list(draft.scope(scope_id).tokens.values()):
         if token.compensates or may_have_run(draft, token):
             continue
-        if has_inside(token):
+        inside = tuple(_inner(draft, token))
+        if inside:
             draft.drop_work(scope_id, token.id)
-            for inner in _inner(draft, token):
+            for inner in inside:
                 left |= _drain(draft, inner)
         else:
             cancel_token(draft, scope_id, token)

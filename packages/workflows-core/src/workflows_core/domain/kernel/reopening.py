@@ -35,15 +35,13 @@ def retry(draft: Draft, command: Retry) -> None:
     """Let a parked instance go on."""
     if draft.parked is None:
         raise NotParkedError(draft.state.id, draft.state.status)
+    _want_all(draft)
     apply_writes(draft, ROOT, Writes(command.changed, command.deleted))
     was_over = draft.state.status.is_final
     if command.from_step is not None:
         _rewind(draft, command.from_step)
     else:
-        opened = tuple(_reopen_all(draft))
-        if not opened and not draft.arrivals:
-            raise NothingToReopenError(draft.state.id)
-        draft.emit(WorkflowRetried, executions=opened)
+        _reopen_all(draft)
     draft.parked = draft.error = None
     if was_over:
         arm_deadline(draft, None)
@@ -53,6 +51,7 @@ def discard(draft: Draft, command: Discard) -> None:
     """Give up what is parked: the kept marking of a failed instance, or a compensation that failed."""
     if draft.parked is None:
         raise NotParkedError(draft.state.id, draft.state.status)
+    _want_all(draft)
     draft.emit(WorkflowDiscarded, reason=command.reason)
     if draft.parked is Parking.DEAD_LETTER:
         cancel_all(draft, ROOT)
@@ -63,6 +62,18 @@ def discard(draft: Draft, command: Discard) -> None:
             if token.compensates and token.status is StepStatus.FAILED:
                 draft.remove(scope.id, token.id)
     draft.parked = draft.error = None
+
+
+def _want_all(draft: Draft) -> None:
+    """What is parked may be in any item.
+
+    Raises:
+        ItemsNotLoadedError: Not all active items are in the state.
+    """
+    for scope in draft.state.scopes.values():
+        for token in scope.tokens.values():
+            if token.items is not None:
+                draft.active_items(token.items)
 
 
 def _rewind(draft: Draft, step: str) -> None:
@@ -77,17 +88,16 @@ def _rewind(draft: Draft, step: str) -> None:
     activate(draft, ROOT, step, draft.number(), -1)
 
 
-def _reopen_all(draft: Draft) -> list[int]:
-    """Open again what has failed and what that cancelled; gives the numbers of the executions."""
-    opened: list[int] = []
-    for scope in sorted(draft.state.scopes.values(), key=lambda found: found.id):
-        draft.dirty.add(scope.id)
-        for token in scope.tokens.values():
-            if token.status in _STOPPED:
-                _reopen(draft, scope.id, token)
-                if token.execution:
-                    opened.append(token.execution)
-    return opened
+def _reopen_all(draft: Draft) -> None:
+    """Open again what has failed and what that cancelled."""
+    scopes = sorted(draft.state.scopes.values(), key=lambda found: found.id)
+    stopped = [(scope.id, token) for scope in scopes for token in scope.tokens.values() if token.status in _STOPPED]
+    if not stopped:
+        raise NothingToReopenError(draft.state.id)
+    draft.emit(WorkflowRetried, executions=tuple(token.execution for _, token in stopped if token.execution))
+    draft.dirty.update(scope.id for scope in scopes)
+    for scope_id, token in stopped:
+        _reopen(draft, scope_id, token)
 
 
 def _reopen(draft: Draft, scope_id: int, token: Token) -> None:
@@ -99,8 +109,6 @@ def _reopen(draft: Draft, scope_id: int, token: Token) -> None:
         draft.reopened.append(token.execution)
     again = replace(token, status=StepStatus.SCHEDULED, failures=0, since=draft.now, round=token.round + 1)
     if has_inside(token):
-        if token.items is not None:
-            draft.active_items(token.items)  # all of them must be here, for they are opened again too
         whole = token.items is not None and token.items.done == token.items.total
         draft.put(scope_id, again if whole else replace(again, status=StepStatus.WAITING))
     elif token.outcome is not None or token.actor is not None or token.compensates:

@@ -11,7 +11,7 @@ from workflows_core.domain.graph import INSTANCE, GatewayNode
 from workflows_core.domain.kernel.cancelling import cancel_all, cancel_inside, note_to_undo
 from workflows_core.domain.kernel.data import decoded
 from workflows_core.domain.kernel.draft import Arrival, Draft
-from workflows_core.domain.kernel.failing import begin_failing, fail_instance, halt, has_to_undo
+from workflows_core.domain.kernel.failing import begin_failing, fail_instance, give_up, halt, has_to_undo
 from workflows_core.domain.program import Exit, StepProgram
 from workflows_core.domain.state import ROOT, ErrorInfo, Failing, Token
 from workflows_core.domain.types import Outcome, StepStatus, WorkflowStatus
@@ -104,11 +104,12 @@ def fail_step(
     routing: Routing = UNKNOWN,
     started_at: datetime | None = None,
     attempts: int = 1,
+    keeps: bool = True,
 ) -> None:
     """Record that a step execution failed for good; take its failure edges, else fail its scope and so on outwards.
 
     Each scope undoes what was done in it before the failure goes on. Where nobody takes the failure and nothing is to be undone,
-    the instance fails as it stands, so that it can go on from there.
+    the instance fails as it stands, so that it can go on from there; unless ``keeps`` says that something was undone already.
     """
     if draft.program.steps[token.node].exits[outcome]:
         _fail_and_leave(draft, scope_id, token, error, outcome, routing, started_at=started_at, attempts=attempts)
@@ -116,31 +117,44 @@ def fail_step(
     groups: list[tuple[int, Token]] = []
     current = scope_id
     while True:
-        if has_to_undo(draft, current):
-            draft.record(scope_id, token, StepStatus.FAILED, started_at=started_at, attempts=attempts, error=error)
-            draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
-            cancel_inside(draft, scope_id, token)
-            draft.remove(scope_id, token.id)
+        if has_to_undo(draft, current, besides=token.id):
+            _fail_inside(draft, scope_id, token, error, started_at=started_at, attempts=attempts)
             inner = tuple(group.id for _, group in groups)
             begin_failing(draft, current, Failing(error, WorkflowStatus.FAILED, groups=inner))
             return
-        if current == ROOT:
+        if current == ROOT and keeps:
             halt(draft, error, (scope_id, token), groups, started_at=started_at, attempts=attempts)
+            return
+        if current == ROOT:
+            _fail_inside(draft, scope_id, token, error, started_at=started_at, attempts=attempts)
+            for place, group in groups:
+                _fail_inside(draft, place, group, error)
+            give_up(draft, error)
             return
         current, group = draft.container(current)
         if draft.program.steps[group.node].exits[Outcome.FAILURE]:
-            draft.record(scope_id, token, StepStatus.FAILED, started_at=started_at, attempts=attempts, error=error)
-            draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
-            cancel_inside(draft, scope_id, token)
-            draft.remove(scope_id, token.id)
+            _fail_inside(draft, scope_id, token, error, started_at=started_at, attempts=attempts)
             for place, inside in groups:
-                cancel_inside(draft, place, inside)
-                draft.record(place, inside, StepStatus.FAILED, error=error)
-                draft.emit(StepFailed, step_name=inside.node, execution=inside.execution, error=error.message)
-                draft.remove(place, inside.id)
+                _fail_inside(draft, place, inside, error)
             _fail_and_leave(draft, current, group, error, Outcome.FAILURE, UNKNOWN)
             return
         groups.append((current, group))
+
+
+def _fail_inside(
+    draft: Draft,
+    scope_id: int,
+    token: Token,
+    error: ErrorInfo,
+    *,
+    started_at: datetime | None = None,
+    attempts: int = 1,
+) -> None:
+    """Record a failure that goes on outwards, and take the token away."""
+    cancel_inside(draft, scope_id, token)
+    draft.record(scope_id, token, StepStatus.FAILED, started_at=started_at, attempts=attempts, error=error)
+    draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
+    draft.remove(scope_id, token.id)
 
 
 def _fail_and_leave(

@@ -42,7 +42,7 @@ def go_on_ending(draft: Draft, scope_id: int) -> bool:
         error = scope.failing.error or ErrorInfo("", "")
         scope.failing = None
         parent, token = draft.container(scope_id)
-        fail_step(draft, parent, token, error)
+        fail_step(draft, parent, token, error, keeps=False)
     return True
 
 

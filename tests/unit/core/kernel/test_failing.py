@@ -1,0 +1,262 @@
+"""What becomes of an instance that fails: it stays as it stands, and goes on from there when it is retried."""
+
+from __future__ import annotations
+
+import pytest
+from tests.unit.core.kernel.flows import CHOICE, flow
+from tests.unit.core.kernel.play import Play
+
+from workflows_core.domain.events import StepRetryScheduled, WorkflowDiscarded, WorkflowRetried
+from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode, WebhookNode
+from workflows_core.domain.transition import WorkKind
+from workflows_core.domain.types import Parking, StepStatus, WorkflowStatus
+from workflows_core.errors import (
+    InstanceFinishedError,
+    NothingToReopenError,
+    NotParkedError,
+    StaleExecutionError,
+    UnknownStepError,
+)
+
+
+def branches() -> Play:
+    """Work beside a task, a timer and a call."""
+    graph = flow(
+        "start -> work ask wait call",
+        "work ask wait call -> end",
+        ask=HumanNode(),
+        wait=TimerNode(delay_s=60),
+        call=WebhookNode(),
+    )
+    return Play(graph).run("start")
+
+
+def test_a_failed_attempt_is_repeated_after_the_delay_under_the_same_execution() -> None:
+    play = Play(flow("a -> b"))
+    execution = play.place("a").execution
+    play.fail("a", retry_s=2.5)
+    item = play.work[play.place("a").token]
+    assert (item.kind, item.delay_s, item.execution) == (WorkKind.RUN, 2.5, execution)
+    assert play.history == []
+    event = play.events[-1]
+    assert isinstance(event, StepRetryScheduled)
+    assert (event.attempt, event.delay_s, event.error) == (1, 2.5, "broken")
+    play.fail("a", retry_s=5.0, attempts=2).run("a")
+    assert play.at == "b"
+    _, token = play.places("b")[0]
+    assert (token.attempts, token.failures) == (0, 0), "counted for each execution anew"
+
+
+def test_failures_are_counted_apart_from_attempts() -> None:
+    play = Play(flow("a -> b")).fail("a", retry_s=1.0, attempts=3)
+    _, token = play.places("a")[0]
+    assert (token.attempts, token.failures) == (3, 1), "two workers were lost before"
+
+
+def test_a_failure_stops_everything_where_it_is() -> None:
+    play = branches().fail("work", "no")
+    assert play.status is WorkflowStatus.FAILED
+    assert play.state.parked is Parking.DEAD_LETTER
+    assert {token.node: token.status for _, token in play.places()} == {
+        "work": StepStatus.FAILED,
+        "ask": StepStatus.CANCELED,
+        "wait": StepStatus.CANCELED,
+        "call": StepStatus.CANCELED,
+    }
+    assert play.history == ["start", "work!failed", "ask!canceled", "wait!canceled", "call!canceled"]
+
+
+def test_a_retry_opens_again_what_failed_and_what_that_cancelled_with_their_keys() -> None:
+    play = branches()
+    before = {token.node: token.execution for _, token in play.places()}
+    task = play.task_of("ask").id
+    play.fail("work").retry()
+    assert {token.node: token.execution for _, token in play.places()} == before
+    assert play.status is WorkflowStatus.RUNNING
+    assert play.history == ["start"], "their records were taken back"
+    assert play.task_of("ask").id != task, "the task of before is closed, this is another"
+    event = next(event for event in play.last.events if isinstance(event, WorkflowRetried))
+    assert sorted(event.executions) == sorted(before.values())
+    play.run("work").complete("ask").fire("wait").call("call", 1)
+    assert play.at == "end"
+
+
+def test_a_retry_may_change_the_data_first() -> None:
+    play = Play(flow("a -> b"), amount=-1).fail("a").retry(amount=1, note="mended")
+    assert play.data == {"amount": 1, "note": "mended"}
+    assert play.at == "a"
+
+
+def test_what_failed_can_fail_and_be_retried_again() -> None:
+    play = branches()
+    for _ in range(3):
+        play.fail("work").retry()
+    play.run("work")
+    assert play.history == ["start", "work"]
+
+
+def test_a_retry_from_a_step_goes_on_there_with_a_new_visit_and_drops_the_rest() -> None:
+    play = branches()
+    old = {token.execution for _, token in play.places()}
+    play.fail("work").retry("start")
+    assert play.at == "start"
+    assert play.place("start").execution not in old
+    _, token = play.places("start")[0]
+    assert token.visit == 2
+    play.run("start").run("work").complete("ask").fire("wait").call("call", 1, visit=2).run("end")
+    assert play.status is WorkflowStatus.COMPLETED
+
+
+def test_a_retry_from_a_join_does_not_wait_for_branches() -> None:
+    play = branches().fail("work").retry("end")
+    assert play.at == "end"
+
+
+def test_a_retry_from_an_unknown_or_inner_step_is_refused_and_names_those_that_are_known() -> None:
+    graph = flow("group -> end", scopes={"group": "inner"}, group=GroupNode("sequential", ("inner",)))
+    play = Play(graph).fail("inner")
+    for step in ("inner", "nowhere"):
+        with pytest.raises(UnknownStepError, match="from one of group, end"):
+            play.retry(step)
+
+
+def test_what_is_not_parked_is_neither_retried_nor_discarded() -> None:
+    play = Play(flow("a -> b"))
+    with pytest.raises(NotParkedError):
+        play.retry()
+    play.run("a").run("b")
+    with pytest.raises(NotParkedError):
+        play.discard()
+
+
+def test_a_failed_instance_takes_no_other_command() -> None:
+    play = branches().fail("work")
+    with pytest.raises(InstanceFinishedError):
+        play.cancel()
+
+
+def test_a_discarded_instance_stays_failed_and_is_no_longer_parked() -> None:
+    play = branches().fail("work", "no").discard()
+    assert play.status is WorkflowStatus.FAILED
+    assert play.state.parked is None
+    assert play.state.error is not None
+    assert play.state.error.message == "no"
+    assert play.places() == []
+    assert isinstance(play.events[-1], WorkflowDiscarded)
+    with pytest.raises(NotParkedError):
+        play.retry("start")
+
+
+def test_tokens_that_were_on_their_way_when_the_instance_failed_arrive_after_a_retry() -> None:
+    graph = flow("start -> bad good", "bad -> a: if wanted > 0", "bad -> b: if wanted > 1", "good -> end", bad=CHOICE)
+    play = Play(graph, wanted=0).run("start")
+    assert play.status is WorkflowStatus.FAILED
+    assert play.history == ["start", "bad"]
+    play.retry(wanted=1)
+    assert play.at == "bad good", "the gateway chooses again, and the other branch has arrived"
+    play.route("bad")
+    assert play.at == "a good"
+
+
+def test_items_of_a_loop_go_on_after_a_retry() -> None:
+    graph = flow("loop -> end", scopes={"loop": "work"}, loop=ForEachNode("work", "orders", concurrency=2, into="done"))
+    play = Play(graph, orders=[1, 2, 3, 4]).run("work", item=0, result="a").enter_all()
+    play.fail("work", item=1)
+    assert play.status is WorkflowStatus.FAILED
+    play.retry().enter_all()
+    assert play.at == "loop work.1 work.2"
+    play.run("work", item=1, result="b").enter_all().run("work", item=2, result="c").enter_all()
+    play.run("work", item=3, result="d").gather("loop")
+    assert play.data["done"] == ["a", "b", "c", "d"]
+
+
+def test_a_loop_whose_items_are_all_done_gathers_them_after_a_retry() -> None:
+    graph = flow(
+        "start -> loop other", "loop other -> end", scopes={"loop": "work"}, loop=ForEachNode("work", "orders")
+    )
+    play = Play(graph, orders=[1]).run("start").run("work", item=0).fail("other").retry()
+    assert play.at == "loop other"
+    assert play.work[play.place("loop").token].kind is WorkKind.GATHER
+
+
+def test_the_time_of_a_step_is_limited_from_its_entry_over_all_attempts() -> None:
+    play = Play(flow("a -> b", timeouts={"a": 30}))
+    first = play.work[play.place("a").token]
+    assert (first.timeout_s, first.keeps_timeout) == (30, False)
+    play.fail("a", retry_s=1.0)
+    second = play.work[play.place("a").token]
+    assert (second.timeout_s, second.keeps_timeout) == (30, True), "the limit stays as it was"
+    play.run("a")
+    assert play.work[play.place("b").token].timeout_s is None
+
+
+def test_a_step_whose_time_is_over_takes_its_timeout_edges() -> None:
+    play = Play(flow("a -> b", "a -> late: on timeout", timeouts={"a": 30})).expire("a")
+    assert play.at == "late"
+    assert play.history == ["a!failed"]
+    assert play.executions[0].error is not None
+    assert play.executions[0].error.type == "StepTimeoutError"
+
+
+def test_a_step_whose_time_is_over_fails_the_instance_without_an_edge() -> None:
+    play = Play(flow("a -> b", timeouts={"a": 30})).expire("a")
+    assert play.status is WorkflowStatus.FAILED
+    play.retry()
+    item = play.work[play.place("a").token]
+    assert (item.timeout_s, item.keeps_timeout) == (30, False), "a retry gives it its whole time again"
+
+
+@pytest.mark.parametrize(
+    "kind", [HumanNode(), WebhookNode(), TimerNode(delay_s=60), GroupNode("sequential", ("inner",))], ids=repr
+)
+def test_waiting_steps_of_every_kind_have_a_time_too(kind: HumanNode | WebhookNode | TimerNode | GroupNode) -> None:
+    scopes = {"a": "inner"} if isinstance(kind, GroupNode) else {}
+    graph = flow("a -> b", "a -> late: on timeout", timeouts={"a": 30}, scopes=scopes, a=kind)
+    play = Play(graph)
+    assert play.work[play.place("a").token].timeout_s == 30
+    play.expire("a")
+    assert play.at == "late"
+    assert not play.tasks
+
+
+def test_a_human_step_that_is_done_in_time_leaves_no_limit_behind() -> None:
+    play = Play(flow("a -> b", timeouts={"a": 30}, a=HumanNode())).complete("a")
+    assert [item.step for item in play.work.values()] == ["b"]
+
+
+def test_a_loop_whose_time_is_over_is_cancelled_with_its_items() -> None:
+    graph = flow(
+        "loop -> end", "loop -> late: on timeout", timeouts={"loop": 30}, scopes={"loop": "work"},
+        loop=ForEachNode("work", "orders"),
+    )  # fmt: skip
+    play = Play(graph, orders=[1, 2, 3]).expire("loop")
+    assert play.at == "late"
+    assert not play.rows
+
+
+def test_an_instance_fails_at_its_deadline_wherever_it_is() -> None:
+    play = Play(flow("a -> b", deadline_s=3600, a=HumanNode()))
+    assert play.work[0].kind is WorkKind.DEADLINE
+    assert play.work[0].delay_s == 3600
+    play.meet_deadline()
+    assert play.status is WorkflowStatus.FAILED
+    assert play.state.error is not None
+    assert play.state.error.type == "InstanceTimeoutError"
+    play.retry()
+    assert play.work[0].delay_s == 3600, "a retry gives it its whole time again"
+    assert play.complete("a").run("b").status is WorkflowStatus.COMPLETED
+    assert not play.work, "nothing waits for the deadline any more"
+
+
+def test_a_deadline_that_is_met_by_the_end_says_nothing_any_more() -> None:
+    play = Play(flow("a -> b"))
+    with pytest.raises(StaleExecutionError):
+        play.meet_deadline()
+
+
+def test_a_retry_without_anything_to_open_again_asks_for_a_step() -> None:
+    play = Play(flow("a -> b c", "b c -> d", "d -> e", joins={"d": 3})).run("a").run("b").run("c")
+    assert play.status is WorkflowStatus.FAILED, "three are wanted, two can come"
+    with pytest.raises(NothingToReopenError):
+        play.retry()
+    assert play.retry("e").at == "e"
