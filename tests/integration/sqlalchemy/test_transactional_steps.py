@@ -27,7 +27,7 @@ from workflows_core import (
     WorkflowStatus,
     step,
 )
-from workflows_core.authoring.context import NoSessionError
+from workflows_core.authoring.surroundings import NoSessionError
 from workflows_core.errors import InstanceNotFoundError, InvalidDefinitionError
 from workflows_sqlalchemy import PersistentExecutionEngine, SQLAlchemyStoreConfig, session_of
 

@@ -12,12 +12,8 @@ from uuid import UUID
 import msgspec
 import pytest
 
-from workflows_core.authoring.context import (
-    ContextServices,
-    DetachedContextError,
-    NoStateTypeError,
-    WorkflowContext,
-)
+from workflows_core.authoring.context import WorkflowContext
+from workflows_core.authoring.surroundings import ContextServices, DetachedContextError, NoStateTypeError
 from workflows_core.domain.state import LastExecution
 from workflows_core.domain.typed_state import TypedStateError
 from workflows_core.domain.types import StepStatus

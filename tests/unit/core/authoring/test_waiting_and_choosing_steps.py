@@ -9,11 +9,12 @@ from typing import Any
 import msgspec
 import pytest
 
-from workflows_core.authoring.context import ContextServices, WorkflowContext
+from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.definition import WorkflowDefinition
 from workflows_core.authoring.edge import Edge
 from workflows_core.authoring.gateway import BaseGateway, ExclusiveGateway, InclusiveGateway, ParallelGateway
 from workflows_core.authoring.step import BaseMachineStep
+from workflows_core.authoring.surroundings import ContextServices
 from workflows_core.authoring.timer import DelayStep, ScheduledStep, TimerStep
 from workflows_core.authoring.webhook import WebhookStep
 from workflows_core.domain.graph import GatewayNode, TimerNode, WebhookNode

@@ -2,120 +2,30 @@
 
 from __future__ import annotations
 
-from abc import abstractmethod
 from collections.abc import Mapping, Sequence
 from copy import copy, deepcopy
 from datetime import UTC, datetime
 from types import MappingProxyType
-from typing import Any, Final, NamedTuple, Protocol
+from typing import Any, Final
 from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
+from workflows_core.authoring.surroundings import (
+    ContextServices,
+    DetachedContextError,
+    NoSessionError,
+    NoStateTypeError,
+    StepSummary,
+    Undoing,
+)
 from workflows_core.domain.payload import encode_data, encode_value
 from workflows_core.domain.state import LastExecution
 from workflows_core.domain.typed_state import decode_state, encode_state
-from workflows_core.domain.types import StepStatus
-from workflows_core.errors import DefinitionError, StateError
 from workflows_core.ports.queries import ExecutionRecord
 
-__all__ = [
-    "ContextServices",
-    "DetachedContextError",
-    "NoSessionError",
-    "NoStateTypeError",
-    "StepSummary",
-    "Undoing",
-    "WorkflowContext",
-]
+__all__ = ["WorkflowContext"]
 
 _NO_HISTORY: Final[Mapping[str, LastExecution]] = MappingProxyType({})
 _EPOCH: Final = datetime.fromtimestamp(0, UTC)
-
-
-class DetachedContextError(StateError):
-    """Raised when a context that belongs to no engine is asked for what only an engine knows; `name` is what was asked."""
-
-    def __init__(self, name: str) -> None:
-        super().__init__(name)
-        self.name = name
-
-    def __str__(self) -> str:
-        return (
-            f"{self.name} needs an engine, and this context has none; give `services=` to WorkflowContext.for_testing"
-        )
-
-
-class NoStateTypeError(DefinitionError):
-    """Raised when ``context.state`` is used in a workflow that declares no state type."""
-
-    def __init__(self, workflow: str) -> None:
-        super().__init__(workflow)
-        self.workflow = workflow
-
-    def __str__(self) -> str:
-        return f"workflow {self.workflow!r} declares no state type; give it one with `state=`, or use context.data"
-
-
-class NoSessionError(DefinitionError):
-    """Raised when ``context.session`` is used in a step that is not transactional; `step` is its name."""
-
-    def __init__(self, step: str) -> None:
-        super().__init__(step)
-        self.step = step
-
-    def __str__(self) -> str:
-        return (
-            f"step {self.step!r} has no session: declare it with `transactional=True`, or give `session=` to "
-            "WorkflowContext.for_testing; its on_failure has none either, because what the step wrote is undone by then"
-        )
-
-
-class StepSummary(NamedTuple):
-    """The last finished execution of one step, as `WorkflowContext.step_history` lists them."""
-
-    step_name: str
-    status: StepStatus
-    started_at: datetime | None
-    completed_at: datetime | None
-
-
-class Undoing(NamedTuple):
-    """What a compensation is to undo.
-
-    Attributes:
-        execution: Number of the execution.
-        idempotency_key: The key that it gave to other systems.
-        result: What it returned; None if nothing, or if that is not known.
-        is_known: Whether it is known to have succeeded; else its worker was lost, and it may have done its work or not.
-    """
-
-    execution: int
-    idempotency_key: str
-    result: Any
-    is_known: bool
-
-
-class ContextServices(Protocol):
-    """What a context asks its engine for."""
-
-    @abstractmethod
-    async def history(self, context: WorkflowContext) -> Sequence[ExecutionRecord]:
-        """All finished step executions of the instance, ascending by number."""
-
-    @abstractmethod
-    def webhook_token(self, context: WorkflowContext, step: str) -> str:
-        """The signed token for the next visit of a webhook step, in the scope of the context."""
-
-    @abstractmethod
-    def webhook_url(self, context: WorkflowContext, step: str) -> str:
-        """The address to be called for the next visit of a webhook step, in the scope of the context."""
-
-    @abstractmethod
-    def is_cancelled(self, context: WorkflowContext) -> bool:
-        """Whether the step is to stop; its result will be dropped. Called from any thread."""
-
-    @abstractmethod
-    def heartbeat(self, context: WorkflowContext) -> None:
-        """Take a sign of life of the step's code. Called from any thread."""
 
 
 class WorkflowContext:

@@ -11,7 +11,8 @@ from typing import Any
 import msgspec
 
 from workflows_core.authoring.code import StepCode
-from workflows_core.authoring.context import Undoing, WorkflowContext
+from workflows_core.authoring.context import WorkflowContext
+from workflows_core.authoring.surroundings import Undoing
 from workflows_core.domain.commands import (
     AbandonStep,
     Assignment,

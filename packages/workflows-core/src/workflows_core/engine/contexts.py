@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from typing import Any
 from uuid import UUID
 
-from workflows_core.authoring.context import ContextServices, WorkflowContext
+from workflows_core.authoring.context import WorkflowContext
+from workflows_core.authoring.surroundings import ContextServices
 from workflows_core.domain.commands import Writes
 from workflows_core.domain.graph import GroupNode
 from workflows_core.domain.payload import changed_keys, encode_value

@@ -92,6 +92,12 @@ class Worker:
         """How many steps are under way."""
         return len(self._running)
 
+    @property
+    def taken(self) -> int:
+        """Slots in use: by steps under way, and by code in threads that nobody waits for any more."""
+        self._lingering = {holding for holding in self._lingering if holding.is_busy}
+        return len(self._running) + len(self._lingering)
+
     def wake(self) -> None:
         """Look for work now. Must be called in the worker's event loop."""
         self._awake.set()
@@ -145,7 +151,7 @@ class Worker:
         return self._poll_s
 
     async def _claim(self) -> float:
-        wanted = self._admission.request(self.id, self._lease_s, taken=self._taken())
+        wanted = self._admission.request(self.id, self._lease_s, taken=self.taken)
         if wanted is None:
             self._left_some = True
             return self._poll_s
@@ -159,18 +165,13 @@ class Worker:
         if claims:
             self._pace.found()
         if self._left_some:
-            return 0.0 if self._admission.request(self.id, self._lease_s, taken=self._taken()) else self._poll_s
+            return 0.0 if self._admission.request(self.id, self._lease_s, taken=self.taken) else self._poll_s
         due = await self._engine.store.next_due(queues=wanted.queues, codes=wanted.codes, without=wanted.without)
         proven = self._hints is not None and self._hints.is_proven
         pause_s = self._pace.pause_s(proven=proven, expected=self._hints is not None)
         if due is None or due > pause_s:
             return pause_s
         return max(due, 0.001) + random.uniform(0, _SPREAD_S)  # noqa: S311 - not a secret
-
-    def _taken(self) -> int:
-        """Slots in use: by steps under way, and by code in threads that nobody waits for any more."""
-        self._lingering = {holding for holding in self._lingering if holding.is_busy}
-        return len(self._running) + len(self._lingering)
 
     async def _rest(self, seconds: float) -> None:
         """Sleep until woken, or until the time is over."""
