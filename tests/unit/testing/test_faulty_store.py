@@ -60,7 +60,7 @@ async def test_a_call_whose_answer_is_lost_was_done() -> None:
     write = run.start()
     with pytest.raises(StoreUnavailableError, match="the answer to 'commit' was lost"):
         await store.commit([write])
-    assert await sound.committed(run.id, write.id)
+    assert await sound.committed(write)
 
 
 async def test_a_claim_whose_answer_is_lost_holds_the_work() -> None:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from msgspec.structs import replace
 
 from workflows_core.domain.state import ROOT, InstanceState
-from workflows_core.domain.transition import Transition
+from workflows_core.domain.transition import Transition, WorkItem
 from workflows_core.ports.store import Held
 
 __all__ = ["Decision", "Fold", "Line", "merged"]
@@ -87,11 +87,13 @@ class Fold:
         """Whether a decision that is made on ``state`` can be written with the others.
 
         It cannot if somebody else has caused it, if another worker goes on with what follows, or if its work item was written by one
-        of the others: then its fence is no longer the newest.
+        of the others: then its fence is no longer the newest. A record is not taken back and made anew in one transition.
         """
         if not self.decisions:
             return True
         held = decision.held
+        if decision.transition.reopened or self.decisions[-1].transition.reopened:
+            return False
         if decision.transition.actor != self.decisions[0].transition.actor:
             return False
         if held is None:
@@ -138,8 +140,15 @@ def _followed(first: Transition, second: Transition) -> Transition:
         {**results, **second.item_results},
         (*first.dropped_items, *second.dropped_items),
         (*first.executions, *second.executions),
-        {**first.work, **second.work},
+        {**first.work, **{number: _rewritten(first.work.get(number), item) for number, item in second.work.items()}},
         (*first.opened, *second.opened),
         (*first.tasks, *second.tasks),
         (*first.events, *second.events),
     )
+
+
+def _rewritten(before: WorkItem | None, item: WorkItem | None) -> WorkItem | None:
+    """A work item that was written before and not stored yet: the limit that it keeps is the one that was written."""
+    if item is None or before is None or not item.keeps_timeout:
+        return item
+    return replace(item, timeout_s=before.timeout_s, keeps_timeout=before.keeps_timeout)

@@ -6,7 +6,6 @@ import asyncio
 import random
 from collections.abc import Awaitable, Callable
 from typing import Any, Final, Generic, TypeVar
-from uuid import UUID
 
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.domain.commands import Command
@@ -21,7 +20,7 @@ from workflows_core.errors import (
     TransactionTimeoutError,
 )
 from workflows_core.ports.ids import IdGenerator
-from workflows_core.ports.store import WorkflowStore
+from workflows_core.ports.store import WorkflowStore, Write
 from workflows_core.ports.transactions import Transactions
 
 __all__ = ["Share", "SharedTransactions"]
@@ -82,7 +81,7 @@ class SharedTransactions:
         self._commits = commits
         self._ids = ids
 
-    async def run(self, step: str, instance_id: UUID, *, work: Work, fail: Fail, advance: Advance[T]) -> T | None:
+    async def run(self, step: str, *, work: Work, fail: Fail, advance: Advance[T]) -> T | None:
         """Run a step and commit what follows from it.
 
         What the step wrote is kept if and only if its success is recorded. A failure is recorded afterwards, by itself. When another
@@ -90,7 +89,6 @@ class SharedTransactions:
 
         Args:
             step: Name of the step.
-            instance_id: Its instance.
             work: Runs the code.
             fail: Makes the command that says that the code failed.
             advance: Commits what follows from a command: inside the transaction, or by itself.
@@ -108,7 +106,7 @@ class SharedTransactions:
             return await advance(await fail(error, None), None)
         for attempt in range(1, _TRIES + 1):
             try:
-                return await self._attempt(transactions, step, instance_id, work, fail, advance)
+                return await self._attempt(transactions, step, work, fail, advance)
             except TransactionAbortedError:
                 if attempt == _TRIES:
                     raise
@@ -119,7 +117,6 @@ class SharedTransactions:
         self,
         transactions: Transactions,
         step: str,
-        instance_id: UUID,
         work: Work,
         fail: Fail,
         advance: Advance[T],
@@ -131,7 +128,7 @@ class SharedTransactions:
             raise
         except StoreUnavailableError:
             written = attempt.written
-            if written is None or not await self._store.committed(instance_id, written):
+            if written is None or await self._store.committed(written) is None:
                 raise
             return attempt.following
         except Exception as error:  # noqa: BLE001 - sorted out there
@@ -173,10 +170,9 @@ class _Attempt(Generic[T]):
         self.following: T | None = None
 
     @property
-    def written(self) -> UUID | None:
-        """The transition that was written and that only the commit can make durable; None before."""
-        last = None if self.inside is None else self.inside.last
-        return None if last is None else last.id
+    def written(self) -> Write | None:
+        """What was written and only the commit can make durable; None before."""
+        return None if self.inside is None else self.inside.last
 
     def cause_of(self, error: Exception) -> BaseException | None:
         """Why the step failed, after its transaction was left by an error; None if its result is not wanted.

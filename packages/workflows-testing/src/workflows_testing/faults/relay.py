@@ -12,7 +12,7 @@ from uuid import UUID
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.leases import LeaseKeeper
-from workflows_core.ports.store import Claim, ClaimRequest, Loaded, WorkflowStore, Write, WriteResult
+from workflows_core.ports.store import Claim, ClaimRequest, Committed, Loaded, WorkflowStore, Write, WriteResult
 from workflows_core.ports.transactions import Transactions
 
 __all__ = ["STORE_METHODS", "RelayedLeaseKeeper", "StoreCall", "StoreRelay"]
@@ -97,10 +97,9 @@ class StoreRelay(WorkflowStore):
         results: Sequence[WriteResult] = await self._ask("commit", partial(self._store.commit, writes), writes)
         return results
 
-    async def committed(self, instance_id: UUID, transition_id: UUID) -> bool:
-        perform = partial(self._store.committed, instance_id, transition_id)
-        was: bool = await self._ask("committed", perform, instance_id, transition_id)
-        return was
+    async def committed(self, write: Write) -> Committed | None:
+        found: Committed | None = await self._ask("committed", partial(self._store.committed, write), write)
+        return found
 
     async def load(
         self,

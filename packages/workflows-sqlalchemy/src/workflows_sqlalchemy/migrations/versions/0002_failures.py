@@ -5,7 +5,7 @@ from __future__ import annotations
 import sqlalchemy as sa
 from alembic import op
 
-from workflows_sqlalchemy.column_types import Moment, SafeText
+from workflows_sqlalchemy.column_types import Moment
 
 revision = "0002"
 down_revision = "0001"
