@@ -2,15 +2,27 @@
 
 from __future__ import annotations
 
+import asyncio
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
-from typing import Any
+from itertools import pairwise
+from typing import Any, NamedTuple
 
 import psycopg
 from sqlalchemy import Connection, event
 
+from workflows_core import (
+    BaseMachineStep,
+    Edge,
+    EventBus,
+    WorkflowCompleted,
+    WorkflowContext,
+    WorkflowDefinition,
+    WorkflowRegistry,
+)
 from workflows_core.ports.store import ClaimRequest, Committed, Held
-from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
+from workflows_sqlalchemy import PersistentExecutionEngine, SQLAlchemyWorkflowStore, create_store
 from workflows_testing.builders import Run, a_graph, an_instance
 from workflows_testing.servers.databases import PostgresDatabase
 
@@ -122,3 +134,66 @@ async def test_steps_in_a_row_update_their_rows_in_place(postgres_url: str, empt
     assert instances[1] - instances_before[1] == 40
     assert work[0] - work_before[0] == 50
     assert work[1] - work_before[1] == 40
+
+
+class Nothing(BaseMachineStep):
+    async def execute(self, context: WorkflowContext) -> None:
+        """Return at once."""
+
+
+def linear() -> WorkflowDefinition:
+    return WorkflowDefinition(
+        name="linear",
+        steps={step: Nothing(name=step) for step in STEPS},
+        edges=[Edge(source, target) for source, target in pairwise(STEPS)],
+        initial_step=STEPS[0],
+    )
+
+
+class Sent(NamedTuple):
+    """What was sent to the server for one workflow, as asyncpg tells it, and how long it took."""
+
+    commits: list[str]
+    looks: list[str]
+    others: list[str]
+    seconds: float
+
+
+async def sent_for_one_workflow(url: str) -> Sent:
+    registry, bus = WorkflowRegistry(), EventBus()
+    registry.register_definition(linear())
+    completed = asyncio.Event()
+    bus.subscribe(WorkflowCompleted, lambda _event: completed.set())
+    sent: list[str] = []
+    async with PersistentExecutionEngine(registry, url, event_bus=bus) as engine:
+        assert isinstance(engine.store, SQLAlchemyWorkflowStore)
+
+        def connected(connection: Any, _record: Any) -> None:
+            connection.driver_connection.add_query_logger(lambda logged: sent.append(" ".join(logged.query.split())))
+
+        event.listen(engine.store.backend.engine, "connect", connected)
+        for _ in range(3):  # what happens once happens here
+            completed.clear()
+            await engine.start_workflow("linear")
+            await completed.wait()
+        await asyncio.sleep(0.3)
+        completed.clear()
+        sent.clear()
+        began = time.perf_counter()
+        await engine.start_workflow("linear")
+        await completed.wait()
+        seconds, found = time.perf_counter() - began, list(sent)
+    commits = [text for text in found if "asked AS" in text]
+    looks = [text for text in found if text.startswith("WITH RECURSIVE")]
+    return Sent(commits, looks, [text for text in found if text not in commits and text not in looks], seconds)
+
+
+async def test_a_workflow_of_five_steps_takes_seven_round_trips_and_reads_nothing_between_its_steps(
+    postgres_url: str,
+) -> None:
+    sent = await sent_for_one_workflow(postgres_url)
+    assert len(sent.commits) == 6
+    assert sent.others == []
+    # One look for work finds the first step; another one, with the question when to look next, follows every 20 milliseconds.
+    assert 1 <= len(sent.looks) <= 1 + 2 * sent.seconds / 0.02
+    assert sum("UPDATE workflow_work_items" in look for look in sent.looks) >= 1

@@ -34,14 +34,14 @@ class Counts:
     """Counts what a database has to do: the statements that it is sent, and the transactions that write.
 
     Statements are counted at the driver. On PostgreSQL a transaction that writes takes a number, so the numbers tell the
-    commits; SQLite's are the ``COMMIT`` statements.
+    commits; SQLite's are the ``COMMIT`` statements. It listens only while it counts, because a listener costs time.
     """
 
     def __init__(self, sent_by: Engine, asked_through: AsyncEngine) -> None:
+        self._sent_by = sent_by
         self._engine = asked_through
         self._statements = self._commits = 0
         self._first_transaction = 0
-        event.listen(sent_by, "before_cursor_execute", self._count)
 
     def _count(self, _connection: Connection, _cursor: Any, text: str, *_rest: Any) -> None:
         if text == "COMMIT":
@@ -50,12 +50,14 @@ class Counts:
             self._statements += 1
 
     async def reset(self) -> None:
-        """Begin again at zero."""
+        """Begin to count, at zero."""
+        event.listen(self._sent_by, "before_cursor_execute", self._count)
         self._first_transaction = await self._transaction_number()
         self._statements = self._commits = 0
 
     async def read(self) -> tuple[int, int]:
-        """Statements and commits since the last reset."""
+        """End counting: statements and commits since the last reset."""
+        event.remove(self._sent_by, "before_cursor_execute", self._count)
         statements, commits = self._statements, self._commits
         if self._engine.dialect.name == "postgresql":
             commits = await self._transaction_number() - self._first_transaction - 1

@@ -1,15 +1,16 @@
-"""Folding: commands for an instance whose transition is under way wait for it, and are then written together, as one transition.
+"""Folding: commands for an instance of which something is being written wait, and are written together.
 
-They are decided one after the other, each on what the one before leads to. Without it all but one of the branches that finish at once would lose the race for the revision, read the instance again and decide anew.
-Nothing that is guaranteed rests on folding: what cannot be written together is written singly, and whoever is refused decides anew on
-what is stored, with the results in hand.
+They are decided one after the other on what is being written, as soon as that is durable, and become one transition. Without it all but
+one of the branches that finish at once would lose the race for the revision, read the instance again and decide anew. Nothing that is
+guaranteed rests on folding: what cannot be written together is written singly, and whoever is refused decides anew on what is stored,
+with the results in hand.
 """
 
 from __future__ import annotations
 
 import asyncio
 from collections import deque
-from collections.abc import Coroutine, Sequence
+from collections.abc import Coroutine, Iterable, Sequence
 from typing import Any, NamedTuple, Protocol
 from uuid import UUID
 
@@ -94,83 +95,77 @@ class Folding:
         try:
             while opened.waiting:
                 if state is None:
-                    _tell(opened.waiting, Conflict())
                     return
                 state = await self._write_some(opened, state)
         finally:
+            _tell(opened.waiting, Conflict())
             del self._open[instance_id]
 
     async def _write_some(self, opened: _Open, state: InstanceState) -> InstanceState | None:
         """Write as many of those that wait as go together; the state afterwards, None if it is not known."""
-        fold, members = Fold(state), list[_Waiting]()
+        fold, group = Fold(state), _Group()
         while opened.waiting:
             waiting = opened.waiting[0]
             if not waiting.result.done():
-                if not self._decide(waiting, fold.state, opened.line):
-                    opened.waiting.popleft()
-                    continue
-                if not fold.takes(waiting.decision):
+                answer = _decide(waiting.decision, fold.state, opened.line)
+                if answer is not None:
+                    group.answered.append((waiting, answer))
+                elif fold.takes(waiting.decision):
+                    fold.add(waiting.decision)
+                    group.members.append(waiting)
+                else:
                     break
-                fold.add(waiting.decision)
-                members.append(waiting)
+                group.all.append(waiting)
             opened.waiting.popleft()
-        if not members:
+        return await self._write_fold(opened.line, state, fold, group)
+
+    async def _write_fold(self, line: Line, state: InstanceState, fold: Fold, group: _Group) -> InstanceState | None:
+        if not group.members:
+            group.tell_answers()
             return state
-        return await self._write_fold(opened.line, state, fold, members)
-
-    def _decide(self, waiting: _Waiting, state: InstanceState, line: Line) -> bool:
-        """Decide for one that waits; where that fails, the sender is told and False given."""
-        decision = waiting.decision
-        joined = line.joined(state, decision.seen)
-        if joined is None:
-            waiting.result.set_result(Conflict())
-            return False
-        try:
-            decision.decide(joined)
-        except ItemsNotLoadedError:
-            waiting.result.set_result(Conflict())
-        except Exception as error:  # noqa: BLE001 - the answer to the sender
-            waiting.result.set_exception(error)
-        else:
-            return True
-        return False
-
-    async def _write_fold(
-        self, line: Line, state: InstanceState, fold: Fold, members: Sequence[_Waiting]
-    ) -> InstanceState | None:
         transition, take = fold.transition(), tuple(fold.take)
-        lease_s = max(member.decision.lease_s for member in members)
+        lease_s = max(member.decision.lease_s for member in group.members)
         try:
             written = await self._write(transition, tuple(fold.holds), take, lease_s)
         except Exception as error:  # noqa: BLE001 - each sender is told
-            for member in members:
-                if not member.result.done():
-                    member.result.set_exception(error)
+            _tell(group.all, error)
             return None
-        if isinstance(written, LeaseLost) and len(members) > 1:
-            return await self._write_singly(line, state, members)
-        for member in members:
-            if isinstance(written, Committed):
-                member.decision.transition = transition
-            _tell((member,), written)
-        if isinstance(written, Committed):
-            line.note(transition)
-            self._spawn(self._pass_on(transition, written, take))
-            return transition.state
-        return state if isinstance(written, LeaseLost) else None
+        match written:
+            case Committed():
+                line.note(transition)
+                for member in group.members:
+                    member.decision.transition = transition
+                _tell(group.members, written)
+                group.tell_answers()
+                self._spawn(self._pass_on(transition, written, take))
+                return transition.state
+            case LeaseLost() if len(group.all) > 1:
+                return await self._write_singly(line, state, group.all)
+            case LeaseLost():
+                _tell(group.all, written)
+                return state
+            case _:
+                _tell(group.all, Conflict())
+                return None
 
     async def _write_singly(
-        self, line: Line, state: InstanceState, members: Sequence[_Waiting]
+        self, line: Line, state: InstanceState, waiting: Sequence[_Waiting]
     ) -> InstanceState | None:
         """One of several has lost its lease: find out which, and let it harm nobody else."""
         current: InstanceState | None = state
-        for member in members:
+        for one in waiting:
             if current is None:
-                _tell((member,), Conflict())
-            elif not member.result.done() and self._decide(member, current, line):
-                fold = Fold(current)
-                fold.add(member.decision)
-                current = await self._write_fold(line, current, fold, (member,))
+                _tell((one,), Conflict())
+            elif not one.result.done():
+                fold, group = Fold(current), _Group()
+                group.all.append(one)
+                answer = _decide(one.decision, current, line)
+                if answer is None:
+                    fold.add(one.decision)
+                    group.members.append(one)
+                else:
+                    group.answered.append((one, answer))
+                current = await self._write_fold(line, current, fold, group)
         return current
 
     def _spawn(self, work: Coroutine[Any, Any, None]) -> None:
@@ -179,13 +174,50 @@ class Folding:
         task.add_done_callback(self._tasks.discard)
 
 
-def _tell(members: Sequence[_Waiting] | deque[_Waiting], result: WriteResult) -> None:
-    """Give each its own part of a result."""
-    for decision, future in members:
+class _Group:
+    """Those whose answer depends on one write.
+
+    Attributes:
+        all: All of them, in order.
+        members: Those who are written.
+        answered: Those who are not, with their answer; it is good only if what the others did before them is written.
+    """
+
+    __slots__ = ("all", "answered", "members")
+
+    def __init__(self) -> None:
+        self.all: list[_Waiting] = []
+        self.members: list[_Waiting] = []
+        self.answered: list[tuple[_Waiting, Conflict | Exception]] = []
+
+    def tell_answers(self) -> None:
+        for waiting, answer in self.answered:
+            _tell((waiting,), answer)
+
+
+def _decide(decision: Decision, state: InstanceState, line: Line) -> Conflict | Exception | None:
+    """Decide for one that waits; the answer if that fails."""
+    joined = line.joined(state, decision.seen)
+    if joined is None:
+        return Conflict()
+    try:
+        decision.decide(joined)
+    except ItemsNotLoadedError:
+        return Conflict()
+    except Exception as error:  # noqa: BLE001 - told to the sender
+        return error
+    return None
+
+
+def _tell(waiting: Iterable[_Waiting], answer: WriteResult | Exception) -> None:
+    """Give each the own part of an answer."""
+    for decision, future in waiting:
         if future.done():
             continue
-        if isinstance(result, Committed):
-            fences = {number: result.fences[number] for number in decision.take if number in result.fences}
-            future.set_result(Committed(result.at, fences))
+        if isinstance(answer, Exception):
+            future.set_exception(answer)
+        elif isinstance(answer, Committed):
+            fences = {number: answer.fences[number] for number in decision.take if number in answer.fences}
+            future.set_result(Committed(answer.at, fences))
         else:
-            future.set_result(result)
+            future.set_result(answer)

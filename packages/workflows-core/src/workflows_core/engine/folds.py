@@ -87,11 +87,13 @@ class Fold:
         """Whether a decision that is made on ``state`` can be written with the others.
 
         It cannot if somebody else has caused it, if another worker goes on with what follows, or if its work item was written by one
-        of the others: then its fence is no longer the newest.
+        of the others: then its fence is no longer the newest. A record is not taken back and made anew in one transition.
         """
         if not self.decisions:
             return True
         held = decision.held
+        if decision.transition.reopened or self.decisions[-1].transition.reopened:
+            return False
         if decision.transition.actor != self.decisions[0].transition.actor:
             return False
         if held is None:
@@ -139,7 +141,7 @@ def _followed(first: Transition, second: Transition) -> Transition:
         {**results, **second.item_results},
         (*first.dropped_items, *second.dropped_items),
         (*(run for run in first.executions if run.number not in second.reopened), *second.executions),
-        {**first.work, **{number: _limited(first.work.get(number), item) for number, item in second.work.items()}},
+        {**first.work, **{number: _rewritten(first.work.get(number), item) for number, item in second.work.items()}},
         (*first.opened, *second.opened),
         (*first.tasks, *second.tasks),
         (*first.events, *second.events),
@@ -147,8 +149,8 @@ def _followed(first: Transition, second: Transition) -> Transition:
     )
 
 
-def _limited(first: WorkItem | None, second: WorkItem | None) -> WorkItem | None:
-    """A work item that is written twice; a limit that it keeps is the one that it was given the first time."""
-    if first is None or second is None or not second.keeps_timeout:
-        return second
-    return replace(second, timeout_s=first.timeout_s, keeps_timeout=first.keeps_timeout)
+def _rewritten(before: WorkItem | None, item: WorkItem | None) -> WorkItem | None:
+    """A work item that was written before and not stored yet: the limit that it keeps is the one that was written."""
+    if item is None or before is None or not item.keeps_timeout:
+        return item
+    return replace(item, timeout_s=before.timeout_s, keeps_timeout=before.keeps_timeout)

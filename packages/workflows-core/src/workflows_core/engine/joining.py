@@ -8,6 +8,7 @@ from typing import Protocol
 
 from workflows_core.domain.transition import Transition
 from workflows_core.engine.commits import Commits
+from workflows_core.engine.folds import Decision
 from workflows_core.errors import TransactionsNotSupportedError
 from workflows_core.ports.ids import IdGenerator
 from workflows_core.ports.store import Committed, Held, StartKey, WorkflowStore, Write, WriteResult
@@ -42,6 +43,10 @@ class CommitsTransitions(Protocol):
         start_key: StartKey | None = None,
     ) -> WriteResult:
         """Commit one transition, see `Commits.commit`."""
+
+    @abstractmethod
+    async def decide(self, decision: Decision) -> WriteResult:
+        """Commit what was decided, see `Commits.decide`."""
 
 
 class JoinedCommits(CommitsTransitions):
@@ -95,3 +100,7 @@ class JoinedCommits(CommitsTransitions):
             self.last = write
             self._joined.after_commit(partial(self._commits.pass_on, transition, result, take))
         return result
+
+    async def decide(self, decision: Decision) -> WriteResult:
+        """Write what was decided, by itself: nothing else belongs into the transaction of somebody else."""
+        return await self.commit(decision.transition, held=decision.held, take=decision.take, lease_s=decision.lease_s)

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 from collections.abc import Callable, Collection
 from datetime import datetime
+from functools import partial
 from uuid import UUID
 
 from workflows_core.domain.commands import Command
-from workflows_core.domain.kernel import decide
 from workflows_core.domain.state import InstanceState
+from workflows_core.engine.decisions import RequestDecision
 from workflows_core.engine.joining import CommitsTransitions
-from workflows_core.engine.limits import check_size
 from workflows_core.engine.programs import LoadedProgram, Programs
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.errors import InstanceNotFoundError, ItemsNotLoadedError, RevisionConflictError
@@ -65,13 +65,23 @@ class Requests:
             if found is None:
                 raise InstanceNotFoundError(instance_id)
             loaded = await self._programs.of(found.state)
+            decision = RequestDecision(
+                loaded,
+                found.state,
+                partial(_command, make, found, loaded),
+                actor=actor,
+                max_bytes=self._settings.max_data_bytes,
+            )
             try:
-                transition = decide(loaded.program, found.state, make(found, loaded), actor)
+                decision.decide(found.state)
+                result = await self._commits.decide(decision)
             except ItemsNotLoadedError:
                 all_items = True
                 continue
-            check_size(transition, self._settings.max_data_bytes)
-            result = await self._commits.commit(transition)
             if isinstance(result, Committed):
-                return transition.state, result.at
+                return decision.transition.state, result.at
         raise RevisionConflictError(instance_id, self._settings.max_conflicts)
+
+
+def _command(make: MakeCommand, found: Loaded, loaded: LoadedProgram, state: InstanceState) -> Command:
+    return make(found if state is found.state else Loaded(state, found.at), loaded)

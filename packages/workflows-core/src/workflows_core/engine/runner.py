@@ -5,20 +5,17 @@ from __future__ import annotations
 import logging
 import time
 from collections.abc import Callable
-from typing import Final
 
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.domain.commands import Command
 from workflows_core.domain.graph import MachineNode
-from workflows_core.domain.kernel import decide
 from workflows_core.domain.state import InstanceState
-from workflows_core.domain.transition import Transition, WorkItem, WorkKind
-from workflows_core.domain.types import WorkflowStatus
+from workflows_core.domain.transition import WorkItem, WorkKind
 from workflows_core.engine.attempts import Attempts, Turn
 from workflows_core.engine.commits import Commits
+from workflows_core.engine.decisions import StepDecision
 from workflows_core.engine.holding import Holding
 from workflows_core.engine.joining import JoinedCommits
-from workflows_core.engine.limits import check_size
 from workflows_core.engine.programs import LoadedProgram, Programs
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.engine.sharing import SharedTransactions
@@ -27,16 +24,15 @@ from workflows_core.errors import (
     ItemsNotLoadedError,
     PayloadError,
     ReducerError,
+    StaleExecutionError,
     StateError,
 )
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.store import Claim, ClaimRequest, Committed, Conflict, Held, WorkflowStore
+from workflows_core.ports.store import Claim, ClaimRequest, Committed, Conflict, Held, WorkflowStore, WriteResult
 
 __all__ = ["StepRunner"]
 
 logger = logging.getLogger(__name__)
-
-_WAITS: Final = frozenset({WorkKind.TIMER, WorkKind.AWAIT})
 
 
 class StepRunner:
@@ -146,41 +142,64 @@ class StepRunner:
         inside: JoinedCommits | None = None,
     ) -> Turn | None:
         """Commit what follows from a command, also inside a transaction; the next turn if the worker goes on in place."""
-        state, refused = turn.state, False
+        if command is None:
+            return None
+        decision = StepDecision(
+            loaded,
+            command,
+            number=turn.item.number,
+            seen=turn.state,
+            held=Held(turn.item.number, turn.fence, worker),
+            lease_s=self._settings.lease_s,
+            holding=holding,
+            admits=admits,
+            max_bytes=self._settings.max_data_bytes,
+        )
+        try:
+            result = await self._commit(loaded, turn, decision, inside)
+        except StateError as error:
+            logger.info("result of %s dropped: %s", turn.item.step, error)
+            return None
+        if not isinstance(result, Committed):
+            logger.info("result of %s dropped: the lease was lost", turn.item.step)
+            return None
+        following = decision.following
+        if following is None:
+            return None
+        if following.number not in result.fences:
+            await self._store.release(worker, [WorkRef(turn.state.id, following.number)])
+            return None
+        return Turn(following, decision.transition.state, result.fences[following.number], 1, result.at)
+
+    async def _commit(
+        self, loaded: LoadedProgram, turn: Turn, decision: StepDecision, inside: JoinedCommits | None
+    ) -> WriteResult:
+        """Decide and commit; where somebody else was first, read what is stored and decide anew, with the same result in hand.
+
+        Raises:
+            StateError: The result can no longer be recorded.
+        """
         store, commits = (self._store, self._commits) if inside is None else (inside.store, inside)
-        held = Held(turn.item.number, turn.fence, worker)
-        while command is not None:
+        refused = False
+        while True:
             try:
-                transition = decide(loaded.program, state, command)
-                check_size(transition, self._settings.max_data_bytes)
+                decision.decide(decision.seen)
+                result = await commits.decide(decision)
             except ItemsNotLoadedError:
-                state = await _reload(store, state, turn.item, all_items=True)
+                decision.seen = await _reload(store, turn.state, turn.item, all_items=True)
                 continue
             except (ReducerError, PayloadError) as error:
                 if refused or inside is not None:
                     raise
                 # The rules do not take what the step did, so it has failed.
-                command, refused = await self._attempts.fail(loaded, turn, error), True
+                failure, refused = await self._attempts.fail(loaded, turn, error), True
+                if failure is None:
+                    raise StaleExecutionError(turn.state.id, turn.item.step, turn.item.execution) from error
+                decision.command = failure
                 continue
-            except StateError as error:
-                logger.info("result of %s dropped: %s", turn.item.step, error)
-                return None
-            following = _following(loaded, transition, turn.item.number, admits)
-            take = () if following is None else (following.number,)
-            holding.take(None if following is None else following.number)
-            result = await commits.commit(transition, held=held, take=take, lease_s=self._settings.lease_s)
-            if isinstance(result, Committed):
-                if following is None:
-                    return None
-                if following.number not in result.fences:
-                    await self._store.release(worker, [WorkRef(state.id, following.number)])
-                    return None
-                return Turn(following, transition.state, result.fences[following.number], 1, result.at)
             if not isinstance(result, Conflict):
-                logger.info("result of %s dropped: the lease was lost", turn.item.step)
-                return None
-            state = await _reload(store, state, turn.item)
-        return None
+                return result
+            decision.seen = await _reload(store, turn.state, turn.item)
 
 
 def _is_transactional(loaded: LoadedProgram, item: WorkItem) -> bool:
@@ -201,19 +220,3 @@ async def _reload(
 
 def _admits_nothing(_item: WorkItem) -> bool:
     return False
-
-
-def _following(
-    loaded: LoadedProgram, transition: Transition, number: int, admits: Callable[[WorkItem], bool] | None
-) -> WorkItem | None:
-    """The work item with which the worker goes on: the same token's, else the first that is ready."""
-    if transition.state.status is WorkflowStatus.PAUSED:
-        return None
-    same = transition.work.get(number)
-    candidates = (same, *transition.work.values()) if same is not None else transition.work.values()
-    for item in candidates:
-        if item is None or item.delay_s > 0 or item.kind in _WAITS:
-            continue
-        if transition.state.knows_data(item.scope) and loaded.can_run(item) and (admits is None or admits(item)):
-            return item
-    return None

@@ -29,6 +29,8 @@ __all__ = ["Worker"]
 
 logger = logging.getLogger(__name__)
 
+_LOOK_AGAIN_S: Final = 0.02
+"""Seconds between a look that found all that is due and the next one, unless a hint comes."""
 _SPREAD_S: Final = 0.01
 """Workers that wait for the same moment come one after the other, at most so many seconds late."""
 
@@ -162,10 +164,13 @@ class Worker:
             self._begin(claim, sent)
         self._is_claiming = False
         self._left_some = len(claims) == wanted.limit
-        if claims:
-            self._pace.found()
         if self._left_some:
+            self._pace.found()
             return 0.0 if self._admission.request(self.id, self._lease_s, taken=self.taken) else self._poll_s
+        if claims:
+            # The steps that begin now need the store first; what is due later is asked for when nothing is due.
+            self._pace.found()
+            return _LOOK_AGAIN_S
         due = await self._engine.store.next_due(queues=wanted.queues, codes=wanted.codes, without=wanted.without)
         proven = self._hints is not None and self._hints.is_proven
         pause_s = self._pace.pause_s(proven=proven, expected=self._hints is not None)

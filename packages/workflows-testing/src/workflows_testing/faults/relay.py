@@ -98,8 +98,8 @@ class StoreRelay(WorkflowStore):
         return results
 
     async def committed(self, write: Write) -> Committed | None:
-        result: Committed | None = await self._ask("committed", partial(self._store.committed, write), write)
-        return result
+        found: Committed | None = await self._ask("committed", partial(self._store.committed, write), write)
+        return found
 
     async def load(
         self,
