@@ -7,9 +7,9 @@ from collections.abc import AsyncGenerator, Callable, Generator
 from pathlib import Path
 
 import pytest
-
 from tests.chaos.load import make_engine
 from tests.chaos.world import World
+
 from workflows_sqlalchemy import schema
 from workflows_testing.servers import PostgresServer, postgres
 from workflows_testing.servers.databases import DatabaseTemplate, PostgresDatabase

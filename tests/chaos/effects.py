@@ -16,6 +16,7 @@ class Effect(NamedTuple):
     attempt: int
     pid: int
     phase: str
+    at: float
 
 
 class Effects:

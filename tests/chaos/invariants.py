@@ -7,9 +7,9 @@ from typing import Any
 from uuid import UUID
 
 from sqlalchemy import ColumnElement, Connection, create_engine, func, make_url, select
-
 from tests.chaos.effects import Effects
 from tests.chaos.load import RUNS
+
 from workflows_core.domain.events import HumanTaskCompleted, StepCompleted, WorkflowCompleted, WorkflowStarted
 from workflows_sqlalchemy.encoding import decode_events
 from workflows_sqlalchemy.tables import events, executions, instances, tasks, work_items

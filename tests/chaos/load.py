@@ -7,11 +7,11 @@ ends: under which key, in which attempt, in which process. A line is written by 
 from __future__ import annotations
 
 import asyncio
+import itertools
 import json
 import os
 import random
 import time
-from datetime import timedelta
 from pathlib import Path
 from typing import Any
 
@@ -45,6 +45,7 @@ def note(context: WorkflowContext, phase: str) -> None:
         "attempt": context.attempt,
         "pid": os.getpid(),
         "phase": phase,
+        "at": time.time(),
     }
     descriptor = os.open(os.environ["CHAOS_EFFECTS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
@@ -87,7 +88,7 @@ class Gate(BaseMachineStep):
 
 
 def chain(*names: str) -> list[tuple[str, str]]:
-    return list(zip(names, names[1:], strict=False))
+    return list(itertools.pairwise(names))
 
 
 linear = WorkflowDefinition(
@@ -111,7 +112,7 @@ each = WorkflowDefinition(
 )
 timed = WorkflowDefinition(
     "timed",
-    steps={"before": Effect(name="before"), "nap": DelayStep(timedelta(seconds=0.2)), "after": Effect(name="after")},
+    steps={"before": Effect(name="before"), "nap": DelayStep(seconds=0.2), "after": Effect(name="after")},
     edges=chain("before", "nap", "after"),
 )
 decided = WorkflowDefinition(

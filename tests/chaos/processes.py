@@ -20,7 +20,9 @@ ROOT = Path(__file__).parents[2]
 _START_S = 30.0
 
 _forks = multiprocessing.get_context("forkserver")
-_forks.set_forkserver_preload(["tests.chaos.load", "workflows_core.cli.main", "asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"])
+_forks.set_forkserver_preload(
+    ["tests.chaos.load", "workflows_core.cli.main", "asyncpg", "sqlalchemy.dialects.postgresql.asyncpg"]
+)
 
 
 def work(environment: Mapping[str, str], log: str, options: tuple[str, ...]) -> None:

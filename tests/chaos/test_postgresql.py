@@ -7,9 +7,9 @@ import random
 from urllib.parse import urlsplit
 
 import psycopg
-
 from tests.chaos.conftest import OpenWorld
 from tests.chaos.proxy import CuttingProxy
+
 from workflows_testing.servers import PostgresServer
 from workflows_testing.servers.databases import PostgresDatabase
 

@@ -12,7 +12,6 @@ from collections.abc import Generator
 from pathlib import Path
 
 import pytest
-
 from tests.chaos.conftest import OpenWorld
 
 DISK_BYTES = 6 * 1024 * 1024

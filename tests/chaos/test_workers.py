@@ -9,6 +9,7 @@ import time
 from uuid import UUID
 
 from tests.chaos.conftest import LEASE_S
+from tests.chaos.effects import Effect
 from tests.chaos.world import World
 
 
@@ -102,7 +103,7 @@ async def test_a_second_signal_ends_a_worker_at_once(world: World) -> None:
     await world.settle()
 
 
-def runs_of(world: World, instance: UUID) -> list[tuple[str, str, int, int, str]]:
+def runs_of(world: World, instance: UUID) -> list[Effect]:
     """The runs of the gate of an instance."""
     return [
         effect

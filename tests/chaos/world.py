@@ -14,6 +14,7 @@ from tests.chaos import invariants
 from tests.chaos.effects import Effects
 from tests.chaos.load import ITEMS, WORKFLOWS
 from tests.chaos.processes import WorkerProcess
+
 from workflows_core import Actor, StoreUnavailableError, TaskAlreadyCompletedError, WorkflowEngine
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.queries import InstanceFilter

@@ -7,8 +7,8 @@ from collections.abc import Sequence
 
 import pytest
 from msgspec.structs import replace
-
 from tests.unit.core.engine.test_leases import Step, make_engine, running
+
 from workflows_core import (
     BaseMachineStep,
     InMemoryWorkflowStore,

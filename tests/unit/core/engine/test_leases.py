@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import logging
 import threading
 import time
@@ -54,7 +55,7 @@ class Step(BaseMachineStep):
 def make_engine(store: InMemoryWorkflowStore, *steps: BaseMachineStep, lease_s: float = LEASE_S) -> WorkflowEngine:
     registry = WorkflowRegistry()
     names = [step.name for step in steps]
-    edges = list(zip(names, names[1:], strict=False))
+    edges = list(itertools.pairwise(names))
     registry.register(WorkflowDefinition("chain", steps=list(steps), edges=edges, initial_step=names[0]))
     return WorkflowEngine(
         registry,
