@@ -61,11 +61,13 @@ def make_engine() -> WorkflowEngine:
 
 def start_worker(*options: str) -> subprocess.Popen[bytes]:
     """What systemd, a container or a shell would do: ``workflows worker --engine workers:make_engine``."""
-    here = str(Path(__file__).parent)
-    command = [Path(sys.executable).parent / "workflows", "worker", "--engine", "workers:make_engine", *options]
-    return subprocess.Popen(
-        command, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL, env={**os.environ, "PYTHONPATH": here}
-    )
+    workflows = Path(sys.executable).parent / "workflows"
+    command = [workflows, "worker", "--engine", "workers:make_engine", "--json", *options]
+    here = {"PYTHONPATH": str(Path(__file__).parent)}
+    worker = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.DEVNULL, env={**os.environ, **here})
+    if worker.stdout is not None:
+        worker.stdout.readline()  # it has said that it runs
+    return worker
 
 
 async def run_instances(count: int) -> Sequence[int]:
@@ -82,7 +84,8 @@ def main() -> None:
     print("sizes:", asyncio.run(run_instances(5)))
     for worker in workers:
         worker.send_signal(signal.SIGTERM)
-    print("exit codes:", [worker.wait(30) for worker in workers])
+        worker.communicate(timeout=30)
+    print("exit codes:", [worker.returncode for worker in workers])
 
 
 if __name__ == "__main__":

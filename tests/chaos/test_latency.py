@@ -5,8 +5,7 @@ from __future__ import annotations
 import asyncio
 import statistics
 import time
-
-import pytest
+from collections.abc import Callable
 
 from tests.chaos.conftest import OpenWorld
 from tests.chaos.world import World
@@ -30,7 +29,7 @@ async def latencies(world: World, *, pause_s: float) -> list[float]:
 
 
 async def test_hints_of_another_process_wake_a_worker(
-    postgres_url: str, open_world: OpenWorld, record_property: pytest.RecordProperty
+    postgres_url: str, open_world: OpenWorld, record_property: Callable[[str, object], None]
 ) -> None:
     world = open_world(postgres_url, CHAOS_POLL_S="30")
     world.start_workers(1)
@@ -41,7 +40,7 @@ async def test_hints_of_another_process_wake_a_worker(
 
 
 async def test_a_write_to_the_file_wakes_a_worker_of_another_process(
-    sqlite_url: str, open_world: OpenWorld, record_property: pytest.RecordProperty
+    sqlite_url: str, open_world: OpenWorld, record_property: Callable[[str, object], None]
 ) -> None:
     world = open_world(sqlite_url, CHAOS_POLL_S="30")
     world.start_workers(1)
@@ -52,7 +51,7 @@ async def test_a_write_to_the_file_wakes_a_worker_of_another_process(
 
 
 async def test_a_worker_finds_work_within_the_poll_when_every_hint_is_lost(
-    url: str, open_world: OpenWorld, record_property: pytest.RecordProperty
+    url: str, open_world: OpenWorld, record_property: Callable[[str, object], None]
 ) -> None:
     world = open_world(url, CHAOS_POLL_S="1", CHAOS_HINTS="0")
     world.start_workers(1)
