@@ -34,6 +34,14 @@ def answer_of(process: subprocess.Popen[str]) -> str:
 def test_a_worker_runs_what_other_commands_start_and_ends_when_told(tmp_path: Path) -> None:
     answer_of(workflows("database", "--url", "sqlite:///workers.db", "upgrade", cwd=tmp_path))
     worker = workflows("worker", "--engine", "workers:make_engine", "--queues", "default,mail", "--json", cwd=tmp_path)
+    try:
+        talk_to(worker, tmp_path)
+    finally:
+        worker.kill()
+        worker.communicate()
+
+
+def talk_to(worker: subprocess.Popen[str], tmp_path: Path) -> None:
     assert worker.stdout is not None
     running = json.loads(worker.stdout.readline())
     assert running["event"] == "running"
@@ -45,7 +53,8 @@ def test_a_worker_runs_what_other_commands_start_and_ends_when_told(tmp_path: Pa
     started = json.loads(answer_of(workflows(*engine, *start, cwd=tmp_path)))
     status = ""
     while status != "completed":
-        status = json.loads(answer_of(workflows(*engine, "show", started["id"], "--json", cwd=tmp_path)))["status"]
+        shown = json.loads(answer_of(workflows(*engine, "show", started["id"], "--json", cwd=tmp_path)))
+        status = shown["instance"]["status"]
     assert json.loads(answer_of(workflows(*engine, "stalled", "--json", cwd=tmp_path))) == []
 
     worker.send_signal(signal.SIGTERM)
