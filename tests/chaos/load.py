@@ -76,12 +76,16 @@ class InThread(BaseMachineStep):
 
 
 class Gate(BaseMachineStep):
-    """Goes on when a file appears; until then its process can be killed or frozen inside it."""
+    """Goes on when a file appears: one for every attempt, or one for this attempt. Until then its process can be killed or frozen inside it."""
 
     async def execute(self, context: WorkflowContext) -> int:
         note(context, "begin")
-        while not Path(context.get("gate")).exists():
-            await asyncio.sleep(0.01)
+        gates = [Path(context.get("gate")), Path(f"{context.get('gate')}-{context.attempt}")]
+        while not any(gate.exists() for gate in gates):
+            if context.get("blocks"):
+                time.sleep(0.01)  # nothing else happens in its event loop, so nobody can cancel it
+            else:
+                await asyncio.sleep(0.01)
         context.set("opened_by", context.attempt)
         note(context, "end")
         return context.attempt

@@ -45,19 +45,36 @@ async def test_workers_that_are_frozen_past_their_lease_change_nothing_when_they
 async def test_the_late_result_of_a_frozen_worker_is_refused(world: World) -> None:
     gate = world.directory / "gate"
     [frozen] = world.start_workers(1)
+    instance = await world.start("gated", gate=str(gate), blocks=True)
+    await world.until("the gate", lambda: runs_of(world, instance))
+    frozen.freeze()
+    [other] = world.start_workers(1)
+    await world.until("the takeover", lambda: len(runs_of(world, instance)) == 2)
+    # The one that was frozen comes to the end of the step while the other is inside it.
+    frozen.wake()
+    (world.directory / "gate-1").touch()
+    await world.until("the late end", lambda: runs_of(world, instance, "end"))
+    await asyncio.sleep(0.5)
+    assert [step.step_name for step in (await world.engine.get_instance(instance)).active_steps] == ["gate"]
+    (world.directory / "gate-2").touch()
+    await world.settle()
+    assert [effect.pid for effect in runs_of(world, instance)] == [frozen.pid, other.pid]
+    assert (await world.engine.get_instance(instance)).data["opened_by"] == 2
+
+
+async def test_a_frozen_worker_stops_its_steps_when_it_wakes(world: World) -> None:
+    gate = world.directory / "gate"
+    [frozen] = world.start_workers(1)
     instance = await world.start("gated", gate=str(gate))
     await world.until("the gate", lambda: runs_of(world, instance))
     frozen.freeze()
     [other] = world.start_workers(1)
     await world.until("the takeover", lambda: len(runs_of(world, instance)) == 2)
-    # Both are inside the step when the gate opens; the one whose lease is over wakes first.
     frozen.wake()
-    await asyncio.sleep(0.1)
+    await world.until("the notice", lambda: "has ended without a renewal" in frozen.log)
     gate.touch()
     await world.settle()
-    assert [effect.pid for effect in runs_of(world, instance)] == [frozen.pid, other.pid]
-    assert (await world.engine.get_instance(instance)).data["opened_by"] == 2
-    await world.until("the notice", lambda: "has ended without a renewal" in frozen.log)
+    assert [effect.pid for effect in runs_of(world, instance, "end")] == [other.pid]
 
 
 async def test_the_work_of_a_killed_worker_is_taken_over_within_the_lease_and_two_seconds(world: World) -> None:
@@ -103,11 +120,7 @@ async def test_a_second_signal_ends_a_worker_at_once(world: World) -> None:
     await world.settle()
 
 
-def runs_of(world: World, instance: UUID) -> list[Effect]:
+def runs_of(world: World, instance: UUID, phase: str = "begin") -> list[Effect]:
     """The runs of the gate of an instance."""
-    return [
-        effect
-        for key, effects in world.effects.begun().items()
-        for effect in effects
-        if key.startswith(str(instance)) and effect.step == "gate"
-    ]
+    gates = (effect for effect in world.effects.all() if effect.step == "gate" and effect.phase == phase)
+    return [effect for effect in gates if effect.key.startswith(str(instance))]
