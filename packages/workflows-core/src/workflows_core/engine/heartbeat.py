@@ -110,7 +110,7 @@ class Heartbeat:
             holdings = self._holdings()
             self._over.intersection_update(holdings)
             for holding in holdings:
-                if holding not in self._over and holding.has_lapsed():
+                if holding not in self._over and holding.has_lapsed() and not holding.is_recording:
                     self._over.add(holding)
                     holding.ask_to_stop()
                     self._lapsed(holding)

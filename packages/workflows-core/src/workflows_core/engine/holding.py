@@ -24,6 +24,7 @@ class Holding:
     __slots__ = (
         "_clock",
         "_instance_id",
+        "_is_recording",
         "_item",
         "_lease_s",
         "_lock",
@@ -53,6 +54,7 @@ class Holding:
         self._instance_id = claim.state.id
         self._item = claim.item
         self._next: int | None = None
+        self._is_recording = False
         self._stops = False
         self._clock = clock
         self._lease_s = lease_s
@@ -75,6 +77,7 @@ class Holding:
 
     def take(self, number: int | None) -> None:
         """Say which work item is taken with the commit that begins now."""
+        self._is_recording = True
         self._sent = self._clock()
         self._next = number
 
@@ -83,6 +86,12 @@ class Holding:
         self._until = max(self._until, self._sent + self._lease_s)
         self._item = item
         self._next = None
+        self._is_recording = False
+
+    @property
+    def is_recording(self) -> bool:
+        """Whether the code has ended and its result is being committed: then the store alone says who holds the work item."""
+        return self._is_recording
 
     def renew(self, held: AbstractSet[WorkRef], sent: float) -> None:
         """Take note of a renewal that was sent at a moment; of use only if this is among what is ``held``."""

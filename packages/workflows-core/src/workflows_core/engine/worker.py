@@ -297,7 +297,9 @@ class Worker:
     def _renewed(self, held: set[WorkRef], known: Known) -> None:
         """Stop the steps whose lease was lost, and see to what the store holds for nobody."""
         for task, holding in tuple(self._running.items()):
-            if holding in known and known[holding] == holding.refs and held.isdisjoint(holding.refs):
+            if holding.is_recording or known.get(holding) != holding.refs:
+                continue
+            if held.isdisjoint(holding.refs):
                 logger.warning("worker %s has lost the lease of work item %s and stops it", self.id, holding.ref)
                 self._cancel(task, holding)
         self._note_strays(held.difference(*known.values()))
@@ -306,7 +308,7 @@ class Worker:
 
     def _lapsed(self, holding: Holding) -> None:
         for task, running in tuple(self._running.items()):
-            if running is holding:
+            if running is holding and not holding.is_recording:
                 logger.warning(
                     "the lease of work item %s has ended without a renewal; worker %s stops it", holding.ref, self.id
                 )

@@ -10,7 +10,7 @@ from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, TextClause, text
+from sqlalchemy import Connection, PoolProxiedConnection, TextClause, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
@@ -69,7 +69,7 @@ class DirectStatements:
         if compiled is None:
             compiled = self._compiled[statement] = self._compile(statement)
         sql, names = compiled
-        pooled = await self._engine.raw_connection()
+        pooled = await self._connection()
         driver: Any = pooled.driver_connection
         try:
             rows: Sequence[Values] = await driver.fetch(sql, *[parameters[name] for name in names])
@@ -86,6 +86,13 @@ class DirectStatements:
             if pooled.is_valid:
                 await greenlet_spawn(pooled.close)
         return rows
+
+    async def _connection(self) -> PoolProxiedConnection:
+        """A connection of the pool; what the driver says when none can be made is raised as SQLAlchemy does elsewhere."""
+        try:
+            return await self._engine.raw_connection()
+        except self._engine.dialect.loaded_dbapi.Error as error:
+            raise DBAPIError(None, None, error) from error
 
     def _compile(self, statement: TextClause) -> tuple[str, tuple[str, ...]]:
         compiled = statement.compile(dialect=self._engine.dialect)

@@ -1,0 +1,91 @@
+"""SQLite files that are locked by others, that stand on a full disk, and that eight processes use at once."""
+
+from __future__ import annotations
+
+import asyncio
+import contextlib
+import os
+import random
+import sqlite3
+import subprocess
+from collections.abc import Generator
+from pathlib import Path
+
+import pytest
+from tests.chaos.conftest import OpenWorld
+
+DISK_BYTES = 6 * 1024 * 1024
+
+
+def path_of(url: str) -> str:
+    return url.partition("///")[2]
+
+
+async def test_a_file_that_another_process_locks_for_seconds_is_waited_for(
+    sqlite_url: str, open_world: OpenWorld, rounds: int
+) -> None:
+    world = open_world(sqlite_url)
+
+    async def lock() -> None:
+        other = sqlite3.connect(path_of(sqlite_url), isolation_level=None, timeout=30)
+        for _ in range(rounds):
+            await asyncio.sleep(random.uniform(0.1, 0.3))
+            other.execute("BEGIN EXCLUSIVE")
+            await asyncio.sleep(random.uniform(2, 3))  # longer than a lease
+            other.execute("ROLLBACK")
+        other.close()
+
+    world.start_workers(2)
+    await world.under_load(lock())
+
+
+@pytest.fixture
+def small_disk(tmp_path: Path) -> Generator[Path]:
+    """A file system of a few megabytes."""
+    place = tmp_path / "small"
+    place.mkdir()
+    mounted = subprocess.run(
+        ["mount", "-t", "tmpfs", "-o", f"size={DISK_BYTES}", "tmpfs", place], check=False, capture_output=True
+    )
+    if mounted.returncode != 0:
+        pytest.skip(f"no file system can be mounted here: {mounted.stderr.decode().strip()}")
+    try:
+        yield place
+    finally:
+        subprocess.run(["umount", "--lazy", place], check=True)
+
+
+async def test_a_disk_that_is_full_for_a_while_loses_nothing(
+    small_disk: Path, sqlite_template: bytes, open_world: OpenWorld
+) -> None:
+    (small_disk / "workflows.db").write_bytes(sqlite_template)
+    world = open_world(f"sqlite+aiosqlite:///{small_disk / 'workflows.db'}")
+    ballast = small_disk / "ballast"
+
+    async def fill() -> None:
+        with ballast.open("wb", buffering=0) as file, contextlib.suppress(OSError):
+            while True:
+                file.write(os.urandom(4096))
+        await asyncio.sleep(2)
+        ballast.unlink()
+
+    [one, two] = world.start_workers(2)
+    await world.under_load(fill())
+    assert one.is_alive
+    assert two.is_alive
+
+
+async def test_eight_processes_share_a_file_and_nobody_hears_of_locks(
+    sqlite_url: str, open_world: OpenWorld, rounds: int
+) -> None:
+    """With ``WORKFLOWS_CHAOS_ROUNDS=60`` this lasts ten minutes."""
+    world = open_world(sqlite_url, CHAOS_LEASE_S="5")
+
+    async def go_on() -> None:
+        await asyncio.sleep(10 * rounds)
+
+    world.start_workers(8)
+    await world.under_load(go_on())
+    assert "locked" not in world.logs()
+    assert "ERROR" not in world.logs()
+    assert len({effect.pid for effect in world.effects.all()}) > 1, "one process did everything"
