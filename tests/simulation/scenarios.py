@@ -36,9 +36,9 @@ class Work(BaseMachineStep):
         self.takes_s = takes_s
 
     async def execute(self, context: WorkflowContext) -> str:
-        await asyncio.sleep(self.takes_s / 2)
+        await asyncio.sleep(self.takes_s / 4)
         self.effects.note(context)
-        await asyncio.sleep(self.takes_s / 2)
+        await asyncio.sleep(self.takes_s * 3 / 4)
         context.set(self.name, context.get(self.name, 0) + 1)
         return self.name
 
@@ -100,12 +100,12 @@ def _linear(effects: Effects) -> list[WorkflowDefinition]:
 
 
 def _long(effects: Effects) -> list[WorkflowDefinition]:
-    return one("long", [Work("first", effects, takes_s=20.0, next="second"), Work("second", effects)])
+    return one("long", [Work("first", effects, takes_s=20.0, next="second"), Work("second", effects, takes_s=6.0)])
 
 
 def _parallel(effects: Effects) -> list[WorkflowDefinition]:
     fork = ParallelGateway(name="fork")
-    left, right, last = Work("left", effects), Work("right", effects, takes_s=0.2), Work("last", effects, takes_s=1.0)
+    left, right, last = Work("left", effects), Work("right", effects, takes_s=0.2), Work("last", effects, takes_s=6.0)
     middle, join = Work("middle", effects, takes_s=0.0), Work("join", effects)
     edges = [(fork, left), (fork, middle), (fork, right), (right, last), (left, join), (middle, join), (last, join)]
     return one("parallel", [fork, left, middle, right, last, join], edges)
@@ -212,7 +212,7 @@ async def _drive_failure(client: Client) -> None:
 
 
 def _many(effects: Effects) -> list[WorkflowDefinition]:
-    first, second = Work("first", effects, next="second"), Work("second", effects, takes_s=1.0)
+    first, second = Work("first", effects, next="second"), Work("second", effects, takes_s=6.0)
     return one("many", [first, second])
 
 

@@ -105,8 +105,7 @@ def run_with_chaos(
         faults=[LoseHint(), DoubleHint(), ReorderHints(), DelayHint(lease_s / 2)],
     )
     crashes = {
-        CrashPoint(random.randint(1, 30), random.choice([Moment.BEFORE, Moment.AFTER]))
-        for _ in range(random.randint(0, wanted.crashes))
+        CrashPoint(random.randint(1, 30), random.choice(list(Moment))) for _ in range(random.randint(0, wanted.crashes))
     }
 
     async def trouble(simulation: Simulation) -> None:
