@@ -22,9 +22,10 @@ from workflows_core import (
     WorkflowContext,
     WorkflowDefinition,
 )
+from workflows_core.domain.retry import RetryPolicy
 from workflows_testing.simulation import Client, Effects, Scenario
 
-SETTINGS = EngineSettings(lease_s=6.0, poll_s=2.0)
+SETTINGS = EngineSettings(lease_s=6.0, poll_s=2.0, max_crashes=1000)
 
 
 class Work(BaseMachineStep):
@@ -36,9 +37,9 @@ class Work(BaseMachineStep):
         self.takes_s = takes_s
 
     async def execute(self, context: WorkflowContext) -> str:
-        await asyncio.sleep(self.takes_s / 2)
+        await asyncio.sleep(self.takes_s / 4)
         self.effects.note(context)
-        await asyncio.sleep(self.takes_s / 2)
+        await asyncio.sleep(self.takes_s * 3 / 4)
         context.set(self.name, context.get(self.name, 0) + 1)
         return self.name
 
@@ -100,12 +101,12 @@ def _linear(effects: Effects) -> list[WorkflowDefinition]:
 
 
 def _long(effects: Effects) -> list[WorkflowDefinition]:
-    return one("long", [Work("first", effects, takes_s=20.0, next="second"), Work("second", effects)])
+    return one("long", [Work("first", effects, takes_s=20.0, next="second"), Work("second", effects, takes_s=6.0)])
 
 
 def _parallel(effects: Effects) -> list[WorkflowDefinition]:
     fork = ParallelGateway(name="fork")
-    left, right, last = Work("left", effects), Work("right", effects, takes_s=0.2), Work("last", effects, takes_s=1.0)
+    left, right, last = Work("left", effects), Work("right", effects, takes_s=0.2), Work("last", effects, takes_s=6.0)
     middle, join = Work("middle", effects, takes_s=0.0), Work("join", effects)
     edges = [(fork, left), (fork, middle), (fork, right), (right, last), (left, join), (middle, join), (last, join)]
     return one("parallel", [fork, left, middle, right, last, join], edges)
@@ -212,7 +213,7 @@ async def _drive_failure(client: Client) -> None:
 
 
 def _many(effects: Effects) -> list[WorkflowDefinition]:
-    first, second = Work("first", effects, next="second"), Work("second", effects, takes_s=1.0)
+    first, second = Work("first", effects, next="second"), Work("second", effects, takes_s=6.0)
     return one("many", [first, second])
 
 
@@ -220,6 +221,108 @@ async def _drive_many(client: Client) -> None:
     started = [await client.start("many") for _ in range(6)]
     for instance in started:
         await client.end_of(instance)
+
+
+class FailsFirst(BaseMachineStep):
+    """Fails until it was tried so often, by the count of the world outside."""
+
+    def __init__(self, name: str, effects: Effects, *, times: int, **attributes: Any) -> None:
+        super().__init__(name=name, **attributes)
+        self.effects = effects
+        self.times = times
+
+    async def execute(self, context: WorkflowContext) -> None:
+        self.effects.note(context)
+        if self.effects.count(context.idempotency_key) <= self.times:
+            raise ConnectionError("not yet")
+        context.set(self.name, "done")
+
+
+class HangsFirst(BaseMachineStep):
+    """Hangs at first, and is quick afterwards."""
+
+    def __init__(self, name: str, effects: Effects, **attributes: Any) -> None:
+        super().__init__(name=name, **attributes)
+        self.effects = effects
+
+    async def execute(self, context: WorkflowContext) -> None:
+        self.effects.note(context)
+        if self.effects.count(context.idempotency_key) == 1:
+            await asyncio.sleep(1000)
+        context.set(self.name, "done")
+
+
+class Undoable(Work):
+    """Can be undone."""
+
+    async def compensate(self, context: WorkflowContext) -> None:
+        await asyncio.sleep(self.takes_s)
+        self.effects.note(context)
+
+
+class NeedsHelp(BaseMachineStep):
+    """Fails until an operator has set a key."""
+
+    def __init__(self, name: str, effects: Effects) -> None:
+        super().__init__(name=name)
+        self.effects = effects
+
+    async def execute(self, context: WorkflowContext) -> None:
+        self.effects.note(context)
+        if not context.get("helped"):
+            raise LookupError("as it must")
+
+
+AGAIN = RetryPolicy(max_attempts=50, initial_delay_s=0.5, max_delay_s=8.0)
+
+
+def _retries(effects: Effects) -> list[WorkflowDefinition]:
+    fork = ParallelGateway(name="fork")
+    fails, hangs = (
+        FailsFirst("fails", effects, times=3, retry=AGAIN),
+        HangsFirst("hangs", effects, retry=AGAIN, attempt_timeout=timedelta(seconds=4)),
+    )
+    join = Work("join", effects)
+    return one("retries", [fork, fails, hangs, join], [(fork, fails), (fork, hangs), (fails, join), (hangs, join)])
+
+
+def _timeout(effects: Effects) -> list[WorkflowDefinition]:
+    asked = BaseHumanStep(name="asked", title="Do we?", timeout=timedelta(seconds=15))
+    late, never = Work("late", effects), Work("never", effects)
+    return one("timeout", [asked, late, never], [Edge(asked, late, on="timeout"), (asked, never)])
+
+
+def _compensation(effects: Effects) -> list[WorkflowDefinition]:
+    first, second = Undoable("first", effects, next="second"), Undoable("second", effects, takes_s=1.0, next="fails")
+    return one("compensation", [first, second, Fails("fails", effects)])
+
+
+def _undone_cancel(effects: Effects) -> list[WorkflowDefinition]:
+    first, second = Undoable("first", effects, next="second"), Undoable("second", effects, next="waits")
+    return one("undone_cancel", [first, second, BaseHumanStep(name="waits", title="Do we?")])
+
+
+async def _drive_undone_cancel(client: Client) -> None:
+    instance = await client.start("undone_cancel")
+    await client.until(instance, lambda found: found.current_step == "waits")
+    await client.cancel(instance, "enough")
+    await client.end_of(instance)
+
+
+def _dead_letter(effects: Effects) -> list[WorkflowDefinition]:
+    fork = ParallelGateway(name="fork")
+    needs, waits, join = NeedsHelp("needs", effects), BaseHumanStep(name="waits", title="Do we?"), Work("join", effects)
+    return one("dead_letter", [fork, needs, waits, join], [(fork, needs), (fork, waits), (needs, join), (waits, join)])
+
+
+async def _drive_dead_letter(client: Client) -> None:
+    mended, given_up = await client.start("dead_letter"), await client.start("dead_letter")
+    await client.retry(mended)
+    await client.retry(mended, data={"helped": True})
+    await client.until(mended, lambda found: found.current_step == "waits")
+    await client.complete(mended, "waits", "ann", {"yes": True})
+    await client.end_of(mended)
+    await client.discard(given_up)
 
 
 SCENARIOS = [
@@ -236,4 +339,9 @@ SCENARIOS = [
     story("cancel", _cancel, _drive_cancel),
     story("failure", _failure, _drive_failure),
     story("many", _many, _drive_many),
+    story("retries", _retries),
+    story("timeout", _timeout),
+    story("compensation", _compensation),
+    story("undone_cancel", _undone_cancel, _drive_undone_cancel),
+    story("dead_letter", _dead_letter, _drive_dead_letter),
 ]

@@ -12,11 +12,15 @@ from workflows_core.domain.actor import SYSTEM, Actor
 from workflows_core.domain.commands import Cancel, Command, Discard, Reschedule, Retry
 from workflows_core.domain.payload import encode_data
 from workflows_core.domain.state import InstanceState
+from workflows_core.domain.types import StepStatus
 from workflows_core.engine.desk import Desk
 from workflows_core.engine.instances import WorkflowInstance, to_instance
+from workflows_core.engine.programs import LoadedProgram
 from workflows_core.engine.requests import MakeCommand
+from workflows_core.errors import RevisionConflictError
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.queries import InstanceFilter, InstanceRecord, Page, PageRequest, WorkflowQueries
+from workflows_core.ports.store import Loaded
 
 __all__ = ["InstanceControl"]
 
@@ -103,6 +107,8 @@ class InstanceControl(ABC):
         Raises:
             InstanceNotFoundError: There is none (for the actor's tenant).
             NotParkedError: It is no dead letter.
+            RevisionConflictError: Another failure has taken the place of the one that there was: somebody else was first, or the
+                answer to this very call was lost. Look again.
             NothingToReopenError: What it had done was undone; name a step.
             UnknownStepError: There is no such step at the top; names those that there are.
             PayloadError: A value cannot be stored; names its key.
@@ -111,10 +117,10 @@ class InstanceControl(ABC):
         who = actor if actor is not None else SYSTEM
         changed = encode_data(data or {}, self._codec.encode)
 
-        def command(found: Any, _loaded: Any) -> Command:
+        def command(found: Loaded, _loaded: LoadedProgram) -> Command:
             return Retry(actor=who, now=found.at, from_step=from_step, changed=changed, deleted=tuple(delete))
 
-        return await self._ask(instance_id, command, actor, session)
+        return await self._ask(instance_id, _of_one_failure(command), actor, session)
 
     async def discard(
         self, instance_id: UUID, reason: str = "", *, actor: Actor | None = None, session: Any = None
@@ -124,11 +130,14 @@ class InstanceControl(ABC):
         Raises:
             InstanceNotFoundError: There is none (for the actor's tenant).
             NotParkedError: It is no dead letter.
+            RevisionConflictError: As by `retry`.
         """
         who = actor if actor is not None else SYSTEM
-        return await self._ask(
-            instance_id, lambda found, _: Discard(actor=who, now=found.at, reason=reason), actor, session
-        )
+
+        def command(found: Loaded, _loaded: LoadedProgram) -> Command:
+            return Discard(actor=who, now=found.at, reason=reason)
+
+        return await self._ask(instance_id, _of_one_failure(command), actor, session)
 
     async def schedule_step(self, instance_id: UUID, step_name: str, delay: timedelta | None = None) -> None:
         """Move the moment of a timer that an instance waits for to ``delay`` from now; None is now.
@@ -156,3 +165,28 @@ class InstanceControl(ABC):
 
     def _shown(self, state: InstanceState, at: datetime) -> WorkflowInstance:
         return to_instance(state, self._codec, updated_at=at)
+
+
+def _of_one_failure(make: MakeCommand) -> MakeCommand:
+    """Commands about the failure that is found at first: an operator has decided on that one, and on none that comes later."""
+    seen: frozenset[tuple[int, int]] | None = None
+
+    def command(found: Loaded, loaded: LoadedProgram) -> Command:
+        nonlocal seen
+        failure = _failure_of(found.state)
+        if seen is not None and seen != failure and found.state.parked is not None:
+            raise RevisionConflictError(found.state.id, 1)
+        seen = failure
+        return make(found, loaded)
+
+    return command
+
+
+def _failure_of(state: InstanceState) -> frozenset[tuple[int, int]]:
+    """The executions that a failure has stopped, and how often each had been opened again by then."""
+    return frozenset(
+        (token.execution, token.round)
+        for scope in state.scopes.values()
+        for token in scope.tokens.values()
+        if token.status in (StepStatus.FAILED, StepStatus.CANCELED)
+    )

@@ -96,9 +96,8 @@ class LoseLease(StoreFault):
             return set()
         writes: Sequence[Write] = call.arguments[0]
         for write in writes:
-            if write.held is not None:
-                held = WorkRef(write.transition.state.id, write.held.number)
-                await call.store.release(write.held.worker, [held])
+            for held in write.holds:
+                await call.store.release(held.worker, [WorkRef(write.transition.state.id, held.number)])
         return await call.perform()
 
 

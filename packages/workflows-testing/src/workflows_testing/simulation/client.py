@@ -4,16 +4,21 @@ from __future__ import annotations
 
 import asyncio
 from collections import Counter
-from collections.abc import Awaitable, Callable, Collection, Mapping
+from collections.abc import Awaitable, Callable, Collection, Mapping, Sequence
+from functools import partial
 from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from workflows_core import Actor, WorkflowInstance
+from workflows_core import Actor, TaskStatus, WorkflowInstance
+from workflows_core.domain.events import RecordedEvent, WorkflowDiscarded, WorkflowRetried
 from workflows_core.errors import (
     ConcurrencyError,
     InfrastructureError,
+    InstanceEndingError,
     InstanceFinishedError,
+    NotParkedError,
     TaskAlreadyCompletedError,
+    TaskNotOpenError,
     WebhookAlreadyUsedError,
 )
 from workflows_core.ports.queries import PageRequest, TaskFilter, TaskRecord
@@ -72,13 +77,18 @@ class Client:
         Raises:
             TaskAlreadyCompletedError: Somebody else was first.
         """
-        task = await self._task(instance_id, step, self._next("complete", instance_id, step))
-        actor = Actor(user, groups=frozenset(groups), tenant=task.tenant_id)
-        try:
-            await self.insist(lambda: self._engine.complete_task(task.id, form, actor=actor))
-        except TaskAlreadyCompletedError as error:
-            if error.completed_by != user:
-                raise
+        nth = self._next("complete", instance_id, step)
+        while True:
+            task = await self._task(instance_id, step, nth)
+            actor = Actor(user, groups=frozenset(groups), tenant=task.tenant_id)
+            try:
+                await self.insist(partial(self._engine.complete_task, task.id, form, actor=actor))
+            except TaskNotOpenError:
+                continue  # it was withdrawn meanwhile
+            except TaskAlreadyCompletedError as error:
+                if error.completed_by != user:
+                    raise
+            return
 
     async def call_webhook(self, instance_id: UUID, step: str, payload: Any) -> None:
         """Call the address of a step, once; a second call is about the second visit of that step."""
@@ -90,11 +100,30 @@ class Client:
             return
 
     async def cancel(self, instance_id: UUID, reason: str = "") -> None:
-        """Cancel an instance, if it is not over."""
+        """Cancel an instance, if it is not over and does not end by itself."""
         try:
             await self.insist(lambda: self._engine.cancel_workflow(instance_id, reason))
-        except InstanceFinishedError:
+        except (InstanceEndingError, InstanceFinishedError):
             return
+
+    async def retry(
+        self, instance_id: UUID, from_step: str | None = None, *, data: Mapping[str, Any] | None = None
+    ) -> None:
+        """Wait until an instance is parked, and let it go on, once; a second call is about the second time."""
+        nth = self._next("retry", instance_id)
+        while await self._retries(instance_id) < nth:
+            try:
+                await self._engine.retry(instance_id, from_step, data=data)
+            except (ConcurrencyError, InfrastructureError, NotParkedError):
+                await asyncio.sleep(_RETRY_S)
+
+    async def discard(self, instance_id: UUID) -> None:
+        """Wait until an instance is parked, and give it up."""
+        while not any(isinstance(event.event, WorkflowDiscarded) for event in await self._events(instance_id)):
+            try:
+                await self.insist(lambda: self._engine.discard(instance_id))
+            except NotParkedError:
+                await asyncio.sleep(_RETRY_S)
 
     async def until(self, instance_id: UUID, condition: Callable[[WorkflowInstance], bool]) -> WorkflowInstance:
         """Wait until an instance is as wanted, or is over: a program that is begun anew may come too late to see what it waits for."""
@@ -115,12 +144,20 @@ class Client:
                 await asyncio.sleep(_RETRY_S)
 
     async def _task(self, instance_id: UUID, step: str, nth: int) -> TaskRecord:
-        where = TaskFilter(instance_id=instance_id, step_name=step)
+        """The n-th task of a step, once there is one; those that were withdrawn do not count."""
+        statuses = (TaskStatus.PENDING, TaskStatus.COMPLETED)
+        where = TaskFilter(instance_id=instance_id, step_name=step, statuses=statuses)
         while True:
             found = (await self._engine.queries.list_tasks(where, PageRequest(limit=1000))).items
             if len(found) >= nth:
-                return sorted(found, key=lambda task: task.opening.execution)[nth - 1]
+                return found[nth - 1]
             await asyncio.sleep(_RETRY_S)
+
+    async def _events(self, instance_id: UUID) -> Sequence[RecordedEvent]:
+        return await self._engine.queries.list_events(instance_id, limit=100_000)
+
+    async def _retries(self, instance_id: UUID) -> int:
+        return sum(isinstance(event.event, WorkflowRetried) for event in await self._events(instance_id))
 
     def _next(self, *what: object) -> int:
         self._done[what] += 1

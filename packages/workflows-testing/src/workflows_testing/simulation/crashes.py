@@ -1,4 +1,4 @@
-"""Kill a process at every write of a scenario, once before and once after it is done."""
+"""Kill a process at every write of a scenario: before it is done, after it, and while it is under way."""
 
 from __future__ import annotations
 
@@ -17,7 +17,8 @@ def crash_at_every_write(
     """Run a scenario without faults; then again for each of its writes, with a crash of the process that writes.
 
     Writes are commits, claims, renewals, releases and publications of graphs that change something, of workers and of the outside. The
-    process is killed when its call has reached the store: once before it is done, and once after it is done but before the answer is on its way.
+    process is killed when its call has reached the store: once before it is done; once after it is done but before the answer is on its
+    way; and once so that it is done only when the leases of the dead have ended, and others have gone on.
     A second later another process takes its place. Each run must come to the end that the first one came to: same status, same
     result, same step executions; and nothing may be wrong by `find_violations`.
 

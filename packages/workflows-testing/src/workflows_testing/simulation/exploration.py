@@ -44,7 +44,7 @@ class Chaos:
         crashes: Most processes that die at a write.
         kills: Most processes that are killed at some moment.
         freezes: Most times that a process is frozen at some moment.
-        lasts_s: Virtual seconds after which nothing more goes wrong.
+        lasts_s: Virtual seconds after which nothing more goes wrong, if the scenario takes so long.
     """
 
     workers: tuple[int, int] = (2, 3)
@@ -105,18 +105,19 @@ def run_with_chaos(
         faults=[LoseHint(), DoubleHint(), ReorderHints(), DelayHint(lease_s / 2)],
     )
     crashes = {
-        CrashPoint(random.randint(1, 30), random.choice([Moment.BEFORE, Moment.AFTER]))
-        for _ in range(random.randint(0, wanted.crashes))
+        CrashPoint(random.randint(1, 30), random.choice(list(Moment))) for _ in range(random.randint(0, wanted.crashes))
     }
 
     async def trouble(simulation: Simulation) -> None:
         names = sorted(simulation.processes)
         plans = [_kill(simulation, random, names, lease_s) for _ in range(random.randint(0, wanted.kills))]
         plans += [_freeze(simulation, random, names, lease_s) for _ in range(random.randint(0, wanted.freezes))]
-        await asyncio.gather(*plans, asyncio.sleep(wanted.lasts_s))
-        faults.end()
-        hint_faults.end()
-        simulation.writes.crashes.clear()
+        try:
+            await asyncio.gather(*plans, asyncio.sleep(wanted.lasts_s))
+        finally:
+            faults.end()
+            hint_faults.end()
+            simulation.writes.crashes.clear()
 
     return run_scenario(
         scenario,

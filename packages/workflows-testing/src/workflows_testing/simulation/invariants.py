@@ -4,23 +4,30 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Iterator, Mapping
+from itertools import groupby
 from typing import Final
+
+from msgspec.structs import replace
 
 from workflows_core.domain.events import (
     HumanTaskCompleted,
     RecordedEvent,
     StepCanceled,
+    StepCompensated,
     StepCompleted,
     StepFailed,
     StepSkipped,
     WorkflowCanceled,
     WorkflowCompleted,
+    WorkflowDiscarded,
     WorkflowEvent,
     WorkflowFailed,
+    WorkflowRetried,
     WorkflowStarted,
 )
 from workflows_core.domain.graph import HumanNode, TimerNode, WebhookNode, WorkflowGraph
 from workflows_core.domain.state import InstanceState, Token
+from workflows_core.domain.transition import WorkKind
 from workflows_core.domain.types import StepStatus, TaskStatus, WorkflowStatus
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore
@@ -35,7 +42,7 @@ _END_OF: Final[Mapping[WorkflowStatus, type[WorkflowEvent]]] = {
     WorkflowStatus.FAILED: WorkflowFailed,
     WorkflowStatus.CANCELED: WorkflowCanceled,
 }
-_STEP_ENDS: Final = (StepCompleted, StepFailed, StepSkipped, StepCanceled)
+_STEP_ENDS: Final = (StepCompleted, StepFailed, StepSkipped, StepCanceled, StepCompensated)
 
 
 async def find_violations(
@@ -91,27 +98,36 @@ def _of_places(account: Account) -> Iterator[str]:
 
 
 def _of_ends(account: Account) -> Iterator[str]:
-    """An instance is started once, and ends as its status says."""
+    """An instance is started once, ends as its status says, and goes on afterwards only if an operator said so."""
     instance = account.instance
     starts = [event.revision for event in account.events if isinstance(event.event, WorkflowStarted)]
     if starts != [1]:
         yield f"it was started {len(starts)} times"
+    end: RecordedEvent | None = None
+    for revision, group in groupby(account.events, key=lambda event: event.revision):
+        events = list(group)
+        ends = [event for event in events if isinstance(event.event, _ENDS)]
+        if any(isinstance(event.event, WorkflowRetried) for event in events):
+            end = None
+        if len(ends) > 1 or (
+            end is not None and not any(isinstance(event.event, WorkflowDiscarded) for event in events)
+        ):
+            told = ", ".join(type(event.event).__name__ for event in events)
+            yield f"it was over at revision {end.revision if end else revision}, and went on at {revision}: {told}"
+        end = ends[-1] if ends else end and replace(end, revision=revision)
     if instance.status.is_final:
-        yield from _of_what_is_over(account)
-    elif instance.completed_at is not None:
-        yield f"it is {instance.status}, but over since {instance.completed_at}"
+        yield from _of_what_is_over(account, end)
+    elif end is not None or instance.completed_at is not None:
+        yield f"it is {instance.status}, but over since {instance.completed_at or end}"
 
 
-def _of_what_is_over(account: Account) -> Iterator[str]:
-    """It ended once, nothing happened afterwards, and nothing is left of it."""
+def _of_what_is_over(account: Account, end: RecordedEvent | None) -> Iterator[str]:
+    """Its last event says how it ended, and nothing is left to be done."""
     instance = account.instance
-    ends = [event for event in account.events if isinstance(event.event, _ENDS)]
-    if not ends or type(ends[-1].event) is not _END_OF[instance.status]:
+    if end is None or type(end.event) is not _END_OF[instance.status]:
         yield f"it is {instance.status}, but no event says so"
-    elif ends[-1].revision != instance.revision:
-        yield f"it was over at revision {ends[-1].revision}, and went on to {instance.revision}"
-    if len(ends) > 1:
-        yield f"it ended {len(ends)} times"
+    elif end.revision != instance.revision:
+        yield f"it was over at revision {end.revision}, and went on to {instance.revision}"
     if instance.completed_at is None:
         yield f"it is {instance.status}, but the time of its end is not recorded"
     if account.work:
@@ -122,24 +138,28 @@ def _of_what_is_over(account: Account) -> Iterator[str]:
 
 
 def _of_executions(account: Account) -> Iterator[str]:
-    """Each step execution ends once, and the events say the same."""
-    records = Counter(record.execution.number for record in account.executions)
-    yield from (f"execution {number} has {times} records" for number, times in records.items() if times > 1)
-    told = Counter(
-        (event.event.execution, event.event.status) for event in account.events if isinstance(event.event, _STEP_ENDS)
-    )
+    """Each step execution ends once, or once more each time that it is opened again; events and records say the same."""
+    ends: dict[int, list[StepStatus]] = {}
+    opened: Counter[int] = Counter()
+    for event in account.events:
+        if isinstance(event.event, WorkflowRetried):
+            opened.update(event.event.executions)
+        elif isinstance(event.event, _STEP_ENDS):
+            ends.setdefault(event.event.execution, []).append(event.event.status)
+    numbers = Counter(record.execution.number for record in account.executions)
+    yield from (f"execution {number} has {times} records" for number, times in numbers.items() if times > 1)
     for record in account.executions:
-        run = record.execution
+        run, told = record.execution, ends.get(record.execution.number, [])
         where = f"execution {run.number} of step {run.step_name!r}"
         if not run.status.is_final:
             yield f"{where} is recorded as {run.status}"
-        if told[run.number, run.status] != 1:
-            yield f"{where} is recorded as {run.status}, and {told[run.number, run.status]} events say so"
+        elif not told or told[-1] is not run.status:
+            yield f"{where} is recorded as {run.status}, and its events say {', '.join(told) or 'nothing'}"
         if run.started_at is not None and run.started_at > record.completed_at:
             yield f"{where} ended before it began"
-    for number, status in told:
-        if number not in records:
-            yield f"execution {number} is {status} by an event, and has no record"
+    for number, told in ends.items():
+        if len(told) > opened[number] + (number in numbers):
+            yield f"execution {number} ended {len(told)} times by its events ({', '.join(told)})"
 
 
 def _of_joins(account: Account) -> Iterator[str]:
@@ -147,13 +167,16 @@ def _of_joins(account: Account) -> Iterator[str]:
     if account.graph is None:
         return
     repeatable = _repeatable(account.graph)
+    rewound = any(isinstance(event.event, WorkflowRetried) and event.event.from_step for event in account.events)
     visits = Counter(
-        (record.execution.scope, record.execution.step_name, record.execution.visit) for record in account.executions
+        (record.execution.scope, record.execution.step_name, record.execution.visit)
+        for record in account.executions
+        if not record.execution.compensates
     )
     for (scope, step, visit), times in visits.items():
         if times > 1:
             yield f"visit {visit} of step {step!r} in scope {scope} is recorded {times} times"
-        if visit > 1 and step not in repeatable:
+        if visit > 1 and step not in repeatable and not rewound:
             yield f"step {step!r} ran again in scope {scope}, although no loop leads back to it: a join fired twice"
 
 
@@ -201,7 +224,7 @@ def _of_marking(account: Account, state: InstanceState) -> Iterator[str]:
         if _wants_person(account.graph, token) and token.id not in tasks:
             yield f"step {token.node!r} waits for a person, and has no open task"
     for number, item in work.items():
-        if number not in tokens:
+        if number not in tokens and item.kind is not WorkKind.DEADLINE:
             yield f"there is work for step {item.step!r}, which is not active"
     for number, task in tasks.items():
         if number not in tokens:

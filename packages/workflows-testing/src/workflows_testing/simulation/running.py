@@ -27,7 +27,7 @@ from workflows_testing.simulation.writes import CrashPoint
 __all__ = ["Run", "Trouble", "differences", "run_scenario"]
 
 Trouble: TypeAlias = Callable[[Simulation], Awaitable[None]]
-"""Troubles a simulation while its scenario runs. When it returns, all processes that were killed are to be on their way back."""
+"""Troubles a simulation while its scenario runs; cancelled when that has ended. Afterwards, processes that were killed are to come back."""
 
 _OUTSIDE: Final = "outside"
 
@@ -106,7 +106,8 @@ def run_scenario(
             troubled = asyncio.ensure_future(_nothing() if trouble is None else trouble(simulation))
             inspector = asyncio.ensure_future(_inspect(simulation, effects))
             found = await _end_of(outside, scenario.limit_s)
-            await troubled
+            troubled.cancel()
+            found += [f"the trouble had trouble: {error!r}" for error in await _errors_of(troubled)]
             # What was sent late arrives, what was frozen wakes, leases end: nothing of it may change anything.
             await asyncio.sleep(4 * simulation.settings.lease_s)
             inspector.cancel()
@@ -147,6 +148,12 @@ def differences(sound: Run, troubled: Run) -> list[str]:
     expected, found = Counter(sound.outcome), Counter(troubled.outcome)
     lost, added = list((expected - found).elements()), list((found - expected).elements())
     return [f"without trouble it ended as {lost}, with it as {added}"]
+
+
+async def _errors_of(task: asyncio.Future[None]) -> list[Exception]:
+    """Wait for the end of something; its error, unless it was cancelled."""
+    (outcome,) = await asyncio.gather(task, return_exceptions=True)
+    return [outcome] if isinstance(outcome, Exception) else []
 
 
 async def _nothing() -> None:

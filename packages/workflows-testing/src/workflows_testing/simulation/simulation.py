@@ -85,10 +85,12 @@ class Simulation:
         self.processes: dict[str, Process] = {}
         self.faults = faults
         self.hint_faults = hint_faults
-        self.writes = WriteCounter(lambda name: self.kill(name, restart_after_s=restart_after_s))
         self._workflows = tuple(workflows)
         wanted = settings if settings is not None else _DEFAULT_SETTINGS
         self._settings = replace(wanted, max_seconds_in_a_row=float("inf"), secret=wanted.secret or _SECRET)
+        self.writes = WriteCounter(
+            lambda name: self.kill(name, restart_after_s=restart_after_s), late_s=1.5 * wanted.lease_s
+        )
         self._ids = SeededIds(self.clock, Random(f"{seed}/ids"))
         self._network = Network(Random(f"{seed}/network"), latency_s=latency_s)
         self._reached = self.store if faults is None else FaultyStore(self.store, faults)

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable
 from dataclasses import dataclass
 from enum import Enum
@@ -22,6 +23,7 @@ class Moment(Enum):
 
     BEFORE = "before it was done"
     AFTER = "after it was done, before the answer arrived"
+    LATE = "while it was under way, to be done when the lease had ended"
 
 
 @dataclass(frozen=True, slots=True)
@@ -30,7 +32,7 @@ class CrashPoint:
 
     Attributes:
         write: Which write of the simulation, from 1.
-        moment: Before or after it is done.
+        moment: Before or after it is done, or long before.
     """
 
     write: int
@@ -49,12 +51,14 @@ class WriteCounter:
         changed: Numbers of the calls that changed something; a claim that found nothing is not among them.
     """
 
-    def __init__(self, kill: Callable[[str], None]) -> None:
+    def __init__(self, kill: Callable[[str], None], *, late_s: float) -> None:
         """Count from 1.
 
         Args:
             kill: Kills a process by its name.
+            late_s: Seconds for which a write that outlives its process is under way.
         """
+        self._late_s = late_s
         self.crashes: set[CrashPoint] = set()
         self.crashed: list[str] = []
         self.changed: list[int] = []
@@ -72,20 +76,23 @@ class WriteCounter:
     async def _write(self, process: str, call: StoreCall) -> Any:
         self._count += 1
         number = self._count
-        if self.crashes and CrashPoint(number, Moment.BEFORE) in self.crashes:
-            self._die(process)
+        if self._dies(process, number, Moment.BEFORE):
             reason = f"process {process} died before its {call.method!r} was done"
             raise StoreUnavailableError(reason)
+        if self._dies(process, number, Moment.LATE):
+            await asyncio.sleep(self._late_s)
         answer = await call.perform()
         if _has_changed(call, answer):
             self.changed.append(number)
-        if self.crashes and CrashPoint(number, Moment.AFTER) in self.crashes:
-            self._die(process)
+        self._dies(process, number, Moment.AFTER)
         return answer
 
-    def _die(self, process: str) -> None:
+    def _dies(self, process: str, number: int, moment: Moment) -> bool:
+        if not self.crashes or CrashPoint(number, moment) not in self.crashes:
+            return False
         self.crashed.append(process)
         self._kill(process)
+        return True
 
 
 def _has_changed(call: StoreCall, answer: Any) -> bool:

@@ -1,0 +1,113 @@
+"""An operator's decision about a failure is applied to that failure, once."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncIterator, Awaitable, Callable
+from typing import Any
+
+import pytest
+
+from workflows_core import (
+    BaseMachineStep,
+    EngineSettings,
+    InMemoryWorkflowQueries,
+    InMemoryWorkflowStore,
+    InProcessEngine,
+    MemoryState,
+    RevisionConflictError,
+    StoreUnavailableError,
+    WorkflowContext,
+    WorkflowDefinition,
+    WorkflowRegistry,
+)
+from workflows_testing.faults import FaultPlan, FaultyStore, StoreCall, StoreFault
+
+
+class Fails(BaseMachineStep):
+    def __init__(self) -> None:
+        super().__init__(name="fails")
+        self.runs = 0
+
+    async def execute(self, context: WorkflowContext) -> None:
+        self.runs += 1
+        raise LookupError("as it must")
+
+
+class LosesTheAnswer(StoreFault):
+    """The call is done; that its answer is lost shows only when something else has happened."""
+
+    def __init__(self, happened: Callable[[], Awaitable[None]]) -> None:
+        self.happened = happened
+
+    async def befall(self, call: StoreCall) -> Any:
+        await call.perform()
+        await self.happened()
+        reason = "the answer was lost"
+        raise StoreUnavailableError(reason)
+
+
+class ComesLate(StoreFault):
+    """The call is under way until something else has happened."""
+
+    def __init__(self, happened: Callable[[], Awaitable[None]]) -> None:
+        self.happened = happened
+
+    async def befall(self, call: StoreCall) -> Any:
+        await self.happened()
+        return await call.perform()
+
+
+@pytest.fixture
+def plan() -> FaultPlan:
+    return FaultPlan()
+
+
+@pytest.fixture
+def step() -> Fails:
+    return Fails()
+
+
+@pytest.fixture
+async def engine(plan: FaultPlan, step: Fails) -> AsyncIterator[InProcessEngine]:
+    memory, registry = MemoryState(), WorkflowRegistry()
+    registry.register_definition(WorkflowDefinition("fails", steps=[step]))
+    store = FaultyStore(InMemoryWorkflowStore(memory), plan)
+    async with InProcessEngine(
+        registry, store=store, queries=InMemoryWorkflowQueries(memory), settings=EngineSettings(poll_s=0.02)
+    ) as opened:
+        yield opened
+
+
+async def test_a_retry_whose_answer_was_lost_is_not_applied_to_the_failure_that_followed_it(
+    engine: InProcessEngine, plan: FaultPlan, step: Fails
+) -> None:
+    failed = await engine.wait((await engine.start_workflow("fails")).id, timeout=5)
+
+    async def failed_again() -> None:
+        while step.runs < 2 or not (await engine.get_instance(failed.id)).status.is_final:
+            await asyncio.sleep(0.005)
+
+    plan.on("commit", nth=3, fault=LosesTheAnswer(failed_again))
+    with pytest.raises(RevisionConflictError):
+        await engine.retry(failed.id)
+    assert [injected.nth for injected in plan.injected] == [3]
+    assert step.runs == 2
+
+
+@pytest.mark.parametrize("second", ["retry", "discard"])
+async def test_of_two_operators_who_see_the_same_failure_the_second_is_told_that_there_is_another_one(
+    engine: InProcessEngine, plan: FaultPlan, step: Fails, second: str
+) -> None:
+    failed = await engine.wait((await engine.start_workflow("fails")).id, timeout=5)
+
+    async def first_operator() -> None:
+        await engine.retry(failed.id)
+        while step.runs < 2 or not (await engine.get_instance(failed.id)).status.is_final:
+            await asyncio.sleep(0.005)
+
+    plan.on("commit", nth=3, fault=ComesLate(first_operator))
+    with pytest.raises(RevisionConflictError):
+        await (engine.retry(failed.id) if second == "retry" else engine.discard(failed.id))
+    assert step.runs == 2
+    assert [entry.id for entry in (await engine.list_dead_letters()).items] == [failed.id]
