@@ -2,49 +2,67 @@
 
 from __future__ import annotations
 
-import subprocess
-import sys
+from pathlib import Path
 from typing import Any
 
 import msgspec
 import pytest
 
-QUICK = ("--seconds", "0.1", "--rounds", "1")
+from workflows_benchmarks import running
+from workflows_benchmarks.catalogue import BENCHMARKS
+from workflows_benchmarks.cli import main
+from workflows_benchmarks.targets import TARGETS
+
+TINY = ("--seconds", "0.05", "--rounds", "1")
+SIZED = {"approval": "3", "hints": "2", "backlog": "40", "scale": "300"}
+MEASURED = [(name, store) for name, benchmark in BENCHMARKS.items() for store in benchmark.stores]
 
 
-def bench(*arguments: str) -> str:
-    command = (sys.executable, "-c", "from workflows_benchmarks.cli import main; main()", *arguments)
-    return subprocess.run(command, check=True, capture_output=True, text=True, timeout=100).stdout
+def measure(name: str, store: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:
+    size = ("--size", SIZED[name]) if name in SIZED else ()
+    main([name, "--store", store, "--json", *TINY, *size])
+    figures: dict[str, Any] = msgspec.json.decode(capsys.readouterr().out)
+    return figures
 
 
-@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
-def test_the_linear_benchmark_compares_a_database_with_itself(store: str) -> None:
-    figures: dict[str, Any] = msgspec.json.decode(bench("linear-5", "--store", store, "--json", *QUICK))
+@pytest.mark.usefixtures("server")
+@pytest.mark.parametrize(("name", "store"), MEASURED)
+def test_each_benchmark_measures_each_of_its_stores(name: str, store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = measure(name, store, capsys)
 
-    assert figures["name"] == "linear-5"
-    assert figures["store"] == store
-    assert figures["workflows_per_s"] > 0
-    assert figures["ratio_to_raw_commit_per_step"] > 0
-    assert figures["commits_per_workflow"] <= 7
-
-
-def test_the_memory_benchmarks_measure_the_engine_alone() -> None:
-    linear = msgspec.json.decode(bench("linear-5", "--store", "memory", "--json", *QUICK))
-    steps = msgspec.json.decode(bench("memory-steps", "--json", *QUICK))
-
-    assert linear["workflows_per_s_at_32"] > 0
-    assert steps["cpu_us_per_step"] > 0
+    assert (figures["name"], figures["store"]) == (name, store)
+    assert figures["peak_memory_mib"] > 0
+    if store != "memory":
+        assert figures["raw_commits_per_s_best"] > 0
+        assert figures["raw_round_trips_per_s_alone"] > 0
+        assert any("ratio_to_raw" in figure for figure in figures)
+    bounds = [target for target in TARGETS if (target.benchmark, target.store) == (name, store)]
+    measured_alone = [target for target in bounds if "dbos" not in target.figure]
+    assert {target.figure for target in measured_alone} <= set(figures)
+    assert {target.most for target in measured_alone if isinstance(target.most, str)} <= set(figures)
 
 
-def test_people_get_a_table() -> None:
-    table = bench("memory-steps", *QUICK)
+def test_all_runs_each_benchmark_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    two = ("memory-steps", "approval")
+    monkeypatch.setattr(running, "BENCHMARKS", {name: BENCHMARKS[name] for name in two})
+    out = tmp_path / "figures.json"
+    main(["all", "--store", "memory", "--quick", "--json", "--out", str(out), *TINY])
 
-    assert "| benchmark | store | figure | value |" in table
-    assert "us_per_step" in table
+    reports = msgspec.json.decode(out.read_bytes())
+    assert [(report["name"], report["store"]) for report in reports] == [(name, "memory") for name in two]
 
 
-def test_a_benchmark_that_does_not_exist_is_refused_with_those_that_do() -> None:
-    with pytest.raises(subprocess.CalledProcessError) as caught:
-        bench("linear-6")
+def test_people_get_tables_of_figures_and_of_targets(capsys: pytest.CaptureFixture[str]) -> None:
+    main(["linear-5", "--store", "sqlite", *TINY])
 
-    assert "linear-5" in caught.value.stderr
+    shown = capsys.readouterr().out
+    assert "| benchmark | store | figure | value |" in shown
+    assert "| measure | target | measured | met | measured on |" in shown
+
+
+def test_a_benchmark_that_does_not_exist_is_refused_with_those_that_do(capsys: pytest.CaptureFixture[str]) -> None:
+    with pytest.raises(SystemExit) as refused:
+        main(["linear-6"])
+
+    assert refused.value.code == 2
+    assert "linear-5" in capsys.readouterr().err

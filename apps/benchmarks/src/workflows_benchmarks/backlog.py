@@ -51,7 +51,7 @@ async def measure_backlog(store: str, effort: Effort) -> Report:
         open_place(store) as place,
         place.database() as url,
         connect(url) as database,
-        open_front(url, definition) as engine,
+        open_front(url, definition, hints=True) as engine,
         worker_processes(url, WORKERS) as workers,
     ):
         idle_mib = _most_memory(workers)

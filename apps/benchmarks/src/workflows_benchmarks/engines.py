@@ -124,8 +124,14 @@ async def open_engine(
 
 
 @asynccontextmanager
-async def open_front(url: str | None, definition: WorkflowDefinition) -> AsyncGenerator[WorkflowEngine]:
-    """Open an engine that starts workflows, runs none of them itself and tells no worker of them."""
+async def open_front(url: str | None, definition: WorkflowDefinition, *, hints: bool) -> AsyncGenerator[WorkflowEngine]:
+    """Open an engine that starts workflows and runs none of them itself.
+
+    Args:
+        url: The database.
+        definition: The workflow that it starts.
+        hints: Whether the workers of other processes are told.
+    """
     registry = WorkflowRegistry()
     registry.register_definition(definition)
     assert url is not None
@@ -134,7 +140,7 @@ async def open_front(url: str | None, definition: WorkflowDefinition) -> AsyncGe
         registry,
         store=store,
         queries=queries,
-        executor=NullExecutor(),
+        executor=store.notifier() if hints else NullExecutor(),
         events=EventBus(),
         clock=SystemClock(),
         ids=Uuid7Generator(),

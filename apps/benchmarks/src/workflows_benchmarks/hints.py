@@ -64,7 +64,7 @@ async def _hinted(stack: AsyncExitStack, url: str | None) -> WorkflowEngine:
 @asynccontextmanager
 async def _unhinted(url: str | None) -> AsyncGenerator[WorkflowEngine]:
     """An engine whose executor drops every hint, and a worker that finds its work by looking."""
-    async with open_front(url, stamped()) as engine:
+    async with open_front(url, stamped(), hints=False) as engine:
         worker = Worker(engine)
         running = asyncio.create_task(worker.run())
         try:
@@ -76,7 +76,7 @@ async def _unhinted(url: str | None) -> AsyncGenerator[WorkflowEngine]:
 
 @asynccontextmanager
 async def _other_process(url: str | None) -> AsyncGenerator[WorkflowEngine]:
-    async with open_front(url, stamped()) as engine, worker_processes(url, 1):
+    async with open_front(url, stamped(), hints=True) as engine, worker_processes(url, 1):
         yield engine
 
 
