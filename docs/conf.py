@@ -28,7 +28,10 @@ nitpick_ignore_regex = [
     (r"py:.*", r"workflows_core\.(domain|ports|engine|authoring|adapters)\..*"),
     (r"py:.*", r"workflows_testing\.(conformance|faults|servers|simulation)\..*"),
     (r"py:.*", r"workflows_litestar\.(openapi|schemas)\..*"),
-    (r"py:.*", r"workflows_sqlalchemy\.(backend\..*|models\.WorkflowModel|repositories\.(_.*|ModelT))"),
+    (
+        r"py:.*",
+        r"workflows_sqlalchemy\.((backend|sessions\.sharing)\..*|models\.WorkflowModel|repositories\.(_.*|ModelT))",
+    ),
 ]
 myst_enable_extensions = ["colon_fence", "deflist", "fieldlist"]
 myst_heading_anchors = 3

@@ -518,6 +518,19 @@ async def test_a_step_whose_connection_is_lost_runs_again(
     assert await payments(application_on_postgres) == ["rent"]
 
 
+async def test_a_step_in_whose_way_others_are_each_time_fails(postgres_url: str) -> None:
+    runs: list[int] = []
+
+    async def code(context: WorkflowContext) -> None:
+        runs.append(context.attempt)
+        await session_of(context).execute(text("DO $$ BEGIN RAISE SQLSTATE '40001'; END $$"))
+
+    failed = await run(postgres_url, code)
+    assert failed.error is not None
+    assert failed.error.type == "DBAPIError"
+    assert runs == [1] * 10
+
+
 # The answer to the commit is lost
 
 

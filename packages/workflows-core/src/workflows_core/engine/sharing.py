@@ -51,10 +51,18 @@ class Share:
         context: The context of the attempt, as soon as there is one.
     """
 
-    def __init__(self, session: Any, transactions: Transactions) -> None:
+    def __init__(self, session: Any, transactions: Transactions, *, is_last: bool) -> None:
+        """Take part.
+
+        Args:
+            session: What the step writes through.
+            transactions: Where it comes from.
+            is_last: Whether an error fails the step also if it is nobody's fault.
+        """
         self.session = session
         self.context: WorkflowContext | None = None
         self._transactions = transactions
+        self._is_last = is_last
 
     async def settle(self) -> None:
         """Keep what the step wrote; called when its code has ended well."""
@@ -66,9 +74,8 @@ class Share:
         Raises:
             TransactionAbortedError: It is nobody's fault; the step is to be tried again.
         """
-        if isinstance(error, TransactionAbortedError):
-            raise error
-        if self._transactions.is_transient(error):
+        is_transient = isinstance(error, TransactionAbortedError) or self._transactions.is_transient(error)
+        if is_transient and not self._is_last:
             raise TransactionAbortedError(str(error)) from error
         raise _UndoneError(error)
 
@@ -85,7 +92,7 @@ class SharedTransactions:
         """Run a step and commit what follows from it.
 
         What the step wrote is kept if and only if its success is recorded. A failure is recorded afterwards, by itself. When another
-        transaction was in the way, the step runs again.
+        transaction was in the way, the step runs again, a few times.
 
         Args:
             step: Name of the step.
@@ -97,7 +104,7 @@ class SharedTransactions:
             What ``advance`` gave.
 
         Raises:
-            TransactionAbortedError: Others were in the way each time.
+            TransactionAbortedError: Others were in the way of its record each time.
             StoreUnavailableError: The store does not answer.
         """
         try:
@@ -106,7 +113,7 @@ class SharedTransactions:
             return await advance(await fail(error, None), None)
         for attempt in range(1, _TRIES + 1):
             try:
-                return await self._attempt(transactions, step, work, fail, advance)
+                return await self._attempt(transactions, step, work, fail, advance, is_last=attempt == _TRIES)
             except TransactionAbortedError:
                 if attempt == _TRIES:
                     raise
@@ -120,8 +127,10 @@ class SharedTransactions:
         work: Work,
         fail: Fail,
         advance: Advance[T],
+        *,
+        is_last: bool,
     ) -> T | None:
-        attempt = _Attempt[T]()
+        attempt = _Attempt[T](is_last=is_last)
         try:
             return await self._share(transactions, step, work, advance, attempt)
         except TransactionAbortedError:
@@ -144,7 +153,7 @@ class SharedTransactions:
         self, transactions: Transactions, step: str, work: Work, advance: Advance[T], attempt: _Attempt[T]
     ) -> T | None:
         async with transactions.begin() as session:
-            attempt.share = Share(session, transactions)
+            attempt.share = Share(session, transactions, is_last=attempt.is_last)
             command = await _in_time(work(attempt.share), step, transactions.longest_s)
             if command is None:
                 raise _UndoneError(None)
@@ -162,9 +171,11 @@ class _Attempt(Generic[T]):
         share: Its part in a transaction, as soon as that is open.
         inside: What its result is written through, as soon as there is one.
         following: What the worker goes on with when the transaction has been committed.
+        is_last: Whether there will be no other.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, *, is_last: bool) -> None:
+        self.is_last = is_last
         self.share: Share | None = None
         self.inside: JoinedCommits | None = None
         self.following: T | None = None
