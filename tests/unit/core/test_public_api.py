@@ -9,14 +9,16 @@ import pytest
 import workflows_core
 
 PLANNED = {
-    "ActiveStep", "Actor", "BaseGateway", "BaseHumanStep", "BaseMachineStep", "BaseStep", "ConditionalGroup", "DelayStep",
-    "Edge", "EngineSettings", "EventBus", "ExclusiveGateway", "ExecutionEngine", "ForEach", "HumanTaskCompleted",
-    "HumanTaskCreated", "InProcessEngine", "InclusiveGateway", "InvalidTransitionError", "LocalExecutionEngine",
-    "ParallelGateway", "ParallelGroup", "Problem", "RaceGroup", "ScheduledStep", "SequentialGroup", "Step", "StepCatalogue",
-    "StepExecutionError", "StepGroup", "StepStatus", "StepType", "SyncWorkflowEngine", "TaskStatus", "TimerStep",
-    "ValidationError", "WebhookStep", "Worker", "Workflow", "WorkflowCompleted", "WorkflowContext", "WorkflowDefinition",
-    "WorkflowEngine", "WorkflowGraph", "WorkflowInstance", "WorkflowNotFoundError", "WorkflowRegistry", "WorkflowStarted",
-    "WorkflowStatus", "WorkflowsError", "human_task", "step", "workflow",
+    "ActiveStep", "Actor", "BaseGateway", "BaseHumanStep", "BaseMachineStep", "BaseStep", "ConditionalGroup",
+    "DelayStep", "Edge", "EngineSettings", "EventBus", "ExclusiveGateway", "ExecutionEngine", "ForEach",
+    "HumanTaskCompleted", "HumanTaskCreated", "InProcessEngine", "InclusiveGateway", "InvalidTransitionError",
+    "LocalExecutionEngine", "NonRetryableError", "ParallelGateway", "ParallelGroup", "Parking", "Phase", "Problem",
+    "RaceGroup", "RetryPolicy", "ScheduledStep", "SequentialGroup", "Step", "StepCatalogue", "StepExecutionError",
+    "StepGroup", "StepStatus", "StepTimeoutError", "StepType", "SyncWorkflowEngine", "TaskStatus", "TimerStep",
+    "Undoing", "ValidationError", "WebhookStep", "Worker", "Workflow", "WorkflowCompleted", "WorkflowContext",
+    "WorkflowDefinition", "WorkflowDiscarded", "WorkflowEngine", "WorkflowGraph", "WorkflowInstance",
+    "WorkflowNotFoundError", "WorkflowRegistry", "WorkflowRetried", "WorkflowStarted", "WorkflowStatus",
+    "WorkflowsError", "human_task", "step", "workflow",
 }  # fmt: skip
 
 
