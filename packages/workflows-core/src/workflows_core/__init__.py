@@ -15,7 +15,7 @@ from workflows_core.adapters.safe_expressions import SafeExpressions
 from workflows_core.adapters.system_clock import SystemClock
 from workflows_core.adapters.uuid7 import Uuid7Generator
 from workflows_core.authoring.catalogue import StepCatalogue
-from workflows_core.authoring.context import Undoing, WorkflowContext
+from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.decorators import human_task, step, workflow
 from workflows_core.authoring.definition import WorkflowDefinition
 from workflows_core.authoring.document_types import document_schema
@@ -33,6 +33,7 @@ from workflows_core.authoring.groups import (
 from workflows_core.authoring.human import BaseHumanStep
 from workflows_core.authoring.registry import WorkflowRegistry
 from workflows_core.authoring.step import BaseMachineStep, BaseStep, Step
+from workflows_core.authoring.surroundings import Undoing
 from workflows_core.authoring.timer import DelayStep, ScheduledStep, TimerStep
 from workflows_core.authoring.webhook import WebhookStep
 from workflows_core.authoring.workflow import Workflow
