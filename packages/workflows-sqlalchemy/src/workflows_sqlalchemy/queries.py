@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Sequence
+from datetime import timedelta
 from typing import TypeVar
 from uuid import UUID
 
@@ -20,6 +21,7 @@ from workflows_core.ports.queries import (
     PageRequest,
     TaskFilter,
     TaskRecord,
+    UnservedWork,
     WorkflowQueries,
     WorkRecord,
 )
@@ -35,6 +37,7 @@ from workflows_sqlalchemy.records import (
     instance_record,
     recorded_events,
     task_record,
+    unserved_work,
     work_record,
 )
 from workflows_sqlalchemy.tables import definitions, events, executions, instances, tasks, work_items
@@ -140,6 +143,19 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
             .limit(limit)
         )
         return [row.id for row in await self._rows(query)]
+
+    async def find_unserved(self, *, overdue_s: float, limit: int = 100) -> Sequence[UnservedWork]:
+        now = await self._backend.now()
+        columns = instances.c.id, instances.c.workflow_name, instances.c.workflow_version, instances.c.tenant_id
+        query = (
+            select(*columns, *WORK_RECORD_COLUMNS)
+            .join(instances, instances.c.id == work_items.c.instance_id)
+            .where(work_items.c.worker.is_(None), work_items.c.due_at <= now - timedelta(seconds=overdue_s))
+            .where(instances.c.status != WorkflowStatus.PAUSED.value)
+            .order_by(work_items.c.due_at, work_items.c.instance_id, work_items.c.number)
+            .limit(limit)
+        )
+        return [unserved_work(row, now) for row in await self._rows(query)]
 
     async def _rows(self, query: Executable) -> Sequence[AnyRow]:
         return await self._backend.read(lambda connection: connection.execute(query).all())

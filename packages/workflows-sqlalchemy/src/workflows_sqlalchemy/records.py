@@ -11,7 +11,14 @@ from workflows_core.domain.events import RecordedEvent
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.transition import StepExecution
 from workflows_core.domain.types import Parking, Phase, StepStatus, StepType, TaskStatus, WorkflowStatus
-from workflows_core.ports.queries import DefinitionRecord, ExecutionRecord, InstanceRecord, TaskRecord, WorkRecord
+from workflows_core.ports.queries import (
+    DefinitionRecord,
+    ExecutionRecord,
+    InstanceRecord,
+    TaskRecord,
+    UnservedWork,
+    WorkRecord,
+)
 from workflows_sqlalchemy.encoding import decode_error, decode_events, decode_opening
 from workflows_sqlalchemy.loading import WORK_COLUMNS, AnyRow, work_item_of
 from workflows_sqlalchemy.tables import instances, work_items
@@ -24,6 +31,7 @@ __all__ = [
     "instance_record",
     "recorded_events",
     "task_record",
+    "unserved_work",
     "work_record",
 ]
 
@@ -119,6 +127,17 @@ def work_record(row: AnyRow, now: datetime) -> WorkRecord:
         row.attempt,
         row.timeout_at,
         row.crashes,
+    )
+
+
+def unserved_work(row: AnyRow, now: datetime) -> UnservedWork:
+    """Work that nobody takes, of a row of work items and instances."""
+    return UnservedWork(
+        instance_id=row.id,
+        workflow_name=row.workflow_name,
+        workflow_version=row.workflow_version,
+        tenant_id=row.tenant_id,
+        work=work_record(row, now),
     )
 
 

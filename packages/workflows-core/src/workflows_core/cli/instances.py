@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Any
 from uuid import UUID
 
@@ -13,9 +14,16 @@ from workflows_core.cli.output import print_json, print_table
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.instances import WorkflowInstance
-from workflows_core.ports.queries import ExecutionRecord, InstanceFilter, InstanceRecord, Page, PageRequest
+from workflows_core.ports.queries import (
+    ExecutionRecord,
+    InstanceFilter,
+    InstanceRecord,
+    Page,
+    PageRequest,
+    UnservedWork,
+)
 
-__all__ = ["cancel", "list_instances", "show", "stalled", "start"]
+__all__ = ["cancel", "list_instances", "show", "stalled", "start", "unserved"]
 
 
 @click.command()
@@ -96,7 +104,7 @@ def list_instances(
 @as_json
 @click.pass_context
 def stalled(context: click.Context, *, limit: int, json_output: bool) -> None:
-    """List instances that nothing would move any more; there should be none.
+    """List instances that nothing would move any more; there should be none. See also `unserved`.
 
     Those are not over, and have neither work nor an open task nor a call to wait for. One that is found is a fault of workflows: please report it,
     with its history (`workflows show`).
@@ -181,3 +189,37 @@ def _print_instance(instance: WorkflowInstance, *, json_output: bool) -> None:
     )
     if instance.error is not None:
         click.echo(f"error: {instance.error.type}: {instance.error.message}")
+
+
+@click.command()
+@click.option("--overdue", default=60.0, show_default=True, type=click.FloatRange(0), help="Seconds that it is due.")
+@click.option("--limit", default=100, show_default=True, type=click.IntRange(1, 1000))
+@as_json
+@click.pass_context
+def unserved(context: click.Context, *, overdue: float, limit: int, json_output: bool) -> None:
+    """List work that is due and that nobody takes.
+
+    No worker that runs has the code of its workflow and serves its queue, or all that do are busy. Start one: `workflows worker`.
+    """
+
+    async def find(engine: WorkflowEngine) -> list[UnservedWork]:
+        return list(await engine.find_unserved(overdue=timedelta(seconds=overdue), limit=limit))
+
+    found = run_with_engine(engine_factory(context), find)
+    if json_output:
+        print_json(found)
+    else:
+        print_table(
+            ("INSTANCE", "WORKFLOW", "VERSION", "STEP", "QUEUE", "DUE SINCE"),
+            [
+                (
+                    one.instance_id,
+                    one.workflow_name,
+                    one.workflow_version,
+                    one.work.item.step,
+                    one.work.item.queue,
+                    one.work.due_at,
+                )
+                for one in found
+            ],
+        )

@@ -8,7 +8,7 @@ import click
 
 from workflows_core.cli.definitions import definitions, graph
 from workflows_core.cli.engines import EngineFactory, load_factory
-from workflows_core.cli.instances import cancel, list_instances, show, stalled, start
+from workflows_core.cli.instances import cancel, list_instances, show, stalled, start, unserved
 from workflows_core.cli.tasks import complete, reassign, tasks
 from workflows_core.cli.worker import worker
 
@@ -21,6 +21,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     list_instances,
     show,
     stalled,
+    unserved,
     cancel,
     tasks,
     complete,

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Collection, Mapping
+from collections.abc import Collection, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
@@ -19,7 +19,14 @@ from workflows_core.engine.programs import LoadedProgram
 from workflows_core.engine.requests import MakeCommand
 from workflows_core.errors import RevisionConflictError
 from workflows_core.ports.codec import PayloadCodec
-from workflows_core.ports.queries import InstanceFilter, InstanceRecord, Page, PageRequest, WorkflowQueries
+from workflows_core.ports.queries import (
+    InstanceFilter,
+    InstanceRecord,
+    Page,
+    PageRequest,
+    UnservedWork,
+    WorkflowQueries,
+)
 from workflows_core.ports.store import Loaded
 
 __all__ = ["InstanceControl"]
@@ -138,6 +145,20 @@ class InstanceControl(ABC):
             return Discard(actor=who, now=found.at, reason=reason)
 
         return await self._ask(instance_id, _of_one_failure(command), actor, session)
+
+    async def find_stalled(self, *, limit: int = 100) -> Sequence[UUID]:
+        """Instances that are not over although nothing is there that would move them, oldest first; there should be none.
+
+        A worker that has their code, a moment, a person or a call moves all others.
+        """
+        return await self.queries.find_stalled(limit=limit)
+
+    async def find_unserved(self, *, overdue: timedelta, limit: int = 100) -> Sequence[UnservedWork]:
+        """Work that has been due for so long and that nobody takes, the longest due first.
+
+        No worker that runs has the code of its workflow and serves its queue, or all that do are busy. It goes on as soon as one comes.
+        """
+        return await self.queries.find_unserved(overdue_s=overdue.total_seconds(), limit=limit)
 
     async def schedule_step(self, instance_id: UUID, step_name: str, delay: timedelta | None = None) -> None:
         """Move the moment of a timer that an instance waits for to ``delay`` from now; None is now.

@@ -211,13 +211,6 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
         """The graph that an instance runs."""
         return await self._programs.graph(instance.graph_hash, instance.workflow_name, instance.workflow_version)
 
-    async def find_stalled(self, *, limit: int = 100) -> Sequence[UUID]:
-        """Instances that are not over although nothing is there that would move them, oldest first; there should be none.
-
-        A worker that has their code, a moment, a person or a call moves all others.
-        """
-        return await self.queries.find_stalled(limit=limit)
-
     async def list_graphs(self, *, name: str | None = None) -> list[WorkflowGraph]:
         """Graphs that can be started, by name, then oldest version first: the registered ones and those kept in the store."""
         return await self._programs.known(name)

@@ -25,6 +25,7 @@ __all__ = [
     "PageRequest",
     "TaskFilter",
     "TaskRecord",
+    "UnservedWork",
     "WorkRecord",
     "WorkflowQueries",
 ]
@@ -141,6 +142,24 @@ class WorkRecord(msgspec.Struct, frozen=True):
     attempt: int
     timeout_at: datetime | None = None
     crashes: int = 0
+
+
+class UnservedWork(msgspec.Struct, frozen=True, kw_only=True):
+    """Work that is due and that nobody takes.
+
+    Attributes:
+        instance_id: Its instance.
+        workflow_name: The workflow whose code it needs.
+        workflow_version: The version of that.
+        tenant_id: Tenant of the instance.
+        work: The work item.
+    """
+
+    instance_id: UUID
+    workflow_name: str
+    workflow_version: str
+    tenant_id: str
+    work: WorkRecord
 
 
 class TaskRecord(msgspec.Struct, frozen=True, kw_only=True):
@@ -304,4 +323,11 @@ class WorkflowQueries(Protocol):
         A deadline alone does not count as work.
 
         Oldest first.
+        """
+
+    @abstractmethod
+    async def find_unserved(self, *, overdue_s: float, limit: int = 100) -> Sequence[UnservedWork]:
+        """Work that has been due for at least so many seconds and is held by nobody, the longest due first, ties by instance and number.
+
+        No worker that runs has its code and serves its queue, or all that do are busy. Work of paused instances is left out.
         """

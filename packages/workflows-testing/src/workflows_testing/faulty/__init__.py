@@ -25,6 +25,7 @@ from workflows_testing.faulty import (
     starts,
     tasks,
     transactions,
+    unserved,
 )
 from workflows_testing.faulty.fault import Fault
 
@@ -48,5 +49,6 @@ FAULTS: tuple[Fault, ...] = (
     *small_ports.FAULTS,
     *hints.FAULTS,
     *transactions.FAULTS,
+    *unserved.FAULTS,
 )
 """Every fault."""

@@ -5,7 +5,7 @@ from __future__ import annotations
 from bisect import bisect_right
 from collections import Counter
 from collections.abc import Iterator, Sequence
-from datetime import datetime
+from datetime import datetime, timedelta
 from uuid import UUID
 
 from msgspec.structs import replace
@@ -27,6 +27,7 @@ from workflows_core.ports.queries import (
     PageRequest,
     TaskFilter,
     TaskRecord,
+    UnservedWork,
     WorkflowQueries,
     WorkRecord,
 )
@@ -152,6 +153,20 @@ class InMemoryWorkflowQueries(WorkflowQueries):
         stalled.sort(key=lambda row: row.started_at)
         return [row.state.id for row in stalled[:limit]]
 
+    async def find_unserved(self, *, overdue_s: float, limit: int = 100) -> Sequence[UnservedWork]:
+        with self._memory.lock:
+            now = self._memory.clock.now()
+            latest = now - timedelta(seconds=overdue_s)
+            found = [
+                work
+                for row in self._memory.instances.values()
+                if row.state.status is not WorkflowStatus.PAUSED
+                for work in row.work.values()
+                if work.worker is None and work.due is not None and work.due <= latest
+            ]
+            found.sort(key=lambda work: (work.due or now, work.ref))
+            return [_unserved(work, now) for work in found[:limit]]
+
     def _matching(self, where: InstanceFilter) -> Iterator[InstanceRow]:
         return (row for row in self._memory.instances.values() if _instance_matches(row, where))
 
@@ -210,6 +225,17 @@ def _instance_record(row: InstanceRow) -> InstanceRecord:
         revision=state.revision,
         phase=state.phase,
         parked=state.parked,
+    )
+
+
+def _unserved(work: WorkRow, now: datetime) -> UnservedWork:
+    state = work.instance.state
+    return UnservedWork(
+        instance_id=state.id,
+        workflow_name=state.workflow,
+        workflow_version=state.version,
+        tenant_id=state.tenant,
+        work=_work_record(work, now),
     )
 
 

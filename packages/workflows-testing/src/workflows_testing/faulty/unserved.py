@@ -1,0 +1,51 @@
+"""Faults of queries for work that nobody takes."""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from typing import Final
+
+from workflows_core.adapters.memory import InMemoryWorkflowQueries
+from workflows_core.ports.queries import UnservedWork
+from workflows_testing.conformance.queries_unserved import UnservedRules
+from workflows_testing.faulty.fault import Fault, with_queries
+
+__all__ = ["FAULTS"]
+
+
+class FindsDueWork(InMemoryWorkflowQueries):
+    """Does not ask how long the work has been due."""
+
+    async def find_unserved(self, *, overdue_s: float, limit: int = 100) -> Sequence[UnservedWork]:
+        return await super().find_unserved(overdue_s=0.0, limit=limit)
+
+
+class FindsHeldWork(InMemoryWorkflowQueries):
+    """Finds nothing but takes a lease for neglect."""
+
+    async def find_unserved(self, *, overdue_s: float, limit: int = 100) -> Sequence[UnservedWork]:
+        for row in self._memory.instances.values():
+            for work in row.work.values():
+                work.worker = None
+        return await super().find_unserved(overdue_s=overdue_s, limit=limit)
+
+
+class FindsLastFirst(InMemoryWorkflowQueries):
+    async def find_unserved(self, *, overdue_s: float, limit: int = 100) -> Sequence[UnservedWork]:
+        return (await super().find_unserved(overdue_s=overdue_s, limit=limit))[::-1]
+
+
+class FindsAll(InMemoryWorkflowQueries):
+    async def find_unserved(self, *, overdue_s: float, limit: int = 100) -> Sequence[UnservedWork]:
+        return await super().find_unserved(overdue_s=overdue_s)
+
+
+FAULTS: Final[tuple[Fault, ...]] = tuple(
+    with_queries(build, name, UnservedRules)
+    for build, name in (
+        (FindsDueWork, "takes due work for unserved"),
+        (FindsHeldWork, "takes held work for unserved"),
+        (FindsLastFirst, "lists unserved work last first"),
+        (FindsAll, "lists more unserved work than asked for"),
+    )
+)
