@@ -188,12 +188,12 @@ async def sent_for_one_workflow(url: str) -> Sent:
     return Sent(commits, looks, [text for text in found if text not in commits and text not in looks], seconds)
 
 
-async def test_a_workflow_of_five_steps_takes_seven_round_trips_and_reads_nothing_between_its_steps(
+async def test_a_workflow_of_five_steps_takes_six_commits_and_reads_nothing_between_its_steps(
     postgres_url: str,
 ) -> None:
     sent = await sent_for_one_workflow(postgres_url)
     assert len(sent.commits) == 6
     assert sent.others == []
-    # One look for work finds the first step; another one, with the question when to look next, follows every 20 milliseconds.
-    assert 1 <= len(sent.looks) <= 1 + 2 * sent.seconds / 0.02
-    assert sum("UPDATE workflow_work_items" in look for look in sent.looks) >= 1
+    # Nobody looks for its first step: it was started as claimed. What is seen are the looks that come in any case, each with
+    # the question when to look next, at least 20 milliseconds apart.
+    assert len(sent.looks) <= 2 * (1 + sent.seconds / 0.02)

@@ -12,8 +12,12 @@ from sqlalchemy import text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from workflows_core.adapters.event_bus import EventBus
+from workflows_core.adapters.in_process_executor import NullExecutor
+from workflows_core.adapters.uuid7 import Uuid7Generator
+from workflows_core.engine.commits import Commits
 from workflows_core.errors import StoreUnavailableError
-from workflows_core.ports.store import Committed
+from workflows_core.ports.store import ClaimRequest, Committed
 from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store, schema
 from workflows_sqlalchemy.errors import MIGRATE, Fault, fault_of, unavailable
 from workflows_testing.builders import an_instance
@@ -150,11 +154,15 @@ async def test_a_restart_of_the_server_is_outlasted_without_an_error(
     driver: str, own_database: PostgresDatabase
 ) -> None:
     store = create_store(own_database.url_for(driver), pool_size=3).store
+    commits = Commits(store, Uuid7Generator(), NullExecutor(), EventBus(), soon_s=1.0)
     runs = [an_instance() for _ in range(6)]
     await asyncio.gather(*(store.commit([run.start()]) for run in runs[:3]))
     await asyncio.to_thread(own_database.server.restart)
-    for batch in ([runs[3].start()], [run.start() for run in runs[4:]]):
-        assert all(isinstance(result, Committed) for result in await store.commit(batch))
+    for batch in (runs[3:4], runs[4:]):
+        results = await asyncio.gather(*(commits.commit(run.start().transition) for run in batch))
+        assert all(isinstance(result, Committed) for result in results)
+        await asyncio.to_thread(own_database.server.restart)
+        assert await store.claim(ClaimRequest(worker="worker-1", limit=1, lease_s=1))
         await asyncio.to_thread(own_database.server.restart)
     for run in runs:
         assert await store.load(run.id) is not None

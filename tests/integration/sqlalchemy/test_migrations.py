@@ -15,8 +15,10 @@ from sqlalchemy.ext.asyncio import create_async_engine
 from workflows_core.errors import StoreUnavailableError
 from workflows_sqlalchemy import create_store, schema
 from workflows_sqlalchemy.cli import database
+from workflows_sqlalchemy.postgresql.row_types import ROWS, fields_of, type_name
 from workflows_sqlalchemy.tables import metadata
 from workflows_testing.builders import a_graph
+from workflows_testing.servers.databases import PostgresDatabase
 
 
 async def tables_of(url: str) -> set[str]:
@@ -79,6 +81,32 @@ async def test_indexes_and_constraints_are_those_of_the_models_to_the_letter(emp
     await engine.dispose()
     assert await schema_of(empty_url) == migrated
     assert len(migrated) > 20
+
+
+async def row_types_of(url: str) -> dict[str, dict[str, str]]:
+    """The composite types of rows, with the type of each field in order."""
+    engine = create_async_engine(url)
+    query = """
+        SELECT t.typname, a.attname, format_type(a.atttypid, a.atttypmod)
+        FROM pg_type t JOIN pg_attribute a ON a.attrelid = t.typrelid
+        WHERE t.typname LIKE 'workflow\\_row\\_%' ORDER BY t.typname, a.attnum
+    """
+    found: dict[str, dict[str, str]] = {}
+    async with engine.connect() as connection:
+        for name, field, kind in await connection.execute(text(query)):
+            found.setdefault(name, {})[field] = kind.replace("timestamp with time zone", "timestamptz")
+    await engine.dispose()
+    return found
+
+
+async def test_the_row_types_have_the_fields_of_the_rows(empty_postgres: PostgresDatabase) -> None:
+    url = empty_postgres.url_for("asyncpg")
+    await schema.upgrade(url)
+    found = await row_types_of(url)
+    assert found == {type_name(name): fields_of(name) for name in ROWS}
+    assert [list(fields) for fields in found.values()] == [list(fields_of(name)) for name in sorted(ROWS)]
+    await schema.downgrade(url, "base")
+    assert await row_types_of(url) == {}
 
 
 async def test_an_upgrade_of_what_is_up_to_date_changes_nothing(empty_url: str) -> None:

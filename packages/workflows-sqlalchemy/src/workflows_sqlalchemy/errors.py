@@ -54,6 +54,7 @@ _BY_SQLSTATE: Final = {
     "3F000": Fault.SCHEMA,  # the schema does not exist
     "42P01": Fault.SCHEMA,  # undefined table
     "42703": Fault.SCHEMA,  # undefined column
+    "42704": Fault.SCHEMA,  # undefined object: a type
     "42501": Fault.SCHEMA,  # insufficient privilege
 }
 _BY_CLASS: Final = {

@@ -25,7 +25,13 @@ from workflows_core import (
     WorkflowRegistry,
     WorkflowStatus,
 )
+from workflows_core.adapters.in_process_executor import NullExecutor
+from workflows_core.adapters.json_codec import JsonCodec
+from workflows_core.adapters.safe_expressions import SafeExpressions
+from workflows_core.adapters.system_clock import SystemClock
+from workflows_core.adapters.uuid7 import Uuid7Generator
 from workflows_core.domain.events import StepCompleted
+from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import Claim, ClaimRequest
 
@@ -104,6 +110,22 @@ def registry_of(*definitions: WorkflowDefinition) -> WorkflowRegistry:
     return registry
 
 
+def elsewhere(memory: MemoryState, registry: WorkflowRegistry) -> WorkflowEngine:
+    """The engine of another process, which has no worker."""
+    return WorkflowEngine(
+        registry,
+        store=InMemoryWorkflowStore(memory),
+        queries=InMemoryWorkflowQueries(memory),
+        executor=NullExecutor(),
+        events=EventBus(),
+        clock=SystemClock(),
+        ids=Uuid7Generator(),
+        codec=JsonCodec(),
+        conditions=SafeExpressions(),
+        settings=FAST,
+    )
+
+
 async def true(condition: Callable[[], bool]) -> None:
     async with asyncio.timeout(5):
         while not condition():
@@ -136,7 +158,7 @@ async def test_work_whose_claim_was_never_answered_is_given_back_by_a_busy_worke
     async with engine:
         await engine.start_workflow("long")
         await true(lambda: long.runs == 1)
-        started = await engine.start_workflow("short")
+        started = await elsewhere(memory, registry).start_workflow("short")
         finished = await engine.wait(started.id, timeout=5)
         end.set()
     assert store.lost == 1

@@ -73,14 +73,23 @@ class Commits:
         take: tuple[int, ...] = (),
         lease_s: float = 0.0,
         start_key: StartKey | None = None,
+        worker: str = "",
     ) -> WriteResult:
         """Commit one transition and pass on its events and its ready work.
+
+        Args:
+            transition: What changes.
+            held: The work item under which it was decided.
+            take: Numbers of the work items that are taken.
+            lease_s: Seconds for which they are.
+            start_key: Makes a start idempotent.
+            worker: Who takes, where it is not the holder of ``held``.
 
         Raises:
             StoreUnavailableError: The store does not answer; whether the transition was committed will show when it does.
         """
         holds = () if held is None else (held,)
-        result = await self.write(transition, holds, take, lease_s, start_key)
+        result = await self.write(transition, holds, take, lease_s, start_key, worker)
         if isinstance(result, Committed):
             await self.pass_on(transition, result, take)
         return result
@@ -104,6 +113,7 @@ class Commits:
         take: tuple[int, ...],
         lease_s: float,
         start_key: StartKey | None = None,
+        worker: str = "",
     ) -> WriteResult:
         """Commit one transition; nobody is told. Where the answer is lost, find out whether it was committed, and commit it once more if not.
 
@@ -115,7 +125,7 @@ class Commits:
             held=holds[0] if holds else None,
             also_held=holds[1:],
             take=take,
-            worker=holds[0].worker if holds else "",
+            worker=holds[0].worker if holds else worker,
             lease_s=lease_s,
             start_key=start_key,
         )

@@ -16,7 +16,7 @@ from workflows_core.engine.limits import check_size
 from workflows_core.engine.programs import LoadedProgram
 from workflows_core.ports.store import Held
 
-__all__ = ["RequestDecision", "StepDecision"]
+__all__ = ["RequestDecision", "StepDecision", "following_of"]
 
 _WAITS: Final = frozenset({WorkKind.TIMER, WorkKind.AWAIT})
 
@@ -72,7 +72,7 @@ class StepDecision(Decision):
         """Decide, and say what is taken."""
         transition = decide(self._loaded.program, state, self.command)
         check_size(transition, self._max_bytes)
-        following = _following(self._loaded, transition, self._number, self._admits)
+        following = following_of(self._loaded, transition, self._number, self._admits)
         self.transition, self.following = transition, following
         self.take = () if following is None else (following.number,)
         self._holding.take(None if following is None else following.number)
@@ -111,10 +111,10 @@ class RequestDecision(Decision):
         self.transition = transition
 
 
-def _following(
+def following_of(
     loaded: LoadedProgram, transition: Transition, number: int, admits: Callable[[WorkItem], bool] | None
 ) -> WorkItem | None:
-    """The work item with which the worker goes on: the same token's, else the first that is ready."""
+    """The work item with which a worker goes on: that of this number, else the first that is ready; None if it takes none."""
     if transition.state.status is WorkflowStatus.PAUSED:
         return None
     same = transition.work.get(number)

@@ -6,6 +6,7 @@ from workflows_core.engine.contexts import Contexts
 from workflows_core.engine.joining import CommitsTransitions
 from workflows_core.engine.programs import Programs
 from workflows_core.engine.requests import Requests
+from workflows_core.engine.seats import Seats
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.engine.starting import Starting
 from workflows_core.engine.tasks import Tasks
@@ -42,12 +43,20 @@ class Desk:
         ids: IdGenerator,
         clock: Clock,
         settings: EngineSettings,
+        seats: Seats | None = None,
     ) -> None:
-        """Wire the use cases over both sides of a store, and over what commits their transitions."""
+        """Wire the use cases over both sides of a store, and over what commits their transitions; ``seats`` are for first steps."""
         self.requests = Requests(store, commits, programs, settings)
         self.webhooks = Webhooks(requests=self.requests, codec=codec, settings=settings)
         self.starting = Starting(
-            store=store, commits=commits, programs=programs, codec=codec, ids=ids, clock=clock, settings=settings
+            store=store,
+            commits=commits,
+            programs=programs,
+            codec=codec,
+            ids=ids,
+            clock=clock,
+            settings=settings,
+            seats=seats if seats is not None else Seats(),
         )
         self.tasks = Tasks(
             store=store,

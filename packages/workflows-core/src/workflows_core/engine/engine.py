@@ -26,6 +26,7 @@ from workflows_core.engine.joining import JoinedCommits, transactions_of
 from workflows_core.engine.programs import Programs
 from workflows_core.engine.protocol import ExecutionEngine
 from workflows_core.engine.runner import StepRunner
+from workflows_core.engine.seats import Seats
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.engine.sharing import SharedTransactions
 from workflows_core.engine.signatures import WebhookAddress, sign_webhook
@@ -83,7 +84,8 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
         self._contexts = Contexts(codec, queries, self.settings)
         self._ids = ids
         self._make_desk = partial(Desk, codec=codec, ids=ids, clock=clock, settings=self.settings)
-        self._desk = self._make_desk(store, queries, self._commits, self._programs)
+        self.seats = Seats()
+        self._desk = self._make_desk(store, queries, self._commits, self._programs, seats=self.seats)
         self._attempts = Attempts(
             store=store, contexts=self._contexts, codec=codec, settings=self.settings, engine=self
         )

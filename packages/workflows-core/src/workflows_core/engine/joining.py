@@ -41,6 +41,7 @@ class CommitsTransitions(Protocol):
         take: tuple[int, ...] = (),
         lease_s: float = 0.0,
         start_key: StartKey | None = None,
+        worker: str = "",
     ) -> WriteResult:
         """Commit one transition, see `Commits.commit`."""
 
@@ -79,6 +80,7 @@ class JoinedCommits(CommitsTransitions):
         take: tuple[int, ...] = (),
         lease_s: float = 0.0,
         start_key: StartKey | None = None,
+        worker: str = "",
     ) -> WriteResult:
         """Write one transition; it is durable when the transaction is committed.
 
@@ -91,7 +93,7 @@ class JoinedCommits(CommitsTransitions):
             transition=transition,
             held=held,
             take=take,
-            worker=held.worker if held is not None else "",
+            worker=held.worker if held is not None else worker,
             lease_s=lease_s,
             start_key=start_key,
         )

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
@@ -12,10 +13,13 @@ from workflows_core.domain.commands import Start
 from workflows_core.domain.forms import validate_document
 from workflows_core.domain.kernel import decide, initial_state
 from workflows_core.domain.payload import encode_data, encode_value
+from workflows_core.domain.transition import Transition, WorkItem
+from workflows_core.engine.decisions import following_of
 from workflows_core.engine.instances import WorkflowInstance, to_instance
 from workflows_core.engine.joining import CommitsTransitions
 from workflows_core.engine.limits import check_size
-from workflows_core.engine.programs import Programs
+from workflows_core.engine.programs import LoadedProgram, Programs
+from workflows_core.engine.seats import Seat, Seats
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.errors import (
     IdempotencyConflictError,
@@ -26,7 +30,7 @@ from workflows_core.errors import (
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.ids import IdGenerator
-from workflows_core.ports.store import Committed, DuplicateKey, StartKey, WorkflowStore
+from workflows_core.ports.store import Claim, Committed, DuplicateKey, StartKey, WorkflowStore, WriteResult
 
 __all__ = ["Starting"]
 
@@ -44,6 +48,7 @@ class Starting:
         ids: IdGenerator,
         clock: Clock,
         settings: EngineSettings,
+        seats: Seats,
     ) -> None:
         self._store = store
         self._commits = commits
@@ -52,6 +57,8 @@ class Starting:
         self._ids = ids
         self._clock = clock
         self._settings = settings
+        self._seats = seats
+        self._under_way: set[asyncio.Task[WriteResult]] = set()
 
     async def start(
         self,
@@ -83,7 +90,7 @@ class Starting:
         transition = decide(loaded.program, initial_state(loaded.program, command), command, actor.id)
         check_size(transition, self._settings.max_data_bytes)
         start_key = None if key is None else StartKey(key, _digest(graph.name, version, data))
-        result = await self._commits.commit(transition, start_key=start_key)
+        result = await self._commit(loaded, transition, start_key)
         match result:
             case Committed():
                 return to_instance(transition.state, self._codec, updated_at=result.at)
@@ -96,6 +103,37 @@ class Starting:
                 raise IdempotencyConflictError(key or "", result.instance_id)
             case _:
                 raise RevisionConflictError(command.instance_id, 1)
+
+    async def _commit(self, loaded: LoadedProgram, transition: Transition, start_key: StartKey | None) -> WriteResult:
+        """Commit a start; if a worker of this process has a free slot, its first step is written as claimed by that worker."""
+        seat: Seat | None = None
+
+        def admits(item: WorkItem) -> bool:
+            nonlocal seat
+            seat = self._seats.find(item)
+            return seat is not None
+
+        item = following_of(loaded, transition, 0, admits)
+        if item is None or seat is None:
+            return await self._commits.commit(transition, start_key=start_key)
+        # In a task of its own: what was claimed is run also if the caller gives up waiting.
+        task = asyncio.create_task(self._commit_seated(seat, item, transition, start_key))
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return await asyncio.shield(task)
+
+    async def _commit_seated(
+        self, seat: Seat, item: WorkItem, transition: Transition, start_key: StartKey | None
+    ) -> WriteResult:
+        try:
+            result = await self._commits.commit(
+                transition, take=(item.number,), lease_s=seat.lease_s, start_key=start_key, worker=seat.worker
+            )
+            if isinstance(result, Committed) and item.number in result.fences:
+                seat.begin(Claim(item, transition.state, result.fences[item.number], 1, result.at))
+            return result
+        finally:
+            seat.leave()
 
 
 def _digest(name: str, version: str | None, data: Mapping[str, bytes]) -> str:

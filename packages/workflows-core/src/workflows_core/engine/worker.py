@@ -11,15 +11,17 @@ import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
+from functools import partial
 from typing import Any, Final
 
-from workflows_core.domain.transition import WorkKind
+from workflows_core.domain.transition import WorkItem, WorkKind
 from workflows_core.engine.admission import Admission
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.heartbeat import Heartbeat, Known
 from workflows_core.engine.holding import Holding
 from workflows_core.engine.loop_thread import LoopThread
 from workflows_core.engine.pace import Pace
+from workflows_core.engine.seats import Seat
 from workflows_core.errors import InfrastructureError, WorkflowsError
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import Claim
@@ -83,6 +85,7 @@ class Worker:
         self._untouched: set[WorkRef] = set()
         self._is_claiming = False
         self._strays: set[WorkRef] = set()
+        self._seats: set[_Slot] = set()
 
     @property
     def queues(self) -> frozenset[str] | None:
@@ -96,9 +99,9 @@ class Worker:
 
     @property
     def taken(self) -> int:
-        """Slots in use: by steps under way, and by code in threads that nobody waits for any more."""
+        """Slots in use: by steps under way, by starts, and by code in threads that nobody waits for any more."""
         self._lingering = {holding for holding in self._lingering if holding.is_busy}
-        return len(self._running) + len(self._lingering)
+        return len(self._running) + len(self._lingering) + len(self._seats)
 
     def wake(self) -> None:
         """Look for work now. Must be called in the worker's event loop."""
@@ -109,14 +112,18 @@ class Worker:
         loop = asyncio.get_running_loop()
         stop_heartbeat = self._start_heartbeat(loop)
         unsubscribe = self._hints.subscribe(self.wake, queues=self.queues) if self._hints is not None else None
+        offer_no_more = self._engine.seats.add(partial(self._offer, loop))
         try:
             while self._admission.is_open:
                 await self._rest(await self._look())
+            offer_no_more()
+            await self._seats_empty()
             if self._running:
                 await asyncio.wait(self._running)
             with suppress(InfrastructureError):
                 await self._give_back(delay_s=0.0)
         finally:
+            offer_no_more()
             if unsubscribe is not None:
                 unsubscribe()
             try:
@@ -177,6 +184,27 @@ class Worker:
         if due is None or due > pause_s:
             return pause_s
         return max(due, 0.001) + random.uniform(0, _SPREAD_S)  # noqa: S311 - not a secret
+
+    def _offer(self, loop: asyncio.AbstractEventLoop, item: WorkItem) -> Seat | None:
+        """Keep a slot for a step that is about to be written: if all that is due has one, and the step would be taken."""
+        if self._left_some or asyncio.get_running_loop() is not loop or not self._admission.admits(item):
+            return None
+        if self._admission.request(self.id, self._lease_s, taken=self.taken) is None:
+            return None
+        slot = _Slot(self.id, self._lease_s, self._clock(), self._begin, self._unseat)
+        self._seats.add(slot)
+        return slot
+
+    async def _seats_empty(self) -> None:
+        """Wait until every start for which a slot was kept has ended."""
+        while self._seats:
+            self._awake.clear()
+            await self._awake.wait()
+
+    def _unseat(self, slot: _Slot) -> None:
+        self._seats.discard(slot)
+        if not self._admission.is_open:
+            self._awake.set()
 
     async def _rest(self, seconds: float) -> None:
         """Sleep until woken, or until the time is over."""
@@ -321,7 +349,34 @@ class Worker:
         """
         noted = self._unfinished | self._untouched
         strays = held.difference(*(holding.refs for holding in self._running.values()), noted)
-        if self._is_claiming:
+        if self._is_claiming or self._seats:
             strays.clear()
         self._unfinished |= strays & self._strays
         self._strays = strays - self._unfinished
+
+
+class _Slot(Seat):
+    """A slot of a worker that is kept free."""
+
+    def __init__(
+        self,
+        worker: str,
+        lease_s: float,
+        sent: float,
+        begin: Callable[[Claim, float], None],
+        unseat: Callable[[_Slot], None],
+    ) -> None:
+        self.worker = worker
+        self.lease_s = lease_s
+        self._sent = sent
+        self._begin = begin
+        self._unseat = unseat
+
+    def begin(self, claim: Claim) -> None:
+        """Run the step in the slot."""
+        self._unseat(self)
+        self._begin(claim, self._sent)
+
+    def leave(self) -> None:
+        """Let others have the slot."""
+        self._unseat(self)

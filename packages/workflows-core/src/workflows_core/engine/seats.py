@@ -1,0 +1,65 @@
+"""Slots of the workers of this process: a step that is about to be written can be written as claimed for one of them."""
+
+from __future__ import annotations
+
+from abc import ABC, abstractmethod
+from collections.abc import Callable
+from typing import TypeAlias
+
+from workflows_core.domain.transition import WorkItem
+from workflows_core.ports.store import Claim
+
+__all__ = ["Offer", "Seat", "Seats"]
+
+
+class Seat(ABC):
+    """A slot that is kept free for a step.
+
+    Attributes:
+        worker: Whose slot it is.
+        lease_s: Seconds for which the step is to be leased, counted from when the seat was taken.
+    """
+
+    worker: str
+    lease_s: float
+
+    @abstractmethod
+    def begin(self, claim: Claim) -> None:
+        """Run the step, which was written as claimed."""
+
+    @abstractmethod
+    def leave(self) -> None:
+        """Give the slot up; does nothing once it is used or given up."""
+
+
+Offer: TypeAlias = Callable[[WorkItem], Seat | None]
+"""Keeps a slot free for a work item; None if there is none, or if the worker does not take it."""
+
+
+class Seats:
+    """The slots of all workers of an engine."""
+
+    def __init__(self) -> None:
+        self._offers: list[Offer] = []
+
+    def add(self, offer: Offer) -> Callable[[], None]:
+        """Ask a worker too.
+
+        Returns:
+            A function that ends it.
+        """
+        self._offers.append(offer)
+
+        def end() -> None:
+            if offer in self._offers:
+                self._offers.remove(offer)
+
+        return end
+
+    def find(self, item: WorkItem) -> Seat | None:
+        """Take a seat for a work item; None if no worker has one."""
+        for offer in self._offers:
+            seat = offer(item)
+            if seat is not None:
+                return seat
+        return None

@@ -1,0 +1,206 @@
+"""A start whose first step finds a free slot in this process is written as claimed, and run without a claim."""
+
+from __future__ import annotations
+
+import asyncio
+from collections.abc import AsyncGenerator, Callable, Sequence
+from contextlib import asynccontextmanager
+
+import pytest
+
+from workflows_core import (
+    BaseMachineStep,
+    EngineSettings,
+    EventBus,
+    IdempotencyConflictError,
+    InMemoryWorkflowQueries,
+    InMemoryWorkflowStore,
+    MemoryState,
+    WorkflowContext,
+    WorkflowDefinition,
+    WorkflowRegistry,
+    WorkflowStatus,
+)
+from workflows_core.adapters.in_process_executor import NullExecutor
+from workflows_core.adapters.json_codec import JsonCodec
+from workflows_core.adapters.safe_expressions import SafeExpressions
+from workflows_core.adapters.system_clock import SystemClock
+from workflows_core.adapters.uuid7 import Uuid7Generator
+from workflows_core.engine.engine import WorkflowEngine
+from workflows_core.engine.worker import Worker
+from workflows_core.ports.store import Claim, ClaimRequest, Write, WriteResult
+
+
+class Store(InMemoryWorkflowStore):
+    """Notes what is claimed and taken; commits wait until the gate is open."""
+
+    def __init__(self) -> None:
+        super().__init__(MemoryState())
+        self.claimed: list[Claim] = []
+        self.taken: list[Write] = []
+        self.gate = asyncio.Event()
+        self.gate.set()
+
+    async def claim(self, request: ClaimRequest) -> list[Claim]:
+        claims = await super().claim(request)
+        self.claimed.extend(claims)
+        return claims
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        await self.gate.wait()
+        self.taken.extend(write for write in writes if write.take and write.held is None)
+        return await super().commit(writes)
+
+
+class Step(BaseMachineStep):
+    """Waits until it may end."""
+
+    def __init__(self, queue: str = "default") -> None:
+        super().__init__(name="only", queue=queue)
+        self.may_end = asyncio.Event()
+        self.runs = 0
+
+    async def execute(self, context: WorkflowContext) -> None:
+        self.runs += 1
+        await self.may_end.wait()
+
+
+def make_engine(store: Store, step: Step, *, lease_s: float = 15.0) -> WorkflowEngine:
+    registry = WorkflowRegistry()
+    registry.register_definition(WorkflowDefinition(name="short", steps={"only": step}))
+    return WorkflowEngine(
+        registry,
+        store=store,
+        queries=InMemoryWorkflowQueries(store.memory),
+        executor=NullExecutor(),
+        events=EventBus(),
+        clock=SystemClock(),
+        ids=Uuid7Generator(),
+        codec=JsonCodec(),
+        conditions=SafeExpressions(),
+        settings=EngineSettings(poll_s=0.02, lease_s=lease_s),
+    )
+
+
+@asynccontextmanager
+async def working(worker: Worker) -> AsyncGenerator[asyncio.Task[None]]:
+    task = asyncio.create_task(worker.run())
+    await asyncio.sleep(0.05)
+    yield task
+    await worker.stop()
+    await asyncio.wait_for(task, 5)
+
+
+async def true(condition: Callable[[], bool]) -> None:
+    async with asyncio.timeout(5):
+        while not condition():
+            await asyncio.sleep(0.005)
+
+
+async def test_a_first_step_that_finds_a_free_slot_is_run_without_a_claim() -> None:
+    store, step = Store(), Step()
+    step.may_end.set()
+    engine = make_engine(store, step)
+    worker = Worker(engine)
+    async with working(worker):
+        started = await engine.start_workflow("short")
+        finished = await engine.wait(started.id, timeout=5)
+    assert finished.status is WorkflowStatus.COMPLETED
+    assert store.claimed == []
+    assert [write.worker for write in store.taken] == [worker.id]
+
+
+async def test_a_start_beyond_the_slots_is_left_to_whoever_claims_it() -> None:
+    store, step = Store(), Step()
+    engine = make_engine(store, step)
+    async with working(Worker(engine, concurrency=2)):
+        started = [await engine.start_workflow("short") for _ in range(3)]
+        assert len(store.taken) == 2
+        step.may_end.set()
+        for instance in started:
+            await engine.wait(instance.id, timeout=5)
+    assert len(store.claimed) == 1
+
+
+async def test_starts_under_way_count_as_slots_in_use() -> None:
+    store, step = Store(), Step()
+    step.may_end.set()
+    engine = make_engine(store, step)
+    await engine.start_workflow("short")  # its definition is kept
+    async with working(Worker(engine, concurrency=2)):
+        await asyncio.sleep(0.1)
+        store.gate.clear()
+        starts = [asyncio.create_task(engine.start_workflow("short")) for _ in range(5)]
+        await asyncio.sleep(0.02)
+        store.gate.set()
+        await asyncio.gather(*starts)
+        assert len(store.taken) == 2
+
+
+async def test_without_a_running_worker_nothing_is_taken() -> None:
+    store, step = Store(), Step()
+    engine = make_engine(store, step)
+    async with working(Worker(engine)):
+        pass
+    await engine.start_workflow("short")
+    assert store.taken == []
+
+
+async def test_a_worker_of_other_queues_takes_nothing() -> None:
+    store, step = Store(), Step(queue="mail")
+    engine = make_engine(store, step)
+    async with working(Worker(engine, queues=frozenset({"default"}))):
+        await engine.start_workflow("short")
+    assert store.taken == []
+
+
+async def test_a_refused_start_gives_its_slot_back() -> None:
+    store, step = Store(), Step()
+    step.may_end.set()
+    engine = make_engine(store, step)
+    async with working(Worker(engine, concurrency=1)):
+        first = await engine.start_workflow("short", idempotency_key="key")
+        await engine.wait(first.id, timeout=5)
+        again = await engine.start_workflow("short", idempotency_key="key")
+        assert again.is_duplicate
+        with pytest.raises(IdempotencyConflictError):
+            await engine.start_workflow("short", {"other": 1}, idempotency_key="key")
+        await true(lambda: step.runs == 1)
+        before = len(store.claimed)
+        last = await engine.start_workflow("short")
+        await engine.wait(last.id, timeout=5)
+        assert len(store.claimed) == before
+
+
+async def test_a_start_whose_caller_gave_up_runs_all_the_same() -> None:
+    store, step = Store(), Step()
+    step.may_end.set()
+    engine = make_engine(store, step)
+    await engine.open()
+    async with working(Worker(engine)):
+        store.gate.clear()
+        start = asyncio.create_task(engine.start_workflow("short"))
+        await asyncio.sleep(0.02)
+        start.cancel()
+        await asyncio.gather(start, return_exceptions=True)
+        store.gate.set()
+        await true(lambda: step.runs == 1)
+    assert store.claimed == []
+
+
+async def test_a_worker_that_stops_gives_back_what_was_started_for_it_meanwhile() -> None:
+    store, step = Store(), Step()
+    engine = make_engine(store, step)
+    await engine.open()
+    worker = Worker(engine)
+    async with working(worker):
+        store.gate.clear()
+        start = asyncio.create_task(engine.start_workflow("short"))
+        await asyncio.sleep(0.02)
+        await worker.stop()
+        await asyncio.sleep(0.02)
+        store.gate.set()
+        instance = await start
+    (work,) = await engine.queries.list_work(instance.id)
+    assert (work.worker, work.attempt) == (None, 0)
+    assert step.runs == 0
