@@ -11,8 +11,8 @@ from tests.chaos.conftest import OpenWorld
 from tests.chaos.world import World
 
 STARTS = 8
-SOON_S = 0.1
-"""A worker that is not woken looks no sooner than a quarter of a second after it has found something."""
+SOON_S = 1.0
+"""Much less than the seven seconds after which a worker that is not woken would look again."""
 
 
 async def latencies(world: World, *, pause_s: float) -> list[float]:
@@ -36,9 +36,9 @@ async def test_hints_of_another_process_wake_a_worker(
     world = open_world(postgres_url, CHAOS_POLL_S="30")
     world.start_workers(1)
     await asyncio.sleep(1)  # it has found nothing, and would not look again for long
-    measured = await latencies(world, pause_s=0.4)
+    measured = await latencies(world, pause_s=0.1)
     record_property("p50_s", statistics.median(measured))
-    assert statistics.quantiles(measured)[0] < SOON_S, measured
+    assert statistics.median(measured) < SOON_S, measured
 
 
 async def test_a_write_to_the_file_wakes_a_worker_of_another_process(
@@ -47,9 +47,9 @@ async def test_a_write_to_the_file_wakes_a_worker_of_another_process(
     world = open_world(sqlite_url, CHAOS_POLL_S="30")
     world.start_workers(1)
     await asyncio.sleep(1)
-    measured = await latencies(world, pause_s=0.4)
+    measured = await latencies(world, pause_s=0.1)
     record_property("p50_s", statistics.median(measured))
-    assert statistics.quantiles(measured)[0] < SOON_S, measured
+    assert statistics.median(measured) < SOON_S, measured
 
 
 async def test_a_worker_finds_work_within_the_poll_when_every_hint_is_lost(
