@@ -10,7 +10,9 @@ from collections.abc import Callable
 from tests.chaos.conftest import OpenWorld
 from tests.chaos.world import World
 
-STARTS = 12
+STARTS = 8
+SOON_S = 1.0
+"""Much less than the seven seconds after which a worker that is not woken would look again."""
 
 
 async def latencies(world: World, *, pause_s: float) -> list[float]:
@@ -36,7 +38,7 @@ async def test_hints_of_another_process_wake_a_worker(
     await asyncio.sleep(1)  # it has found nothing, and would not look again for long
     measured = await latencies(world, pause_s=0.1)
     record_property("p50_s", statistics.median(measured))
-    assert statistics.median(measured) < 1, "without hints it would have taken up to 30 s"
+    assert statistics.median(measured) < SOON_S, measured
 
 
 async def test_a_write_to_the_file_wakes_a_worker_of_another_process(
@@ -47,7 +49,7 @@ async def test_a_write_to_the_file_wakes_a_worker_of_another_process(
     await asyncio.sleep(1)
     measured = await latencies(world, pause_s=0.1)
     record_property("p50_s", statistics.median(measured))
-    assert statistics.median(measured) < 1
+    assert statistics.median(measured) < SOON_S, measured
 
 
 async def test_a_worker_finds_work_within_the_poll_when_every_hint_is_lost(

@@ -88,21 +88,22 @@ def memory() -> MemoryState:
 
 
 async def test_a_step_that_blocks_the_event_loop_keeps_its_lease(memory: MemoryState) -> None:
-    step = Step("first", lambda _context: time.sleep(3 * LEASE_S))
-    engine = make_engine(InMemoryWorkflowStore(memory), step)
-    thief = make_engine(InMemoryWorkflowStore(memory), step)
     stopping = threading.Event()
 
+    def block(context: WorkflowContext) -> None:
+        if context.attempt == 1:
+            other.start()
+            time.sleep(4 * LEASE_S)
+
     async def steal() -> None:
-        async with running(thief):
+        async with running(make_engine(InMemoryWorkflowStore(memory), step)):
             await asyncio.to_thread(stopping.wait)
 
+    step = Step("first", block)
+    other = threading.Thread(target=lambda: asyncio.run(steal()))
+    engine = make_engine(InMemoryWorkflowStore(memory), step)
     async with running(engine):
         instance = await engine.start_workflow("chain")
-        while not step.attempts:
-            await asyncio.sleep(0)
-        other = threading.Thread(target=lambda: asyncio.run(steal()))
-        other.start()
         finished = await engine.wait(instance.id, timeout=10)
         stopping.set()
         await asyncio.to_thread(other.join)

@@ -39,6 +39,6 @@ class Pace:
             expected: There are hints at all; where they are expected and do not arrive, the pauses stay short.
         """
         longest = self._longest_s if proven or not expected else min(self._longest_s, _SHORT_S)
-        shortest = min(_SHORT_S if proven else _SHORTEST_S, longest)
+        shortest = longest / 4 if proven else min(_SHORTEST_S, longest)
         self._pause_s = min(max(self._pause_s * _FACTOR, shortest), longest)
         return self._pause_s * random.uniform(0.8, 1.0)  # noqa: S311 - not a secret
