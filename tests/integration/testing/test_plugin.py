@@ -198,3 +198,33 @@ def test_a_killed_run_leaves_neither_server_nor_files(project: Project) -> None:
     while any(map(is_running, held["pids"])) or any(Path(home).exists() for home in held["homes"]):
         assert time.monotonic() < deadline, f"left behind: {held}"
         time.sleep(0.02)
+
+
+SEEDS = """
+    def test_it(simulation_seeds):
+        assert False, f"{list(simulation_seeds)} {simulation_seeds.repeat(7)}"
+"""
+
+
+@pytest.mark.parametrize(
+    ("options", "environment", "seeds"),
+    [
+        (["--simulation-seeds=3"], {}, "[0, 1, 2]"),
+        (["--simulation-seeds=5:7"], {"WORKFLOWS_SIMULATION_SEEDS": "9"}, "[5, 6]"),
+        ([], {"WORKFLOWS_SIMULATION_SEEDS": "1"}, "[0]"),
+    ],
+)
+def test_the_seeds_of_simulations_come_from_the_option_or_the_environment(
+    project: Project, options: list[str], environment: dict[str, str], seeds: str
+) -> None:
+    project.write("test_it.py", SEEDS)
+    code, output = project.run(*options, **environment)
+    assert code == 1
+    assert f"{seeds} pytest test_it.py::test_it --simulation-seeds=7:8" in output
+
+
+def test_seeds_that_are_none_are_refused(project: Project) -> None:
+    project.write("test_it.py", SEEDS)
+    code, output = project.run("--simulation-seeds=many")
+    assert code != 0
+    assert "seeds are given as a number (300) or as a range (5000:6000), not as 'many'" in output

@@ -78,19 +78,21 @@ async def _account(
     instance: InstanceRecord, queries: WorkflowQueries, store: WorkflowStore | None, graph: WorkflowGraph | None
 ) -> Account:
     executions: list[ExecutionRecord] = []
+    last = 0
     while True:
-        after = executions[-1].execution.number if executions else 0
-        found = await queries.list_executions(instance.id, after=after, limit=_PAGE)
+        found = await queries.list_executions(instance.id, after=last, limit=_PAGE)
         executions.extend(found)
-        if len(found) < _PAGE:
+        if len(found) < _PAGE or found[-1].execution.number <= last:  # a broken store may go round in circles
             break
+        last = found[-1].execution.number
     events: list[RecordedEvent] = []
+    last = 0
     while True:
-        seen = events[-1].revision if events else 0
-        more = await queries.list_events(instance.id, after_revision=seen, limit=_PAGE)
-        if not more:
-            break
+        more = await queries.list_events(instance.id, after_revision=last, limit=_PAGE)
         events.extend(more)
+        if not more or more[-1].revision <= last:
+            break
+        last = more[-1].revision
     tasks: list[TaskRecord] = []
     cursor: str | None = None
     while True:
