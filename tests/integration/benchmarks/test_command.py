@@ -8,7 +8,7 @@ from typing import Any
 import msgspec
 import pytest
 
-from workflows_benchmarks import running
+from workflows_benchmarks import fan_out, group_commit, linear, running
 from workflows_benchmarks.catalogue import BENCHMARKS
 from workflows_benchmarks.cli import main
 from workflows_benchmarks.targets import TARGETS
@@ -25,7 +25,15 @@ def measure(name: str, store: str, capsys: pytest.CaptureFixture[str]) -> dict[s
     return figures
 
 
-@pytest.mark.usefixtures("server")
+@pytest.fixture
+def few(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Few workflows in flight, for each of them is finished however short the measurement is."""
+    monkeypatch.setattr(linear, "CONCURRENCIES", (1, 4))
+    monkeypatch.setattr(fan_out, "CONCURRENCIES", (1, 2))
+    monkeypatch.setattr(group_commit, "IN_FLIGHT", 8)
+
+
+@pytest.mark.usefixtures("server", "few")
 @pytest.mark.parametrize(("name", "store"), MEASURED)
 def test_each_benchmark_measures_each_of_its_stores(name: str, store: str, capsys: pytest.CaptureFixture[str]) -> None:
     figures = measure(name, store, capsys)
@@ -52,6 +60,7 @@ def test_all_runs_each_benchmark_in_a_process_of_its_own(tmp_path: Path, monkeyp
     assert [(report["name"], report["store"]) for report in reports] == [(name, "memory") for name in two]
 
 
+@pytest.mark.usefixtures("few")
 def test_people_get_tables_of_figures_and_of_targets(capsys: pytest.CaptureFixture[str]) -> None:
     main(["linear-5", "--store", "sqlite", *TINY])
 

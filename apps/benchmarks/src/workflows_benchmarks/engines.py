@@ -23,6 +23,7 @@ from workflows_core import (
     WorkflowEngine,
     WorkflowRegistry,
 )
+from workflows_core.ports.store import WorkflowStore
 from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
 
 __all__ = ["Counts", "OpenEngine", "open_engine", "open_front"]
@@ -90,14 +91,14 @@ async def open_engine(
     url: str | None,
     definition: WorkflowDefinition,
     *,
-    wrap: Callable[[SQLAlchemyWorkflowStore], SQLAlchemyWorkflowStore] | None = None,
+    wrap: Callable[[SQLAlchemyWorkflowStore], WorkflowStore] | None = None,
 ) -> AsyncGenerator[OpenEngine]:
     """Open an engine whose worker runs in this event loop.
 
     Args:
         url: The database; None is the memory of this process.
         definition: The workflow that it runs.
-        wrap: Makes another store of the database's own.
+        wrap: Puts something before the store.
     """
     events = EventBus()
     registry = WorkflowRegistry()

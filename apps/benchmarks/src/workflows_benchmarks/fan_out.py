@@ -20,7 +20,7 @@ async def measure_fan_out(store: str, effort: Effort) -> Report:
     definition = fan_out()
     async with open_place(store) as place:
         async with place.database() as url, open_engine(url, definition) as opened:
-            await warm_up(opened, definition, effort)
+            await warm_up(opened, definition, effort, concurrency=1)
             found = await measure_loads(opened, definition, place, effort, CONCURRENCIES)
         figures, notes = load_figures(found, steps=FAN_OUT_STEPS)
         report = Report(f"fan-out-{BRANCHES}", store, figures, (*place.notes, *notes))

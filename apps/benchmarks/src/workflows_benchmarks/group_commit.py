@@ -7,7 +7,7 @@ import statistics
 from collections.abc import Sequence
 from contextlib import AsyncExitStack
 from functools import partial
-from typing import Final
+from typing import Any, Final, cast
 
 from workflows_benchmarks.effort import Effort
 from workflows_benchmarks.engines import OpenEngine, open_engine
@@ -17,7 +17,7 @@ from workflows_benchmarks.places import Place, open_place
 from workflows_benchmarks.report import Report
 from workflows_benchmarks.side_by_side import Figures, measure_side_by_side
 from workflows_benchmarks.workloads import LINEAR_STEPS, linear
-from workflows_core.ports.store import Write, WriteResult
+from workflows_core.ports.store import WorkflowStore, Write, WriteResult
 from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
 
 __all__ = ["measure_group_commit"]
@@ -27,15 +27,18 @@ CONNECTIONS: Final = {"sqlite": (1,), "postgresql": (2, 10)}
 """On PostgreSQL as many as the store writes batches with, and as many as its pool has; SQLite has one writer."""
 
 
-class SingleCommits(SQLAlchemyWorkflowStore):
-    """A store in which each write is a transaction of its own, on as many connections as there are lanes."""
+class SingleCommits:
+    """Stands before a store: each write becomes a transaction of its own, on as many connections as there are lanes."""
 
     def __init__(self, store: SQLAlchemyWorkflowStore, lanes: Sequence[SQLAlchemyWorkflowStore]) -> None:
-        super().__init__(store.backend)
+        self._store = store
         self._lanes = lanes
         self._free: asyncio.Queue[SQLAlchemyWorkflowStore] = asyncio.Queue()
         for lane in lanes:
             self._free.put_nowait(lane)
+
+    def __getattr__(self, name: str) -> Any:
+        return getattr(self._store, name)
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
         return [await self._commit_one(write) for write in writes]
@@ -43,7 +46,7 @@ class SingleCommits(SQLAlchemyWorkflowStore):
     async def close(self) -> None:
         for lane in self._lanes:
             await lane.close()
-        await super().close()
+        await self._store.close()
 
     async def _commit_one(self, write: Write) -> WriteResult:
         lane = await self._free.get()
@@ -59,8 +62,7 @@ async def measure_group_commit(store: str, effort: Effort) -> Report:
     async with open_place(store) as place, AsyncExitStack() as stack:
         engines: dict[int, OpenEngine] = {}
         for connections in (0, *CONNECTIONS[store]):
-            opening = _open(place, stack, connections)
-            engines[connections] = await opening
+            engines[connections] = await _open(place, stack, connections)
             await warm_up(engines[connections], definition, effort)
         found = await measure_side_by_side(
             {
@@ -89,7 +91,8 @@ async def _open(place: Place, stack: AsyncExitStack, connections: int) -> OpenEn
     url = await stack.enter_async_context(place.database())
     assert url is not None
 
-    def single(store: SQLAlchemyWorkflowStore) -> SQLAlchemyWorkflowStore:
-        return SingleCommits(store, [create_store(url, pool_size=1).store for _ in range(connections)])
+    def single(store: SQLAlchemyWorkflowStore) -> WorkflowStore:
+        lanes = [create_store(url, pool_size=1).store for _ in range(connections)]
+        return cast("WorkflowStore", SingleCommits(store, lanes))
 
     return await stack.enter_async_context(open_engine(url, linear(), wrap=single if connections else None))

@@ -86,9 +86,9 @@ def load_figures(found: Found[int, Throughput], *, steps: int) -> tuple[Figures,
     return figures, (found.raw_note(),)
 
 
-async def warm_up(opened: OpenEngine, definition: WorkflowDefinition, effort: Effort) -> None:
+async def warm_up(opened: OpenEngine, definition: WorkflowDefinition, effort: Effort, *, concurrency: int = 8) -> None:
     """Let connections be made, statements be prepared and code be compiled before anything is measured."""
-    await keep_in_flight(opened, definition, concurrency=8, seconds=min(effort.seconds, 1.0))
+    await keep_in_flight(opened, definition, concurrency=concurrency, seconds=min(effort.seconds, 1.0))
 
 
 async def _cost_of_one(opened: OpenEngine, definition: WorkflowDefinition) -> Figures:

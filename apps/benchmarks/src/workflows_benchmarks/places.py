@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import asyncio
+import shutil
 import tempfile
 from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -18,7 +20,7 @@ from workflows_benchmarks.raw_postgresql import open_raw_postgresql
 from workflows_benchmarks.raw_sqlite import RawSQLite
 from workflows_sqlalchemy.schema import upgrade
 from workflows_testing.servers import PostgresServer, postgres
-from workflows_testing.servers.databases import DatabaseTemplate
+from workflows_testing.servers.databases import DatabaseTemplate, PostgresDatabase
 
 __all__ = ["STORES", "Place", "connect", "open_place"]
 
@@ -85,16 +87,15 @@ async def _memory() -> AsyncGenerator[Place]:
 async def _sqlite() -> AsyncGenerator[Place]:
     with tempfile.TemporaryDirectory(prefix="workflows-bench-") as name:
         folder, numbers = Path(name), count(1)
+        migrated = folder / "migrated.db"
+        await upgrade(f"sqlite+aiosqlite:///{migrated}")
 
         @asynccontextmanager
         async def file(*, empty: bool = False) -> AsyncGenerator[str]:
             path = folder / f"workflows-{next(numbers)}.db"
-            if empty:
-                yield f"sqlite:///{path}"
-            else:
-                url = f"sqlite+aiosqlite:///{path}"
-                await upgrade(url)
-                yield url
+            if not empty:
+                shutil.copy(migrated, path)
+            yield f"sqlite:///{path}" if empty else f"sqlite+aiosqlite:///{path}"
 
         yield Place("sqlite", file, RawSQLite(folder / "raw.db"), ("SQLite: WAL, synchronous=FULL",))
 
@@ -102,25 +103,29 @@ async def _sqlite() -> AsyncGenerator[Place]:
 @asynccontextmanager
 async def _postgresql() -> AsyncGenerator[Place]:
     with postgres(durable=True) as server:
-        template = DatabaseTemplate(server, lambda _database: None)
         note = await _describe(server)
+        nothing, migrated = DatabaseTemplate(server, lambda _database: None), DatabaseTemplate(server, _migrate)
         try:
-            with template.database() as beside:
+            with nothing.database() as beside:
                 async with open_raw_postgresql(beside.url) as raw:
-                    yield Place("postgresql", partial(_copy, template), raw, (note,))
+                    yield Place("postgresql", partial(_copy, nothing, migrated), raw, (note,))
         finally:
-            template.close()
+            nothing.close()
+            migrated.close()
 
 
 @asynccontextmanager
-async def _copy(template: DatabaseTemplate, *, empty: bool = False) -> AsyncGenerator[str]:
-    with template.database() as database:
-        if empty:
-            yield database.url
-        else:
-            url = database.url_for("asyncpg")
-            await upgrade(url)
-            yield url
+async def _copy(nothing: DatabaseTemplate, migrated: DatabaseTemplate, *, empty: bool = False) -> AsyncGenerator[str]:
+    copying = (nothing if empty else migrated).database()
+    database = await asyncio.to_thread(copying.__enter__)
+    try:
+        yield database.url if empty else database.url_for("asyncpg")
+    finally:
+        copying.__exit__(None, None, None)
+
+
+def _migrate(database: PostgresDatabase) -> None:
+    asyncio.run(upgrade(database.url_for("asyncpg")))
 
 
 async def _describe(server: PostgresServer) -> str:
