@@ -37,8 +37,10 @@ from workflows_core.errors import (
     TransactionOpenError,
     TransactionsNotSupportedError,
 )
-from workflows_sqlalchemy import PersistentExecutionEngine
+from workflows_core.ports.store import Committed
+from workflows_sqlalchemy import PersistentExecutionEngine, create_store
 from workflows_sqlalchemy.backend import persistently
+from workflows_testing.builders import an_instance
 
 SECRET = b"0123456789abcdef"
 
@@ -278,6 +280,25 @@ async def test_no_connection_is_kept(url: str, heard: Heard) -> None:
                 await (session.commit() if number % 2 else session.rollback())
         await engine.wait((await engine.start_workflow("order", {"amount": 9})).id, timeout=10)
     assert application.pool.checkedout() == 0  # type: ignore[attr-defined]
+    await application.dispose()
+
+
+async def test_an_instance_that_was_read_in_a_session_is_changed_by_nobody_else_until_its_end(
+    postgres_url: str,
+) -> None:
+    store = create_store(postgres_url).store
+    application = create_async_engine(postgres_url)
+    run = an_instance()
+    await store.commit([run.start()])
+    async with AsyncSession(application) as session:
+        joined = await store.transactions.join(session)  # type: ignore[union-attr]
+        assert await joined.store.load(run.id) is not None
+        change = asyncio.create_task(store.commit([run.cancel()]))
+        done, _ = await asyncio.wait([change], timeout=0.2)
+        assert not done
+        await session.commit()
+    assert isinstance((await change)[0], Committed)
+    await store.close()
     await application.dispose()
 
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncGenerator, Callable
+from collections.abc import AsyncGenerator, Callable, Sequence
 from typing import Any
 
 import pytest
@@ -15,9 +15,11 @@ from workflows_core import (
     BaseMachineStep,
     Edge,
     EngineSettings,
+    EventBus,
     ForEach,
     LocalExecutionEngine,
     ParallelGroup,
+    StepCompleted,
     WebhookStep,
     Workflow,
     WorkflowContext,
@@ -28,6 +30,7 @@ from workflows_core import (
     step,
 )
 from workflows_core.authoring.surroundings import NoSessionError
+from workflows_core.domain.events import RecordedEvent
 from workflows_core.errors import InstanceNotFoundError, InvalidDefinitionError
 from workflows_sqlalchemy import PersistentExecutionEngine, SQLAlchemyStoreConfig, session_of
 
@@ -552,10 +555,19 @@ async def test_the_store_is_asked_when_the_answer_to_the_commit_is_lost(
         runs.append(1)
         await pay(session_of(context), "rent")
 
+    class Heard(EventBus):
+        async def publish(self, events: Sequence[RecordedEvent]) -> None:
+            heard.extend(each.event.step_name for each in events if isinstance(each.event, StepCompleted))
+            await super().publish(events)
+
+    heard: list[str] = []
     monkeypatch.setattr(AsyncTransaction, "commit", commit_and_lose)
-    finished = await run(url, code)
+    settings = EngineSettings(poll_s=0.1)
+    async with PersistentExecutionEngine(registry_of(code), url, settings=settings, event_bus=Heard()) as engine:
+        finished = await engine.wait((await engine.start_workflow("paying")).id, timeout=20)
     assert finished.status is WorkflowStatus.COMPLETED, finished.error
     assert len(runs) == (1 if is_committed else 2)
+    assert heard == ["pay", "after"]
     assert await payments(application) == ["rent"]
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
+from collections.abc import Awaitable, Callable
 from functools import partial
 from typing import Protocol
 
@@ -71,6 +72,7 @@ class JoinedCommits(CommitsTransitions):
         self._joined = joined
         self._commits = commits
         self._ids = ids
+        self._untold: list[Callable[[], Awaitable[None]]] = []
 
     async def commit(
         self,
@@ -100,9 +102,15 @@ class JoinedCommits(CommitsTransitions):
         result = (await self.store.commit((write,)))[0]
         if isinstance(result, Committed):
             self.last = write
-            self._joined.after_commit(partial(self._commits.pass_on, transition, result, take))
+            self._untold.append(partial(self._commits.pass_on, transition, result, take))
+            self._joined.after_commit(self.tell)
         return result
 
     async def decide(self, decision: Decision) -> WriteResult:
         """Write what was decided, by itself: nothing else belongs into the transaction of somebody else."""
         return await self.commit(decision.transition, held=decision.held, take=decision.take, lease_s=decision.lease_s)
+
+    async def tell(self) -> None:
+        """Pass on what follows from the transitions, once; to be called when they are durable."""
+        while self._untold:
+            await self._untold.pop(0)()

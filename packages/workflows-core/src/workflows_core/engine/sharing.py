@@ -20,7 +20,7 @@ from workflows_core.errors import (
     TransactionTimeoutError,
 )
 from workflows_core.ports.ids import IdGenerator
-from workflows_core.ports.store import WorkflowStore, Write
+from workflows_core.ports.store import WorkflowStore
 from workflows_core.ports.transactions import Transactions
 
 __all__ = ["Share", "SharedTransactions"]
@@ -136,9 +136,10 @@ class SharedTransactions:
         except TransactionAbortedError:
             raise
         except StoreUnavailableError:
-            written = attempt.written
-            if written is None or await self._store.committed(written) is None:
+            inside = attempt.inside
+            if inside is None or inside.last is None or await self._store.committed(inside.last) is None:
                 raise
+            await inside.tell()
             return attempt.following
         except Exception as error:  # noqa: BLE001 - sorted out there
             cause = attempt.cause_of(error)
@@ -159,7 +160,7 @@ class SharedTransactions:
                 raise _UndoneError(None)
             attempt.inside = JoinedCommits(await transactions.join(session), self._commits, self._ids)
             following = attempt.following = await advance(command, attempt.inside)
-            if attempt.written is None:
+            if not attempt.is_written:
                 raise _UndoneError(None)
         return following
 
@@ -181,9 +182,9 @@ class _Attempt(Generic[T]):
         self.following: T | None = None
 
     @property
-    def written(self) -> Write | None:
-        """What was written and only the commit can make durable; None before."""
-        return None if self.inside is None else self.inside.last
+    def is_written(self) -> bool:
+        """Whether only the commit is wanting."""
+        return self.inside is not None and self.inside.last is not None
 
     def cause_of(self, error: Exception) -> BaseException | None:
         """Why the step failed, after its transaction was left by an error; None if its result is not wanted.
@@ -194,7 +195,7 @@ class _Attempt(Generic[T]):
         if isinstance(error, _UndoneError):
             return error.cause
         refused_by_rules = isinstance(error, TransactionTimeoutError | ReducerError | PayloadError)
-        if refused_by_rules or self.written is not None:  # else by the commit, because of what the step wrote
+        if refused_by_rules or self.is_written:  # else by the commit, because of what the step wrote
             return error
         raise error
 
