@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import math
+from typing import Any
 
 from msgspec.structs import replace
 
@@ -201,7 +202,7 @@ class LimitRewriteRules(StoreContract):
     ) -> None:
         runs = [await start_limited(store, delay_s=math.inf) for _ in range(4)]
         clock.advance(seconds(30))
-        last = {"delay_s": math.inf, "timeout_s": 60.0}
+        last: dict[str, Any] = {"delay_s": math.inf, "timeout_s": 60.0}
         changes = ({**last, "keeps_timeout": True}, last, {**last, "timeout_s": None}, {**last, "keeps_timeout": True})
         await store.commit(
             [run.rewrite(run.item("first"), **changed) for run, changed in zip(runs, changes, strict=True)]
