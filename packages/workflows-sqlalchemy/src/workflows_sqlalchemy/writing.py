@@ -139,7 +139,7 @@ def _work(place: int, write: Write, item: WorkItem) -> WorkRow:
         state.revision,
         safe_text(write.worker) if taken else None,
         bounded(write.lease_s) if taken else None,
-        None if item.timeout_s is None else bounded(item.timeout_s),
+        None if item.timeout_s in (None, math.inf) else bounded(item.timeout_s),
         item.keeps_timeout,
     )
 

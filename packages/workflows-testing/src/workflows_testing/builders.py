@@ -25,10 +25,12 @@ from workflows_core.domain.commands import (
     Command,
     CompleteStep,
     CompleteTask,
+    Discard,
     FailStep,
     FireTimer,
     Place,
     ReassignTask,
+    Retry,
     Start,
     Writes,
 )
@@ -241,6 +243,19 @@ class Run:
             start_key=options.get("start_key"),
         )
 
+    def rewrite(self, item: WorkItem, *, held: Held | None = None, take: bool = False, **changes: Any) -> Write:
+        """A transition that the kernel does not make: it writes a work item anew with these fields changed.
+
+        Args:
+            item: The work item, as `item` gave it.
+            held: The work item under which it is decided.
+            take: Whether the worker of ``held`` goes on with it.
+            **changes: Fields of the work item.
+        """
+        written = msgspec.structs.replace(item, **changes)
+        write = with_transition(self.touch(held=held), work={item.number: written})
+        return msgspec.structs.replace(write, take=(item.number,)) if take else write
+
     def touch(self, *, held: Held | None = None, **changes: Any) -> Write:
         """A transition that the kernel does not make: it changes these fields of the state, or nothing at all."""
         state = msgspec.structs.replace(self.state, revision=self.state.revision + 1, **changes)
@@ -300,6 +315,14 @@ class Run:
             place=self.place(step), task_id=self.task(step), actor=Actor(actor), assignee_id=assignee_id
         )
         return self.decide(command, actor=actor)
+
+    def retry(self, *, actor: str = "ann", **options: Unpack[WriteOptions]) -> Write:
+        """Let the instance go on where it failed."""
+        return self.decide(Retry(actor=Actor(actor), now=self.now), actor=actor, **options)
+
+    def discard(self, *, actor: str = "ann") -> Write:
+        """Give up an instance that failed."""
+        return self.decide(Discard(actor=Actor(actor), now=self.now), actor=actor)
 
     def cancel(self, *, actor: str = "ann", **options: Unpack[WriteOptions]) -> Write:
         """Cancel the instance."""

@@ -71,7 +71,9 @@ picked AS MATERIALIZED (
         ON r.instance_id = w.instance_id AND r.number = w.number
     WHERE ((w.worker IS NULL OR w.lease_until <= (SELECT at FROM moment)) AND w.due_at <= (SELECT at FROM moment)
         OR w.timeout_at <= (SELECT at FROM moment)) AND {{wanted}}
-    ORDER BY w.priority DESC, w.due_at, w.instance_id, w.number LIMIT :limit {_LOCK}
+    ORDER BY w.priority DESC,
+        CASE WHEN w.timeout_at <= (SELECT at FROM moment) THEN w.timeout_at ELSE w.due_at END,
+        w.instance_id, w.number LIMIT :limit {_LOCK}
 )"""
 _TAKE: Final = """
 UPDATE workflow_work_items w SET

@@ -87,7 +87,10 @@ worked AS (
     RETURNING instance_id, number, fence, worker
 )"""
 _TIMEOUT: Final = "m.at + r.timeout_s * INTERVAL '1 second'"
-_KEPT_TIMEOUT: Final = f"CASE WHEN k.number IS NULL THEN {_TIMEOUT} ELSE k.timeout_at END"
+# A limit that a claim has told of is over from the moment on from which the work item can be claimed again.
+_KEPT_TIMEOUT: Final = (
+    f"CASE WHEN k.number IS NULL THEN {_TIMEOUT} WHEN k.kind = 'expire' THEN k.due_at ELSE k.timeout_at END"
+)
 _KEPT: Final = """LEFT JOIN workflow_work_items k
         ON r.keeps_timeout AND k.instance_id = r.instance_id AND k.number = r.number"""
 _WORK_GONE: Final = """

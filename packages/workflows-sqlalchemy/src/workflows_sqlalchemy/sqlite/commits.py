@@ -10,6 +10,7 @@ from typing import Any, Final, NamedTuple
 from sqlalchemy import Boolean, ColumnElement, Connection, Insert, Update, and_, bindparam, case, delete, func, update
 from sqlalchemy.dialects.sqlite import insert
 
+from workflows_core.domain.transition import WorkKind
 from workflows_core.domain.types import TaskStatus
 from workflows_core.ports.store import Committed, DuplicateKey, Write, WriteResult
 from workflows_sqlalchemy.rows import DroppedRow, InstanceRow, Rows, StartRow, TaskChangeRow, TaskRow, WorkRow
@@ -50,14 +51,17 @@ _DELETE_ITEMS: Final = delete(scopes).where(
 )
 
 
-def _upsert_work(*kept: str) -> Insert:
+def _upsert_work(*, keeps_timeout: bool) -> Insert:
     statement = insert(work_items)
-    new = statement.excluded
-    fixed = {"instance_id", "number", "fence", *kept}
-    changed = {column.name: new[column.name] for column in work_items.c if column.name not in fixed}
-    return statement.on_conflict_do_update(
-        index_elements=["instance_id", "number"], set_={**changed, "fence": work_items.c.fence + new.fence}
-    )
+    new, old = statement.excluded, work_items.c
+    changed: dict[str, ColumnElement[Any]] = {
+        column.name: new[column.name] for column in old if column.name not in {"instance_id", "number"}
+    }
+    changed["fence"] = old.fence + new.fence
+    if keeps_timeout:
+        # A limit that a claim has told of is over from the moment on from which the work item can be claimed again.
+        changed["timeout_at"] = case((old.kind == WorkKind.EXPIRE.value, old.due_at), else_=old.timeout_at)
+    return statement.on_conflict_do_update(index_elements=["instance_id", "number"], set_=changed)
 
 
 def _upsert_scope() -> Insert:
@@ -85,8 +89,8 @@ def _change_task() -> Update:
     return update(tasks).where(tasks.c.id == bindparam("task_id")).values(**kept, completed_at=completed_at)
 
 
-_UPSERT_WORK: Final = _upsert_work()
-_UPSERT_WORK_WITHIN_ITS_TIME: Final = _upsert_work("timeout_at")
+_UPSERT_WORK: Final = _upsert_work(keeps_timeout=False)
+_UPSERT_WORK_WITHIN_ITS_TIME: Final = _upsert_work(keeps_timeout=True)
 _UPSERT_SCOPE: Final = _upsert_scope()
 _CHANGE_TASK: Final = _change_task()
 

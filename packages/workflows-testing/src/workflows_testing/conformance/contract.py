@@ -5,11 +5,12 @@ from __future__ import annotations
 from abc import abstractmethod
 from collections.abc import Collection, Iterable
 from datetime import datetime, timedelta
-from typing import Protocol
+from typing import Any, Protocol
 
 import pytest
 
 from workflows_core.ports.clock import Clock
+from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import (
     Claim,
@@ -23,7 +24,7 @@ from workflows_core.ports.store import (
     WorkflowStore,
     Write,
 )
-from workflows_testing.builders import Run
+from workflows_testing.builders import Run, an_instance, with_work
 from workflows_testing.clock import ManualClock
 
 __all__ = [
@@ -33,11 +34,13 @@ __all__ = [
     "claim_one",
     "commit",
     "commit_all",
+    "has_due",
     "held_by",
     "load",
     "refused",
     "seconds",
     "start",
+    "start_limited",
 ]
 
 
@@ -113,6 +116,14 @@ async def start(store: WorkflowStore, run: Run) -> Run:
     return run
 
 
+async def start_limited(store: WorkflowStore, run: Run | None = None, **changes: Any) -> Run:
+    """Start an instance whose first work is to be done within 60 seconds, with further changes of its work items."""
+    started = run or an_instance()
+    await store.publish([started.graph])
+    await commit(store, with_work(started.start(), **{"timeout_s": 60.0, **changes}))
+    return started
+
+
 async def load(store: WorkflowStore, run: Run, *, scopes: Collection[int] = (), all_items: bool = False) -> Loaded:
     """Read an instance that must be there."""
     loaded = await store.load(run.id, scopes=scopes, all_items=all_items)
@@ -129,10 +140,13 @@ async def claim(
     queues: frozenset[str] | None = None,
     codes: frozenset[str] | None = None,
     without: frozenset[str] = frozenset(),
+    items: tuple[WorkRef, ...] | None = None,
 ) -> list[Claim]:
     """Claim whatever is due."""
     return await store.claim(
-        ClaimRequest(worker=worker, limit=limit, lease_s=lease_s, queues=queues, codes=codes, without=without)
+        ClaimRequest(
+            worker=worker, limit=limit, lease_s=lease_s, queues=queues, codes=codes, without=without, items=items
+        )
     )
 
 
@@ -141,6 +155,12 @@ async def claim_one(store: WorkflowStore, worker: str = "worker-1", *, lease_s: 
     claims = await claim(store, worker, lease_s=lease_s)
     assert len(claims) == 1, f"one work item is due, {len(claims)} were given"
     return claims[0]
+
+
+async def has_due(store: WorkflowStore, **wanted: frozenset[str]) -> bool:
+    """Whether the store says that work can be claimed now."""
+    due = await store.next_due(**wanted)
+    return due is not None and due <= 0
 
 
 def held_by(worker: str, claim: Claim) -> Held:

@@ -16,6 +16,8 @@ from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.store import Claim, ClaimRequest, Write, WriteResult, step_key
 from workflows_testing.conformance.store_claims import ClaimRules
 from workflows_testing.conformance.store_leases import LeaseRules
+from workflows_testing.conformance.store_limit_choices import LimitChoiceRules
+from workflows_testing.conformance.store_limits import LimitRules
 from workflows_testing.faulty.fault import ChangesWrites, Fault, with_store
 from workflows_testing.faulty.rewriting import with_transition, with_work
 
@@ -279,13 +281,13 @@ FAULTS: Final[tuple[Fault, ...]] = (
     *(
         with_store(partial(ChangesRequests, change=change), name, ClaimRules, *more)
         for change, name, more in (
-            (_without_limit, "gives more than asked for", ()),
-            (_zero_is_all, "takes a limit of 0 for none", ()),
+            (_without_limit, "gives more than asked for", (LimitChoiceRules,)),
+            (_zero_is_all, "takes a limit of 0 for none", (LimitChoiceRules,)),
             (_empty_is_all, "takes an empty choice for none", ()),
             (_any_version, "takes one version of the code for another", ()),
-            (_without("queues"), "serves all queues", ()),
-            (_without("codes"), "serves all workflows", ()),
-            (_with_all_steps, "gives steps whose code is lacking", ()),
+            (_without("queues"), "serves all queues", (LimitChoiceRules,)),
+            (_without("codes"), "serves all workflows", (LimitChoiceRules,)),
+            (_with_all_steps, "gives steps whose code is lacking", (LimitChoiceRules,)),
             (_without("items"), "gives other work items than those asked for", ()),
             (_lease(1e9), "leases for ever", (LeaseRules,)),
             (_cut_lease, "cuts leases to seconds", (LeaseRules,)),
@@ -313,9 +315,13 @@ FAULTS: Final[tuple[Fault, ...]] = (
             (_each(_infinity_is_now), "takes infinity for nothing", (LeaseRules,)),
             (_each(_moments_never), "never comes to moments", ()),
             (_each(_not_urgent), "ignores priorities", ()),
-            (_keep_deleted, "keeps deleted work", ()),
-            (_running(WorkflowStatus.PAUSED), "ignores a pause", (LeaseRules,)),
-            (_running(WorkflowStatus.FAILED), "goes on with an instance that is over", (LeaseRules,)),
+            (_keep_deleted, "keeps deleted work", (LimitRules,)),
+            (_running(WorkflowStatus.PAUSED), "ignores a pause", (LeaseRules, LimitRules, LimitChoiceRules)),
+            (
+                _running(WorkflowStatus.FAILED),
+                "goes on with an instance that is over",
+                (LeaseRules, LimitRules, LimitChoiceRules),
+            ),
         )
     ),
     with_store(ForgetsTheLease, "gives out what somebody holds", ClaimRules),

@@ -13,6 +13,7 @@ from workflows_core.adapters.memory.rows import WorkRow
 from workflows_core.ports.store import Committed, Held, LeaseLost, Write, WriteResult
 from workflows_testing.conformance.store_fences import FenceRules
 from workflows_testing.conformance.store_leases import LeaseRules
+from workflows_testing.conformance.store_limits import LimitRules
 from workflows_testing.faulty.fault import ChangesWrites, Fault, with_store
 
 __all__ = ["FAULTS"]
@@ -42,6 +43,12 @@ class RefusesEndedLeases(Refuses):
     def refuses(self, write: Write) -> bool:
         work = _work(self.memory, write)
         return work is not None and not work.is_held(self.memory.clock.now())
+
+
+class RefusesWhenTimeIsOver(Refuses):
+    def refuses(self, write: Write) -> bool:
+        work = _work(self.memory, write)
+        return work is not None and work.is_over(self.memory.clock.now())
 
 
 class RefusesWhatWasTakenOver(Refuses):
@@ -136,12 +143,13 @@ def _take_for_ever(_memory: MemoryState, write: Write) -> Write:
 FAULTS: Final[tuple[Fault, ...]] = (
     with_store(Refuses, "refuses every write under a fence", FenceRules),
     with_store(RefusesEndedLeases, "refuses the newest fence once its lease has ended", FenceRules),
-    with_store(RefusesWhatWasTakenOver, "refuses whoever took work over", FenceRules),
+    with_store(RefusesWhenTimeIsOver, "refuses a holder whose time is over", LimitRules),
+    with_store(RefusesWhatWasTakenOver, "refuses whoever took work over", FenceRules, LimitRules),
     with_store(WantsTheFence, "refuses writes without a fence while work is held", FenceRules),
     with_store(ChangesFences, "tells a fence that is too low", FenceRules),
     with_store(TellsEveryFence, "tells fences of work that was not taken", FenceRules),
     with_store(KeepsTheOldLease, "does not extend the lease of a worker that goes on", FenceRules),
-    with_store(partial(ChangesWrites, change=_forget_fence), "forgets the fence", FenceRules, LeaseRules),
+    with_store(partial(ChangesWrites, change=_forget_fence), "forgets the fence", FenceRules, LeaseRules, LimitRules),
     with_store(partial(ChangesWrites, change=_forget_further), "looks at the first fence only", FenceRules),
     with_store(partial(ChangesWrites, change=_forget_missing), "lets write for work that is gone", FenceRules),
     with_store(partial(ChangesWrites, change=_with_fence_of_the_store), "looks at the worker only", FenceRules),

@@ -11,6 +11,7 @@ from workflows_core.adapters.memory.rows import WorkRow
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import Claim, ClaimRequest
 from workflows_testing.conformance.store_leases import LeaseRules
+from workflows_testing.conformance.store_limit_choices import LimitChoiceRules
 from workflows_testing.faulty.fault import Fault, with_store
 
 __all__ = ["FAULTS"]
@@ -248,9 +249,9 @@ FAULTS: Final[tuple[Fault, ...]] = (
         "has nothing due at once",
         LeaseRules,
     ),
-    with_store(DueOfAllQueues, "looks at all queues for what is due", LeaseRules),
-    with_store(DueOfAllCodes, "looks at all workflows for what is due", LeaseRules),
-    with_store(DueOfAllSteps, "looks at all steps for what is due", LeaseRules),
+    with_store(DueOfAllQueues, "looks at all queues for what is due", LeaseRules, LimitChoiceRules),
+    with_store(DueOfAllCodes, "looks at all workflows for what is due", LeaseRules, LimitChoiceRules),
+    with_store(DueOfAllSteps, "looks at all steps for what is due", LeaseRules, LimitChoiceRules),
     with_store(DueWithoutHeld, "forgets held work in what is due", LeaseRules),
     with_store(DueOfTheLast, "tells the last due time", LeaseRules),
 )

@@ -1,7 +1,7 @@
 """Which work items are due, and who holds which: found without looking at all of them.
 
-What nobody holds is in the lane of its queue and workflow version; what is held is with its worker; work of a paused instance, and work
-that is never due, is in neither place.
+What nobody holds is in the lane of its queue and workflow version; what is held is with its worker; work of an instance that is paused
+or over, and work that is never due, is in neither place. The lane also watches the limits of work items, whoever holds them.
 """
 
 from __future__ import annotations
@@ -14,7 +14,6 @@ from datetime import datetime
 from workflows_core.adapters.memory.lanes import Entry, Lane
 from workflows_core.adapters.memory.rows import NOT_QUEUED, WorkRow
 from workflows_core.adapters.memory.times import LAST_MOMENT, moment_after
-from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.store import step_key
 
 __all__ = ["Backlog", "Selection"]
@@ -66,15 +65,15 @@ class Backlog:
 
     def enqueue(self, row: WorkRow, now: datetime) -> None:
         """Let a work item wait for a worker, from its due moment on."""
-        if row.due is None or row.instance.state.status is WorkflowStatus.PAUSED:
-            return
-        self._lane(row).add(row, row.due, now, next(self._tickets))
+        if row.due is not None and row.instance.is_open:
+            self._lane(row).add(row, row.due, now, next(self._tickets))
+        if row.limit is not None:
+            self._watch(row)
 
-    def limit(self, row: WorkRow, limit: datetime | None) -> None:
-        """Let a work item expire at a moment, held or not; None for never."""
-        row.limit, row.limit_ticket, row.is_expired = None, NOT_QUEUED, False
-        if limit is not None:
-            self._lane(row).watch(row, limit, next(self._tickets))
+    def _watch(self, row: WorkRow) -> None:
+        """Let a work item that has a limit be claimed when its time is over, held or not."""
+        if row.limit is not None and row.limit_ticket == NOT_QUEUED and row.instance.is_open:
+            self._lane(row).watch(row, row.limit, next(self._tickets))
 
     def _lane(self, row: WorkRow) -> Lane:
         key = (row.item.queue, row.instance.code)
@@ -98,6 +97,8 @@ class Backlog:
         row.attempt += 1
         row.lease_until = until
         holder.earliest = min(holder.earliest, until)
+        if row.limit is not None:
+            self._watch(row)
 
     def hold_on(self, row: WorkRow, now: datetime, lease_s: float) -> None:
         """Let a worker go on with a work item that it holds, written anew, with the next fence."""
@@ -107,26 +108,35 @@ class Backlog:
         row.fence += 1
         row.attempt = 1
         row.lease_until = until
+        if row.limit is not None:
+            self._watch(row)
 
     def withdraw(self, row: WorkRow) -> None:
         """Take a work item from its lane and from its worker."""
-        if row.ticket != NOT_QUEUED:
-            self.unqueue(row)
+        self.unqueue(row)
         self._let_go(row)
 
     def _let_go(self, row: WorkRow) -> None:
+        row.lease_until = None
         holder = self._holders.get(row.worker) if row.worker is not None else None
         if holder is not None:
             holder.rows.discard(row)
 
     def unqueue(self, row: WorkRow) -> None:
-        """Take a work item from the lane in which it is."""
-        self._lanes[row.item.queue, row.instance.code].remove(row)
+        """Take a work item from its lane, which then does not watch its limit either."""
+        if row.ticket != NOT_QUEUED:
+            self._lane(row).remove(row)
+        if row.limit_ticket != NOT_QUEUED:
+            self._lane(row).unwatch(row)
 
-    def forget(self, row: WorkRow) -> None:
-        """Take a work item that is deleted from everywhere."""
-        self.withdraw(row)
-        row.limit, row.limit_ticket = None, NOT_QUEUED
+    def follow(self, row: WorkRow, now: datetime) -> None:
+        """Take a work item out of reach if its instance is paused or over, and back if it goes on; its holder keeps it."""
+        if not row.is_held(now):
+            self.withdraw(row)
+            self.enqueue(row, now)
+            return
+        self.unqueue(row)
+        self._watch(row)
 
     def take_due(self, selection: Selection, now: datetime, limit: int) -> list[WorkRow]:
         """Take due work items out of their lanes, in the order of claims."""
@@ -162,16 +172,11 @@ class Backlog:
                 heapq.heapreplace(heads, (following, lane))
 
     def is_claimable(self, row: WorkRow, selection: Selection, now: datetime) -> bool:
-        """Whether a work item is due, wanted, and held by nobody, or its time is over."""
+        """Whether a work item is wanted, and is due and held by nobody, or its time is over."""
         instance = row.instance
-        is_wanted = selection.has(row.item.queue, instance.code) and selection.can_run(row)
-        if instance.state.status is WorkflowStatus.PAUSED or not is_wanted:
+        if not instance.is_open or not selection.has(row.item.queue, instance.code) or not selection.can_run(row):
             return False
-        if row.limit is not None and row.limit <= now:
-            self._lane(row).first(now)  # which finds out
-        if row.is_expired and row.ticket != NOT_QUEUED:
-            return True
-        return row.due is not None and row.due <= now and not row.is_held(now)
+        return row.is_over(now) or (row.due is not None and row.due <= now and not row.is_held(now))
 
     def renew(self, worker: str, now: datetime, lease_s: float) -> list[WorkRow]:
         """Extend what a worker holds; gives it."""
@@ -201,7 +206,7 @@ class Backlog:
                 instance = row.instance
                 if (
                     row.lease_until is not None
-                    and instance.state.status is not WorkflowStatus.PAUSED
+                    and instance.is_open
                     and selection.has(row.item.queue, instance.code)
                     and selection.can_run(row)
                 ):

@@ -27,13 +27,14 @@ _FEW: Final = 64
 class Lane:
     """Work items waiting for a worker."""
 
-    __slots__ = ("_later", "_limits", "_ready", "_stale")
+    __slots__ = ("_later", "_limits", "_ready", "_stale", "_stale_limits")
 
     def __init__(self) -> None:
         self._ready: list[Entry] = []
         self._later: list[_Later] = []
         self._limits: list[_Later] = []
         self._stale = 0
+        self._stale_limits = 0
 
     def add(self, row: WorkRow, due: datetime, now: datetime, ticket: int) -> None:
         """Put in a work item under a ticket that was never given before."""
@@ -52,8 +53,17 @@ class Lane:
 
     def watch(self, row: WorkRow, limit: datetime, ticket: int) -> None:
         """Make a work item due when its time is over, under a ticket that was never given before."""
-        row.limit, row.limit_ticket = limit, ticket
+        row.limit_ticket = ticket
         heapq.heappush(self._limits, (limit, ticket, row))
+
+    def unwatch(self, row: WorkRow) -> None:
+        """Do not look at the limit of a work item any more."""
+        row.limit_ticket = NOT_QUEUED
+        self._stale_limits += 1
+        if self._stale_limits > _FEW and self._stale_limits > len(self._limits) // 2:
+            self._limits = [entry for entry in self._limits if entry[-1].limit_ticket == entry[-2]]
+            heapq.heapify(self._limits)
+            self._stale_limits = 0
 
     def first(self, now: datetime) -> Entry | None:
         """The work item to be claimed first; None if none is due."""
@@ -81,7 +91,9 @@ class Lane:
         """When the next work item (that is wanted) is due; None without any."""
         if wanted is not None:
             entries = (*((entry[1], *entry[-2:]) for entry in self._ready), *self._later)
-            return min((due for due, ticket, row in entries if row.ticket == ticket and wanted(row)), default=None)
+            due = [due for due, ticket, row in entries if row.ticket == ticket and wanted(row)]
+            due += [limit for limit, ticket, row in self._limits if row.limit_ticket == ticket and wanted(row)]
+            return min(due, default=None)
         first = self.first(now)
         if first is not None:
             return first[1]
@@ -91,6 +103,7 @@ class Lane:
             self._stale -= 1
         while limits and limits[0][-1].limit_ticket != limits[0][-2]:
             heapq.heappop(limits)
+            self._stale_limits -= 1
         return min((heap[0][0] for heap in (later, limits) if heap), default=None)
 
     @property
@@ -104,9 +117,10 @@ class Lane:
             limit, ticket, row = heapq.heappop(limits)
             if row.limit_ticket == ticket:
                 self._stale += row.ticket != NOT_QUEUED
-                row.ticket = ticket
-                row.due, row.limit, row.limit_ticket, row.is_expired = limit, None, NOT_QUEUED, True
+                row.ticket, row.limit_ticket = ticket, NOT_QUEUED
                 self._make_ready(row, limit, ticket)
+            else:
+                self._stale_limits -= 1
 
     def _make_ready(self, row: WorkRow, due: datetime, ticket: int) -> None:
         item = row.item

@@ -10,6 +10,7 @@ from workflows_core.adapters.memory.items import ItemScopes
 from workflows_core.domain.events import Event
 from workflows_core.domain.state import InstanceState
 from workflows_core.domain.transition import StepExecution, WorkItem
+from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import code_key
 
@@ -31,9 +32,9 @@ class WorkRow:
         lease_until: When the last claim ends; None when it was seen to have ended. Set as long as the worker's list has it.
         ticket: Number of its entry in a lane; `NOT_QUEUED` if it has none.
         crashes: How often a claim found that the lease before had ended.
-        limit: When its time is over; None for never.
+        limit: When its time is over; None for never, and once a claim has told so.
         limit_ticket: Number of the entry in a lane that watches its limit; `NOT_QUEUED` if there is none.
-        is_expired: Whether its time is over.
+        is_expired: Whether a claim has told that its time is over.
     """
 
     __slots__ = (
@@ -73,6 +74,10 @@ class WorkRow:
     def is_held(self, now: datetime) -> bool:
         """Whether a claim has not ended."""
         return self.worker is not None and self.lease_until is not None and self.lease_until > now
+
+    def is_over(self, now: datetime) -> bool:
+        """Whether its time is over, and no claim has told so yet."""
+        return self.limit is not None and self.limit <= now
 
 
 class InstanceRow:
@@ -121,3 +126,9 @@ class InstanceRow:
         self.open_tasks = 0
         self.executions: list[tuple[datetime, tuple[StepExecution, ...]]] = []
         self.events: list[tuple[int, datetime, str, tuple[Event, ...]]] = []
+
+    @property
+    def is_open(self) -> bool:
+        """Whether its work may be claimed: it is neither paused nor over."""
+        status = self.state.status
+        return status is not WorkflowStatus.PAUSED and not status.is_final

@@ -108,6 +108,8 @@ class InMemoryWorkflowStore(WorkflowStore):
             return [self._claim(work, request, now) for work in found]
 
     def _claim(self, work: WorkRow, request: ClaimRequest, now: datetime) -> Claim:
+        if work.is_over(now):
+            work.due, work.limit, work.is_expired = work.limit, None, True
         self.memory.backlog.hold(work, request.worker, now, request.lease_s)
         state = _around(work.instance, (work.item.scope,))
         item = replace(work.item, kind=WorkKind.EXPIRE) if work.is_expired else work.item
@@ -121,7 +123,7 @@ class InMemoryWorkflowStore(WorkflowStore):
             work = row.work.get(ref.number) if row is not None else None
             if work is not None and self.memory.backlog.is_claimable(work, selection, now):
                 due[ref] = work
-        taken = sorted(due.values(), key=_order)[: max(limit, 0)]
+        taken = sorted(due.values(), key=lambda work: _order(work, now))[: max(limit, 0)]
         for work in taken:
             self.memory.backlog.withdraw(work)
         return taken
@@ -190,7 +192,8 @@ def _around(row: InstanceRow, scopes: Collection[int]) -> InstanceState:
     return row.items.around(row.state, scopes)
 
 
-def _order(work: WorkRow) -> tuple[int, datetime, int, int]:
+def _order(work: WorkRow, now: datetime) -> tuple[int, datetime, int, int]:
     """The order of claims."""
-    item, instance = work.item, work.instance
-    return (-item.priority, work.due or work.instance.updated_at, instance.state.id.int, item.number)
+    item = work.item
+    moment = work.limit if work.is_over(now) else work.due
+    return (-item.priority, moment or now, work.instance.state.id.int, item.number)

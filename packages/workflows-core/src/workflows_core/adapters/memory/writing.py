@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from workflows_core.adapters.memory.backlog import Backlog
 from workflows_core.adapters.memory.items import ItemScopes, without_items
-from workflows_core.adapters.memory.rows import NOT_QUEUED, InstanceRow, WorkRow
+from workflows_core.adapters.memory.rows import InstanceRow, WorkRow
 from workflows_core.adapters.memory.state import MemoryState
 from workflows_core.adapters.memory.times import moment_of
 from workflows_core.domain.state import ROOT, InstanceState
@@ -106,17 +106,15 @@ def _change_work(memory: MemoryState, row: InstanceRow, write: Write, now: datet
         work = rows.get(number)
         if item is None:
             if work is not None:
-                backlog.forget(work)
+                backlog.withdraw(work)
                 del rows[number]
             continue
         if number not in take:
             _put(backlog, row, item, now)
             continue
         if work is not None and work.lease_until is not None and work.worker == write.worker:
-            if work.ticket != NOT_QUEUED:
-                backlog.unqueue(work)
-            work.item, work.due, work.crashes = item, now, 0
-            _limit(backlog, work, item, now)
+            backlog.unqueue(work)
+            _rewrite(work, item, now, now)
             backlog.hold_on(work, now, write.lease_s)
         else:
             work = _renewed(backlog, row, item, now, now)
@@ -135,34 +133,31 @@ def _renewed(backlog: Backlog, row: InstanceRow, item: WorkItem, due: datetime |
     work = row.work.get(item.number)
     if work is None:
         work = row.work[item.number] = WorkRow(item, row, due)
-        backlog.limit(work, moment_of(now, item.timeout_s, None))
+        work.limit = moment_of(now, item.timeout_s, None)
         return work
     backlog.withdraw(work)
-    work.item, work.due, work.attempt, work.crashes = item, due, 0, 0
-    work.worker = work.lease_until = None
-    _limit(backlog, work, item, now)
+    work.worker = None
+    _rewrite(work, item, due, now)
     return work
 
 
-def _limit(backlog: Backlog, work: WorkRow, item: WorkItem, now: datetime) -> None:
-    """Set the limit that a work item written anew has, unless it keeps its own."""
+def _rewrite(work: WorkRow, item: WorkItem, due: datetime | None, now: datetime) -> None:
+    """Write a work item that is out of its lane anew. A limit that it keeps is still over after a claim that told so."""
     if not item.keeps_timeout:
-        backlog.limit(work, moment_of(now, item.timeout_s, None))
+        work.limit = moment_of(now, item.timeout_s, None)
+    elif work.is_expired:
+        work.limit = work.due
+    work.item, work.due, work.attempt, work.crashes, work.is_expired = item, due, 0, 0, False
 
 
 def _follow_status(memory: MemoryState, row: InstanceRow, before: InstanceState, now: datetime) -> None:
     """Take the work out of reach when the instance is over or paused, and back when it goes on."""
     status, backlog = row.state.status, memory.backlog
     row.completed_at = (row.completed_at or now) if status.is_final else None
-    if status.is_final:
+    was_open = before.status is not WorkflowStatus.PAUSED and not before.status.is_final
+    if row.is_open is not was_open:
         for work in row.work.values():
-            backlog.forget(work)
-        row.work = {}
-    elif WorkflowStatus.PAUSED in (status, before.status):
-        for work in row.work.values():
-            if not work.is_held(now):
-                backlog.withdraw(work)
-                backlog.enqueue(work, now)
+            backlog.follow(work, now)
 
 
 def _change_tasks(memory: MemoryState, row: InstanceRow, transition: Transition, now: datetime) -> None:
