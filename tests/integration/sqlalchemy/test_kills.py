@@ -18,8 +18,8 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from workflows_core import WorkflowRegistry, WorkflowStatus
 from workflows_sqlalchemy import PersistentExecutionEngine
 
-LAPS = 20
-KILLS = 4
+LAPS = 12
+KILLS = 2
 
 WORKER = textwrap.dedent(
     f"""
