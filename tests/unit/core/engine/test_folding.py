@@ -330,7 +330,7 @@ async def commands_of(world: World, crowd: list[tuple[str, int]]) -> list[Told]:
     return told
 
 
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=150, deadline=None)
 @given(crowds())
 def test_what_is_folded_means_the_same_as_one_after_the_other(crowd: tuple[str, list[tuple[str, int]]]) -> None:
     kind, commands = crowd
