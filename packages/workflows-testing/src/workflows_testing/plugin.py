@@ -28,7 +28,7 @@ pytest.register_assert_rewrite("workflows_testing.conformance")
 
 _SEEDS_OPTION = "--simulation-seeds"
 _SEEDS_VARIABLE = "WORKFLOWS_SIMULATION_SEEDS"
-_SEEDS_DEFAULT = "30"
+_SEEDS_DEFAULT = "15"
 
 ServerT = TypeVar("ServerT", "PostgresServer", "RedisServer")
 
