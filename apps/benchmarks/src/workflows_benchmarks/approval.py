@@ -52,7 +52,7 @@ async def measure_approval(store: str, effort: Effort) -> Report:
         figures["ratio_to_raw_two_commits"] = round(figures["decision_p50_ms"] / two_commits, 3)
         figures["allowed_p50_ms"] = round(ALLOWED_RATIO * two_commits + ALLOWED_MS, 3)
     note = "a raw commit here inserts a row and updates another: least of what a decision and a step must write"
-    return Report("approval", store, figures | found.raw_figures(), (*place.notes, note))
+    return Report("approval", store, figures | found.beside(), (*place.notes, note))
 
 
 async def _let_wait(opened: OpenEngine, definition: WorkflowDefinition, instances: int) -> None:

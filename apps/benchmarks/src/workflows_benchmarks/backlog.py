@@ -74,7 +74,7 @@ async def measure_backlog(store: str, effort: Effort) -> Report:
     if peak_mib is not None and idle_mib is not None:
         figures |= {"worker_idle_memory_mib": idle_mib, "worker_peak_memory_mib": peak_mib}
     notes = (found.raw_note(), "the process that starts the backlog shares the machine with the workers")
-    return Report("backlog", store, figures | found.raw_figures(), (*place.notes, *notes))
+    return Report("backlog", store, figures | found.beside(), (*place.notes, *notes))
 
 
 async def _clear(

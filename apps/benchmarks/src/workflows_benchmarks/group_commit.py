@@ -84,7 +84,7 @@ async def measure_group_commit(store: str, effort: Effort) -> Report:
     cpu_us = statistics.median(item.cpu_us for item in found.ours[0]) / LINEAR_STEPS
     figures["cpu_us_per_step"] = round(cpu_us, 1)
     notes = (found.raw_note(), "single: the same engine and store, each write in a transaction of its own")
-    return Report("group-commit", store, figures | found.raw_figures(), (*place.notes, *notes))
+    return Report("group-commit", store, figures | found.beside(), (*place.notes, *notes))
 
 
 async def _open(place: Place, stack: AsyncExitStack, connections: int) -> OpenEngine:

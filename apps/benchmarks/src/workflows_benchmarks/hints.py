@@ -54,7 +54,7 @@ async def measure_hints(store: str, effort: Effort) -> Report:
             "unhinted: the executor drops every hint",
             "other_process: the worker is a `workflows worker` process",
         ]
-    return Report("hints", store, figures | found.raw_figures(), (*place.notes, *notes))
+    return Report("hints", store, figures | found.beside(), (*place.notes, *notes))
 
 
 async def _hinted(stack: AsyncExitStack, url: str | None) -> WorkflowEngine:

@@ -75,9 +75,9 @@ def load_figures(found: Found[int, Throughput], *, steps: int) -> tuple[Figures,
     figures["cpu_us_per_workflow"] = round(statistics.median(item.cpu_us for item in busiest), 1)
     figures["p50_ms_at_1"] = round(statistics.median(item.p50_ms for item in found.ours[1]), 3)
     figures["p99_ms_at_1"] = round(statistics.median(item.p99_ms for item in found.ours[1]), 3)
+    figures |= found.beside()
     if not found.commits:
         return figures, ()
-    figures |= found.raw_figures()
     raw_workflows = found.best_commits_per_s / steps
     alone_ms = 1000 * steps / max(rate for (_, clients), rate in found.medians().items() if clients == 1)
     figures["raw_workflows_per_s"] = round(raw_workflows, 1)

@@ -6,9 +6,10 @@ import os
 import platform
 import resource
 import sys
+import time
 from pathlib import Path
 
-__all__ = ["describe_machine", "peak_memory_mib"]
+__all__ = ["core_share", "describe_machine", "peak_memory_mib"]
 
 
 def describe_machine() -> str:
@@ -18,6 +19,14 @@ def describe_machine() -> str:
         f"{os.cpu_count()} cores of {_processor()}, {memory_gib:.0f} GiB, "
         f"{platform.system()} {platform.release()}, Python {platform.python_version()}"
     )
+
+
+def core_share(seconds: float = 0.05) -> float:
+    """The part of a core that a process gets which never waits: 1 on a machine that has nothing else to do."""
+    began, cpu_began = time.perf_counter(), time.process_time()
+    while time.perf_counter() - began < seconds:
+        pass
+    return (time.process_time() - cpu_began) / (time.perf_counter() - began)
 
 
 def peak_memory_mib(pid: int | None = None) -> float | None:

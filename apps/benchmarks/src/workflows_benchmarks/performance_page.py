@@ -51,13 +51,23 @@ def rewrite(page: Path, reports: Sequence[Report]) -> None:
 def describe(reports: Sequence[Report]) -> str:
     """The targets, the throughput beside the raw databases, and the peers, as Markdown."""
     machines = "; ".join(sorted({f"{report.machine}, on {report.measured_on}" for report in reports}))
-    parts = [f"\nMeasured on {machines}.\n", "### Targets\n", to_table(reports)]
+    shares = [report.figures["core_share"] for report in reports if "core_share" in report.figures]
+    parts = [f"\nMeasured on {machines}. {_busy(shares)}\n", "### Targets\n", to_table(reports)]
     parts += ["### Throughput\n", _throughput([report for report in reports if report.name in _LINEAR])]
     for name in _LINEAR:
         compared = [report for report in reports if report.name == name and report.peers]
         if compared:
             parts += [f"### Beside other libraries: `{name}`\n", _peers(compared)]
     return "\n".join(parts) + "\n"
+
+
+def _busy(shares: Sequence[float]) -> str:
+    if not shares or min(shares) > 0.9:
+        return "The machine had nothing else to do."
+    return (
+        f"The machine had other things to do: a process that never waits got {min(shares):.2f} to {max(shares):.2f} of a core, "
+        "so the figures are lower than they could be, and those of a single process more so than those of a server."
+    )
 
 
 def _throughput(reports: Sequence[Report]) -> str:

@@ -49,7 +49,7 @@ async def measure_scale(store: str, effort: Effort) -> Report:
     figures["ratio_most_to_few"] = round(p50s[sizes[2]] / p50s[sizes[0]], 3)
     raw_ms = 1000 / max(found.medians().values()) * len(definition.steps)
     figures["p50_ratio_to_raw_alone"] = round(p50s[sizes[-1]] / raw_ms, 3)
-    return Report("scale", store, figures | found.raw_figures(), place.notes)
+    return Report("scale", store, figures | found.beside(), place.notes)
 
 
 def _median_p50(throughputs: list[Throughput]) -> float:

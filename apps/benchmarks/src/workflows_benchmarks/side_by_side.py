@@ -8,6 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from workflows_benchmarks.effort import Effort
+from workflows_benchmarks.machine import core_share
 from workflows_benchmarks.raw import RawCommit, RawDatabase
 
 __all__ = ["Figures", "Found", "measure_side_by_side"]
@@ -26,11 +27,13 @@ class Found(Generic[K, T]):
         ours: By the key of each measure.
         commits: The raw database's commits per second, by their kind and the number of clients.
         round_trips: Its round trips per second, one client.
+        core_shares: What part of a core was left by what else the machine did.
     """
 
     ours: dict[K, list[T]]
     commits: dict[tuple[RawCommit, int], list[float]] = field(default_factory=dict)
     round_trips: list[float] = field(default_factory=list)
+    core_shares: list[float] = field(default_factory=list)
 
     @property
     def best_commits_per_s(self) -> float:
@@ -41,11 +44,12 @@ class Found(Generic[K, T]):
         """Commits per second by kind and number of clients."""
         return {key: statistics.median(rates) for key, rates in self.commits.items()}
 
-    def raw_figures(self) -> Figures:
-        """What the raw database did; nothing in memory."""
+    def beside(self) -> Figures:
+        """What the raw database did, if there is one, and what else the machine had to do."""
+        figures: Figures = {"core_share": round(statistics.median(self.core_shares), 2)}
         if not self.commits:
-            return {}
-        figures: Figures = {"raw_commits_per_s_best": round(self.best_commits_per_s, 1)}
+            return figures
+        figures["raw_commits_per_s_best"] = round(self.best_commits_per_s, 1)
         for (commit, clients), rate in self.medians().items():
             figures[f"raw_{commit}_per_s_at_{clients}"] = round(rate, 1)
         figures["raw_round_trips_per_s_alone"] = round(statistics.median(self.round_trips), 1)
@@ -75,6 +79,7 @@ async def measure_side_by_side(
     """
     found: Found[K, T] = Found({key: [] for key in ours})
     for _ in range(effort.rounds):
+        found.core_shares.append(core_share())
         left = list(clients) if raw is not None else []
         for key, measure in ours.items():
             found.ours[key].append(await measure())
