@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
+from uuid import uuid4
 
 import pytest
 from tests.integration.litestar.world import DATABASES, MakeApp, OpenWorld, World, is_problem
@@ -10,6 +11,7 @@ from tests.integration.litestar.world import DATABASES, MakeApp, OpenWorld, Worl
 pytestmark = DATABASES
 
 ADMIN = "/workflows/admin"
+PATHS = ["/stats", "/instances", f"/instances/{uuid4()}/work", "/dead-letters", "/stalled"]
 
 
 async def test_stats_count_instances_by_status_over_all_tenants(world: World) -> None:
@@ -21,6 +23,7 @@ async def test_stats_count_instances_by_status_over_all_tenants(world: World) ->
     assert stats["instances"] == {
         "pending": 0, "running": 0, "waiting": 2, "paused": 0, "completed": 0, "failed": 1, "canceled": 0,
     }  # fmt: skip
+    assert stats["dead_letters"] == 1
     assert (stats["total_instances"], stats["open_tasks"], stats["overdue_tasks"]) == (3, 2, 0)
     of_one = (await root.get(f"{ADMIN}/stats", params={"tenant_id": "evil"})).json()
     assert (of_one["total_instances"], of_one["open_tasks"]) == (1, 1)
@@ -35,12 +38,34 @@ async def test_instances_of_all_tenants_are_listed(world: World) -> None:
     assert [item["id"] for item in found] == [theirs]
 
 
+async def test_dead_letters_of_all_tenants_are_listed(world: World) -> None:
+    ours, theirs = await world.start("failing", {}), await world.start("failing", {}, actor="mallory")
+    await world.start()
+    root = world.client_of("root")
+    found = (await root.get(f"{ADMIN}/dead-letters")).json()["items"]
+    assert [item["id"] for item in found] == [theirs, ours]
+    found = (await root.get(f"{ADMIN}/dead-letters", params={"tenant_id": "evil"})).json()["items"]
+    assert [(item["id"], item["tenant_id"]) for item in found] == [(theirs, "evil")]
+    found = (await root.get(f"{ADMIN}/dead-letters", params={"workflow_name": "approval"})).json()["items"]
+    assert found == []
+
+
+async def test_the_work_of_an_instance_is_shown(world: World) -> None:
+    instance_id = await world.start("callback", {}, deadline=3600)
+    root = world.client_of("root")
+    items = (await root.get(f"{ADMIN}/instances/{instance_id}/work")).json()["items"]
+    (deadline,) = [item for item in items if item["kind"] == "deadline"]
+    assert deadline["due_at"] is not None
+    assert (deadline["worker"], deadline["attempts"], deadline["crashes"]) == (None, 0, 0)
+    is_problem(await root.get(f"{ADMIN}/instances/{uuid4()}/work"), 404, "instance-not-found")
+
+
 async def test_nothing_is_stalled(world: World) -> None:
     await world.start()
     assert (await world.client_of("root").get(f"{ADMIN}/stalled")).json() == {"instance_ids": []}
 
 
-@pytest.mark.parametrize("path", ["/stats", "/instances", "/stalled"])
+@pytest.mark.parametrize("path", PATHS)
 async def test_the_guard_keeps_others_out(world: World, path: str) -> None:
     is_problem(await world.alice.get(ADMIN + path), 403, "permission-denied")
     is_problem(await world.nobody.get(ADMIN + path), 403, "permission-denied")
@@ -51,5 +76,5 @@ async def test_without_a_guard_there_are_no_routes_for_operators(
     make_app: MakeApp, open_world: OpenWorld, options: dict[str, Any]
 ) -> None:
     world = await open_world(make_app(**options))
-    for path in ("/stats", "/instances", "/stalled"):
+    for path in PATHS:
         assert (await world.client_of("root").get(ADMIN + path)).status_code == 404

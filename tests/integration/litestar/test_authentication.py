@@ -21,12 +21,18 @@ READING = [
     "/definitions/approval",
     "/instances",
     f"/instances/{uuid4()}",
+    "/dead-letters",
     "/tasks",
     f"/tasks/{uuid4()}",
 ]
 MUTATING = {
     "/instances": {"workflow_name": "approval", "initial_data": {"document": "a"}},
     f"/instances/{uuid4()}/cancel": {},
+    f"/instances/{uuid4()}/terminate": {},
+    f"/instances/{uuid4()}/retry": {},
+    f"/instances/{uuid4()}/discard": {},
+    "/dead-letters/retry": {"matching": {}},
+    "/dead-letters/discard": {"matching": {}},
     f"/tasks/{uuid4()}/complete": {"form_data": {}},
     f"/tasks/{uuid4()}/reassign": {"assignee_id": "bob"},
 }

@@ -14,9 +14,12 @@ from workflows_core import WorkflowEngine
 from workflows_litestar import WorkflowPlugin, WorkflowPluginConfig
 
 OPERATIONS = {
+    "GET /workflows/admin/dead-letters": "listAllDeadLetters",
     "GET /workflows/admin/instances": "listAllWorkflowInstances",
+    "GET /workflows/admin/instances/{instance_id}/work": "listWorkItems",
     "GET /workflows/admin/stalled": "listStalledWorkflowInstances",
     "GET /workflows/admin/stats": "getWorkflowStats",
+    "GET /workflows/api/dead-letters": "listDeadLetters",
     "GET /workflows/api/definitions": "listWorkflowDefinitions",
     "GET /workflows/api/definitions/{name}": "getWorkflowDefinition",
     "GET /workflows/api/definitions/{name}/graph": "getWorkflowDefinitionGraph",
@@ -28,8 +31,13 @@ OPERATIONS = {
     "GET /workflows/api/instances/{instance_id}/history": "listStepExecutions",
     "GET /workflows/api/tasks": "listHumanTasks",
     "GET /workflows/api/tasks/{task_id}": "getHumanTask",
+    "POST /workflows/api/dead-letters/discard": "discardDeadLetters",
+    "POST /workflows/api/dead-letters/retry": "retryDeadLetters",
     "POST /workflows/api/instances": "startWorkflowInstance",
     "POST /workflows/api/instances/{instance_id}/cancel": "cancelWorkflowInstance",
+    "POST /workflows/api/instances/{instance_id}/discard": "discardWorkflowInstance",
+    "POST /workflows/api/instances/{instance_id}/retry": "retryWorkflowInstance",
+    "POST /workflows/api/instances/{instance_id}/terminate": "terminateWorkflowInstance",
     "POST /workflows/api/tasks/{task_id}/complete": "completeHumanTask",
     "POST /workflows/api/tasks/{task_id}/reassign": "reassignHumanTask",
     "POST /workflows/api/webhooks/{token}": "receiveWebhook",
@@ -40,6 +48,12 @@ STATUSES = {
     "listWorkflowInstances": {"200", "400", "401", "403", "500", "503"},
     "getWorkflowInstance": {"200", "400", "401", "403", "404", "500", "503"},
     "cancelWorkflowInstance": {"200", "400", "401", "403", "404", "409", "413", "415", "500", "503"},
+    "terminateWorkflowInstance": {"200", "400", "401", "403", "404", "409", "413", "415", "500", "503"},
+    "retryWorkflowInstance": {"200", "400", "401", "403", "404", "409", "413", "415", "422", "500", "503"},
+    "discardWorkflowInstance": {"200", "400", "401", "403", "404", "409", "413", "415", "500", "503"},
+    "retryDeadLetters": {"200", "400", "401", "403", "413", "415", "500", "503"},
+    "discardDeadLetters": {"200", "400", "401", "403", "413", "415", "500", "503"},
+    "listWorkItems": {"200", "400", "401", "403", "404", "500", "503"},
     "completeHumanTask": {"200", "400", "401", "403", "404", "409", "413", "415", "422", "500", "503"},
     "reassignHumanTask": {"200", "400", "401", "403", "404", "409", "413", "415", "500", "503"},
     "receiveWebhook": {"204", "400", "404", "409", "413", "415", "422", "500", "503"},
@@ -102,7 +116,18 @@ def test_injected_values_are_no_parameters(document: dict[str, Any]) -> None:
 def test_request_bodies_are_closed_and_response_bodies_are_open(document: dict[str, Any]) -> None:
     schemas = document["components"]["schemas"]
     closed = {name for name, schema in schemas.items() if schema.get("additionalProperties") is False}
-    assert closed == {"StartWorkflowDTO", "CancelWorkflowDTO", "CompleteTaskDTO", "ReassignTaskDTO"}
+    assert closed == {
+        "CancelWorkflowDTO",
+        "CompleteTaskDTO",
+        "DeadLetterSelection",
+        "DiscardDeadLettersDTO",
+        "DiscardWorkflowDTO",
+        "ReassignTaskDTO",
+        "RetryDeadLettersDTO",
+        "RetryWorkflowDTO",
+        "StartWorkflowDTO",
+        "TerminateWorkflowDTO",
+    }
 
 
 def test_fields_have_examples(document: dict[str, Any]) -> None:

@@ -27,6 +27,9 @@ ATTEMPTS = {
     "listStepExecutions": Attempt("GET", "/instances/{instance}/history", None, 404),
     "listWorkflowEvents": Attempt("GET", "/instances/{instance}/events", None, 404),
     "cancelWorkflowInstance": Attempt("POST", "/instances/{instance}/cancel", {"reason": "mine now"}, 404),
+    "terminateWorkflowInstance": Attempt("POST", "/instances/{instance}/terminate", {"reason": "mine now"}, 404),
+    "retryWorkflowInstance": Attempt("POST", "/instances/{failed}/retry", {"data": {"mine": True}}, 404),
+    "discardWorkflowInstance": Attempt("POST", "/instances/{failed}/discard", {"reason": "mine now"}, 404),
     "getHumanTask": Attempt("GET", "/tasks/{task}", None, 404),
     "completeHumanTask": Attempt("POST", "/tasks/{task}/complete", {"form_data": {"approved": True}}, 404),
     "reassignHumanTask": Attempt("POST", "/tasks/{task}/reassign", {"assignee_id": "mallory"}, 404),
@@ -34,6 +37,9 @@ ATTEMPTS = {
     "listHumanTasks": Attempt(
         "GET", "/tasks?mine=false&status=pending&status=completed&instance_id={instance}", None, 200
     ),
+    "listDeadLetters": Attempt("GET", "/dead-letters?limit=100&with_total=true", None, 200),
+    "retryDeadLetters": Attempt("POST", "/dead-letters/retry", {"matching": {}}, 200),
+    "discardDeadLetters": Attempt("POST", "/dead-letters/discard", {"matching": {}}, 200),
     "startWorkflowInstance": Attempt(
         "POST",
         "/instances",
@@ -51,6 +57,8 @@ WITHOUT_TENANT = {
     "receiveWebhook": "the signed address stands for one wait of one instance",
     "getWorkflowStats": "operators see all tenants",
     "listAllWorkflowInstances": "operators see all tenants",
+    "listWorkItems": "operators see all tenants",
+    "listAllDeadLetters": "operators see all tenants",
     "listStalledWorkflowInstances": "operators see all tenants",
 }
 """Routes that know no tenant, with the reason."""
@@ -70,42 +78,49 @@ def test_every_route_is_either_tried_below_or_has_a_reason_not_to(make_app: Make
     assert operations(make_app()) == ATTEMPTS.keys() | WITHOUT_TENANT.keys()
 
 
+async def places_of(world: World, **more: Any) -> dict[str, str]:
+    """What our tenant has: a task of an instance that waits, and an instance that has failed."""
+    task = await world.open_task(data={"document": "secret plan"}, **more)
+    return {"instance": task["instance_id"], "task": task["id"], "failed": await world.start("failing", {})}
+
+
+async def what_ours_are(world: World, ours: dict[str, str]) -> list[Any]:
+    return [(await world.alice.get(f"{API}/instances/{ours[which]}")).json() for which in ("instance", "failed")]
+
+
 @pytest.mark.parametrize("operation", ATTEMPTS)
 async def test_another_tenant_gets_nowhere(world: World, operation: str) -> None:
     attempt = ATTEMPTS[operation]
-    ours = await world.open_task(data={"document": "secret plan"}, idempotency_key="shared")
-    before = (await world.alice.get(f"{API}/instances/{ours['instance_id']}")).json()
-    path = attempt.path.format(instance=ours["instance_id"], task=ours["id"])
+    ours = await places_of(world, idempotency_key="shared")
+    before = await what_ours_are(world, ours)
 
-    answer = await world.mallory.request(attempt.method, API + path, json=attempt.body)
+    answer = await world.mallory.request(attempt.method, API + attempt.path.format(**ours), json=attempt.body)
 
     assert answer.status_code == attempt.status, answer.text
     if attempt.status == 404:
-        missing = await world.mallory.request(
-            attempt.method,
-            API + attempt.path.format(instance="0" * 32, task="0" * 32),
-            json=attempt.body,
-        )
+        nowhere = dict.fromkeys(ours, "0" * 32)
+        missing = await world.mallory.request(attempt.method, API + attempt.path.format(**nowhere), json=attempt.body)
         assert missing.json()["type"] == answer.json()["type"], "what is hidden looks like what does not exist"
     elif attempt.method == "GET":
         assert answer.json()["items"] == []
         assert answer.json()["total"] in {0, None}
+    elif "results" in answer.json():
+        assert answer.json()["results"] == []
     else:
-        assert answer.json()["id"] != ours["instance_id"]
+        assert answer.json()["id"] != ours["instance"]
         assert answer.json()["tenant_id"] == "evil"
-    assert (await world.alice.get(f"{API}/instances/{ours['instance_id']}")).json() == before
+    assert await what_ours_are(world, ours) == before
 
 
 @pytest.mark.parametrize("operation", ATTEMPTS)
 async def test_the_tenant_itself_succeeds(world: World, operation: str) -> None:
     """Otherwise the test above would prove nothing."""
     attempt = ATTEMPTS[operation]
-    ours = await world.open_task(data={"document": "secret plan"})
-    path = attempt.path.format(instance=ours["instance_id"], task=ours["id"])
-    answer = await world.alice.request(attempt.method, API + path, json=attempt.body)
+    ours = await places_of(world)
+    answer = await world.alice.request(attempt.method, API + attempt.path.format(**ours), json=attempt.body)
     assert answer.status_code in {200, 201}
-    if "items" in answer.json():
-        assert answer.json()["items"]
+    for several in ("items", "results"):
+        assert answer.json().get(several) != []
 
 
 async def test_a_role_of_another_tenant_is_no_role_here(world: World) -> None:

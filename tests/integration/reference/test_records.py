@@ -53,6 +53,15 @@ async def test_of_two_that_run_at_the_same_time_one_records(database: AsyncEngin
     assert sorted(written) == [False] * 7 + [True]
 
 
+async def test_what_was_recorded_can_be_taken_back_once(database: AsyncEngine) -> None:
+    records = Records(database)
+    await records.write(payments, context(1), PAYMENT)
+    await records.write(payments, context(2), PAYMENT)
+    assert await records.take_back(payments, context(1).idempotency_key)
+    assert not await records.take_back(payments, context(1).idempotency_key)
+    assert len(await records.list(payments, tenant="acme")) == 1
+
+
 async def test_records_belong_to_their_tenant(database: AsyncEngine) -> None:
     records = Records(database)
     await records.write(payments, context(1), PAYMENT)

@@ -46,6 +46,7 @@ _EXAMPLES: Final = {
         "workflow_name": "expense_approval",
         "initial_data": {"purpose": "Train to Ghent", "category": "travel", "amount": 84.50},
     },
+    "/workflows/api/instances/{instance_id}/retry": {"from_step": "pay"},
     "/workflows/api/tasks/{task_id}/complete": {"form_data": {"decision": "approve"}, "comment": "Have a good trip."},
 }
 

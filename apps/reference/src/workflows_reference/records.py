@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Any
 
-from sqlalchemy import Table, func, select
+from sqlalchemy import Table, delete, func, select
 from sqlalchemy.dialects import postgresql, sqlite
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -40,6 +40,16 @@ class Records:
             **values,
         }
         return bool(await insert_missing(self._engine, table, [row]))
+
+    async def take_back(self, table: Table, idempotency_key: str) -> bool:
+        """Remove what an execution of a step recorded.
+
+        Returns:
+            Whether it was there; False if it never came to that, or was removed before.
+        """
+        async with self._engine.begin() as connection:
+            removed = await connection.execute(delete(table).where(table.c.idempotency_key == idempotency_key))
+        return removed.rowcount > 0
 
     async def list(self, table: Table, *, tenant: str, instance_id: str | None = None) -> Sequence[dict[str, Any]]:
         """The newest 100 records of a tenant, newest first."""

@@ -19,13 +19,17 @@ __all__ = ["ADMIN_TAG", "WORKFLOW_TAGS", "StrictBodySchemas", "with_tags"]
 
 DEFINITIONS_TAG: Final = "Workflow Definitions"
 INSTANCES_TAG: Final = "Workflow Instances"
+DEAD_LETTERS_TAG: Final = "Dead Letters"
 TASKS_TAG: Final = "Human Tasks"
 WEBHOOKS_TAG: Final = "Workflow Webhooks"
 ADMIN_TAG: Final = "Workflow Administration"
 
 WORKFLOW_TAGS: Final = (
     Tag(name=DEFINITIONS_TAG, description="Workflow definitions, their versions and their drawings."),
-    Tag(name=INSTANCES_TAG, description="Start, watch and cancel workflow instances."),
+    Tag(name=INSTANCES_TAG, description="Start, watch and steer workflow instances."),
+    Tag(
+        name=DEAD_LETTERS_TAG, description="Instances that wait for an operator, because a step or its undoing failed."
+    ),
     Tag(name=TASKS_TAG, description="Tasks that wait for people."),
     Tag(name=WEBHOOKS_TAG, description="Signed addresses at which other systems answer."),
     Tag(name=ADMIN_TAG, description="What operators see, across tenants."),

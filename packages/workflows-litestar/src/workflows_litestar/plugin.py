@@ -17,9 +17,11 @@ from litestar.types import Guard
 from workflows_core import WorkflowEngine, WorkflowRegistry
 from workflows_litestar.config import EngineFactory, WorkflowPluginConfig
 from workflows_litestar.controllers import (
+    DeadLetterController,
     HumanTaskController,
     WebhookController,
     WorkflowAdminController,
+    WorkflowControlController,
     WorkflowDefinitionController,
     WorkflowInstanceController,
 )
@@ -92,7 +94,13 @@ class WorkflowPlugin(InitPlugin, CLIPlugin, StrictBodySchemas):
         config = self.config
         routers: list[Router] = []
         if config.enable_api:
-            guarded = [WorkflowDefinitionController, WorkflowInstanceController, HumanTaskController]
+            guarded = [
+                WorkflowDefinitionController,
+                WorkflowInstanceController,
+                WorkflowControlController,
+                DeadLetterController,
+                HumanTaskController,
+            ]
             routers += [
                 _router("/api", guarded, [*_given(config.auth_guard), self._actor_guard(), require_json]),
                 _router("/api", [WebhookController], [require_json]),

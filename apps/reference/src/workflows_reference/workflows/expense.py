@@ -1,17 +1,19 @@
 """Expense approval, written as classes with edges and a typed state.
 
-Three checks in parallel, the manager, finance from a limit on, a way back to the employee, the payment and its receipt.
+Three checks in parallel, the manager, finance from a limit on, a way back to the employee, the payment and its receipt. The last two are
+tried several times; without a receipt the payment is taken back, and the instance is a dead letter that can go on from ``pay``.
 """
 
 from __future__ import annotations
 
+from datetime import timedelta
 from decimal import Decimal
 from typing import Annotated, Any, Final, Literal
 
 import msgspec
 from msgspec import Meta
 
-from workflows_core import BaseHumanStep, BaseMachineStep, Edge, Workflow, WorkflowContext
+from workflows_core import BaseHumanStep, BaseMachineStep, Edge, RetryPolicy, Workflow, WorkflowContext
 from workflows_reference.accounts.directory import UserDirectory
 from workflows_reference.archive import Archive
 from workflows_reference.records import Records
@@ -198,7 +200,10 @@ class Revise(BaseHumanStep):
 
 
 class Pay(BaseMachineStep):
-    """Record the payment: once, also when this code runs again after a crash."""
+    """Record the payment: once, also when this code runs again after a crash. It is taken back if no receipt can be written."""
+
+    retry = RetryPolicy(max_attempts=5)
+    attempt_timeout = timedelta(seconds=30)
 
     def __init__(self, records: Records) -> None:
         super().__init__()
@@ -216,9 +221,18 @@ class Pay(BaseMachineStep):
         expense.outcome = "paid"
         return {"payment": context.idempotency_key, "recorded_before": not is_new}
 
+    async def compensate(self, context: WorkflowContext) -> dict[str, Any]:
+        """Remove the payment; it may also be that it was never made."""
+        undoing = context.undoing
+        was_paid = undoing is not None and await self._records.take_back(payments, undoing.idempotency_key)
+        context.state.outcome = ""
+        return {"taken_back": was_paid}
+
 
 class WriteReceipt(BaseMachineStep):
     """Write the receipt; writing it again replaces it by the same."""
+
+    retry = RetryPolicy(max_attempts=5, non_retryable=("FileExistsError", "NotADirectoryError", "PermissionError"))
 
     def __init__(self, archive: Archive) -> None:
         super().__init__()

@@ -8,20 +8,14 @@ from uuid import UUID
 
 import click
 
+from workflows_core.cli.details import find_details, print_details, print_instance
 from workflows_core.cli.engines import run_with_engine
 from workflows_core.cli.options import as_actor, as_json, engine_factory, json_document, tenant_option, user_option
 from workflows_core.cli.output import print_json, print_table
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.instances import WorkflowInstance
-from workflows_core.ports.queries import (
-    ExecutionRecord,
-    InstanceFilter,
-    InstanceRecord,
-    Page,
-    PageRequest,
-    UnservedWork,
-)
+from workflows_core.ports.queries import InstanceFilter, InstanceRecord, Page, PageRequest, UnservedWork
 
 __all__ = ["cancel", "list_instances", "show", "stalled", "start", "unserved"]
 
@@ -31,6 +25,9 @@ __all__ = ["cancel", "list_instances", "show", "stalled", "start", "unserved"]
 @click.option("--data", callback=json_document, metavar="JSON|@FILE", help="Initial data.")
 @click.option("--version", help="Version; the newest by default.")
 @click.option("--key", help="Idempotency key: a second start with it finds the first.")
+@click.option(
+    "--deadline", type=click.FloatRange(min=0, min_open=True), help="Seconds after which it fails if it is not over."
+)
 @user_option
 @tenant_option
 @as_json
@@ -42,6 +39,7 @@ def start(
     data: dict[str, Any],
     version: str | None,
     key: str | None,
+    deadline: float | None,
     user: str,
     tenant: str,
     json_output: bool,
@@ -50,15 +48,21 @@ def start(
 
     async def begin(engine: WorkflowEngine) -> WorkflowInstance:
         return await engine.start_workflow(
-            name, data, version=version, idempotency_key=key, actor=as_actor(user, tenant)
+            name,
+            data,
+            version=version,
+            idempotency_key=key,
+            actor=as_actor(user, tenant),
+            deadline=None if deadline is None else timedelta(seconds=deadline),
         )
 
-    _print_instance(run_with_engine(engine_factory(context), begin), json_output=json_output)
+    print_instance(run_with_engine(engine_factory(context), begin), json_output=json_output)
 
 
 @click.command("list")
 @click.option("--workflow", help="Only of this workflow.")
 @click.option("--status", "statuses", multiple=True, type=click.Choice([status.value for status in WorkflowStatus]))
+@click.option("--parked", is_flag=True, help="Only those that wait for an operator.")
 @click.option("--tenant", help="Only of this tenant; all by default.")
 @click.option("--limit", default=50, show_default=True, type=click.IntRange(1, 1000))
 @click.option("--cursor", help="Goes on after an earlier page.")
@@ -69,6 +73,7 @@ def list_instances(
     *,
     workflow: str | None,
     statuses: tuple[str, ...],
+    parked: bool,
     tenant: str | None,
     limit: int,
     cursor: str | None,
@@ -81,6 +86,7 @@ def list_instances(
             tenant=tenant,
             workflow_name=workflow,
             statuses=tuple(map(WorkflowStatus, statuses)) or None,
+            is_parked=True if parked else None,
         )
         return await engine.queries.list_instances(where, PageRequest(limit=limit, cursor=cursor))
 
@@ -126,69 +132,35 @@ def stalled(context: click.Context, *, limit: int, json_output: bool) -> None:
 @click.pass_context
 def show(context: click.Context, *, instance_id: UUID, json_output: bool) -> None:
     """Show instance INSTANCE_ID with its data and history."""
-
-    async def find(engine: WorkflowEngine) -> tuple[WorkflowInstance, list[ExecutionRecord]]:
-        instance = await engine.get_instance(instance_id)
-        return instance, list(await engine.queries.list_executions(instance_id))
-
-    instance, history = run_with_engine(engine_factory(context), find)
-    if json_output:
-        print_json({"instance": instance, "history": history})
-        return
-    _print_instance(instance, json_output=False)
-    click.echo()
-    print_table(
-        ("#", "STEP", "STATUS", "BY", "COMPLETED", "ERROR"),
-        [
-            (
-                record.execution.number,
-                record.execution.step_name,
-                record.execution.status,
-                record.execution.completed_by,
-                record.completed_at,
-                record.execution.error.message if record.execution.error is not None else None,
-            )
-            for record in history
-        ],
-    )
+    details = run_with_engine(engine_factory(context), lambda engine: find_details(engine, instance_id))
+    print_details(details, json_output=json_output)
 
 
 @click.command()
 @click.argument("instance_id", type=click.UUID)
 @click.option("--reason", default="", help="Why, for the audit trail.")
+@click.option("--terminate", is_flag=True, help="End it at once, and undo nothing.")
 @user_option
 @tenant_option
 @as_json
 @click.pass_context
 def cancel(
-    context: click.Context, *, instance_id: UUID, reason: str, user: str, tenant: str, json_output: bool
+    context: click.Context,
+    *,
+    instance_id: UUID,
+    reason: str,
+    terminate: bool,
+    user: str,
+    tenant: str,
+    json_output: bool,
 ) -> None:
-    """Cancel instance INSTANCE_ID."""
+    """Cancel instance INSTANCE_ID. What it has done is undone first, where its steps can be undone."""
 
     async def stop(engine: WorkflowEngine) -> WorkflowInstance:
-        return await engine.cancel_workflow(instance_id, reason, actor=as_actor(user, tenant))
+        end = engine.terminate_workflow if terminate else engine.cancel_workflow
+        return await end(instance_id, reason, actor=as_actor(user, tenant))
 
-    _print_instance(run_with_engine(engine_factory(context), stop), json_output=json_output)
-
-
-def _print_instance(instance: WorkflowInstance, *, json_output: bool) -> None:
-    if json_output:
-        print_json(instance)
-        return
-    print_table(
-        ("ID", "WORKFLOW", "VERSION", "STATUS", "ACTIVE STEPS"),
-        [
-            (
-                instance.id,
-                instance.workflow_name,
-                instance.workflow_version,
-                instance.status,
-                ", ".join(step.step_name for step in instance.active_steps) or None,
-            )
-        ],
-    )
-    if instance.error is not None:
-        click.echo(f"error: {instance.error.type}: {instance.error.message}")
+    print_instance(run_with_engine(engine_factory(context), stop), json_output=json_output)
 
 
 @click.command()

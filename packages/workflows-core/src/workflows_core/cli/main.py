@@ -6,6 +6,7 @@ from importlib.metadata import entry_points
 
 import click
 
+from workflows_core.cli.dead_letters import dead_letters, retry
 from workflows_core.cli.definitions import definitions, graph
 from workflows_core.cli.engines import EngineFactory, load_factory
 from workflows_core.cli.instances import cancel, list_instances, show, stalled, start, unserved
@@ -23,6 +24,8 @@ _COMMANDS: tuple[click.Command, ...] = (
     stalled,
     unserved,
     cancel,
+    retry,
+    dead_letters,
     tasks,
     complete,
     reassign,

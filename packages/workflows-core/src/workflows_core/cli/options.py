@@ -12,7 +12,7 @@ import msgspec
 from workflows_core.cli.engines import EngineFactory
 from workflows_core.domain.actor import Actor
 
-__all__ = ["as_actor", "as_json", "engine_factory", "json_document", "tenant_option", "user_option"]
+__all__ = ["as_actor", "as_json", "data_changes", "engine_factory", "json_document", "tenant_option", "user_option"]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -44,6 +44,19 @@ def user_option(command: F) -> F:
     return click.option("--user", required=True, help="User in whose name it is done, for the audit trail.")(command)
 
 
+def data_changes(command: F) -> F:
+    """Options ``--data`` and ``--delete``: what changes in the data of an instance before it goes on."""
+    changed = click.option(
+        "--data",
+        multiple=True,
+        callback=_assignments,
+        metavar="KEY=JSON",
+        help="Data key to be set first; what is no JSON is taken as text.",
+    )
+    deleted = click.option("--delete", multiple=True, metavar="KEY", help="Data key to be removed first.")
+    return changed(deleted(command))
+
+
 def as_actor(user: str, tenant: str, groups: tuple[str, ...] = ()) -> Actor:
     """The actor of a command."""
     return Actor(user, frozenset(groups), tenant=tenant)
@@ -67,3 +80,22 @@ def json_document(_context: click.Context, _parameter: click.Parameter, value: s
         msg = f"must be a JSON object, not {type(document).__name__}"
         raise click.BadParameter(msg)
     return document
+
+
+def _assignments(_context: click.Context, _parameter: click.Parameter, values: tuple[str, ...]) -> dict[str, Any]:
+    """Read ``key=json`` options.
+
+    Raises:
+        click.BadParameter: One has no ``=``.
+    """
+    found: dict[str, Any] = {}
+    for value in values:
+        key, separator, text = value.partition("=")
+        if not separator or not key:
+            msg = f"{value!r} must look like key=value"
+            raise click.BadParameter(msg)
+        try:
+            found[key] = msgspec.json.decode(text)
+        except msgspec.DecodeError:
+            found[key] = text
+    return found

@@ -12,12 +12,17 @@ import msgspec
 
 from workflows_core.domain.payload import to_json_value
 
-__all__ = ["print_json", "print_table", "when"]
+__all__ = ["as_json_line", "print_json", "print_table", "when"]
 
 
 def print_json(value: Any) -> None:
     """Print one JSON document."""
     click.echo(msgspec.json.format(msgspec.json.encode(_plain(value)), indent=2))
+
+
+def as_json_line(value: Any) -> str:
+    """A value as JSON in one line."""
+    return msgspec.json.encode(_plain(value)).decode()
 
 
 def _plain(value: Any) -> Any:

@@ -9,15 +9,16 @@ from litestar import Controller, get
 from litestar.di import Provide
 from litestar.params import QueryParameter
 
-from workflows_core import InvalidCursorError, TaskStatus, WorkflowStatus
+from workflows_core import InstanceNotFoundError, InvalidCursorError, TaskStatus, WorkflowStatus
 from workflows_core.ports.queries import InstanceFilter, PageRequest, TaskFilter
-from workflows_litestar.controllers.parameters import Instances, Paging, provide_instances
+from workflows_litestar.controllers.parameters import InstanceId, Instances, Paging, WorkflowName, provide_instances
 from workflows_litestar.dependencies import Engine
 from workflows_litestar.openapi import ADMIN_TAG
 from workflows_litestar.problems.documentation import document_problems
 from workflows_litestar.schemas.admin import StalledDTO, StatsDTO
 from workflows_litestar.schemas.instances import WorkflowInstanceDTO
 from workflows_litestar.schemas.paging import ListDTO, page_of
+from workflows_litestar.schemas.work import WorkItemDTO, WorkListDTO
 
 __all__ = ["WorkflowAdminController"]
 
@@ -42,6 +43,7 @@ class WorkflowAdminController(Controller):
         """Count instances by status, and open tasks."""
         queries = workflow_engine.queries
         counted = await queries.count_instances(InstanceFilter(tenant=tenant_id))
+        parked = await queries.count_instances(InstanceFilter(tenant=tenant_id, is_parked=True))
         count = PageRequest(limit=1, with_total=True)
         pending = (TaskStatus.PENDING,)
         opened = await queries.list_tasks(TaskFilter(tenant=tenant_id, statuses=pending), count)
@@ -50,6 +52,7 @@ class WorkflowAdminController(Controller):
         return StatsDTO(
             instances={status.value: counted.get(status, 0) for status in WorkflowStatus},
             total_instances=sum(counted.values()),
+            dead_letters=sum(parked.values()),
             open_tasks=opened.total or 0,
             overdue_tasks=overdue.total or 0,
         )
@@ -72,6 +75,39 @@ class WorkflowAdminController(Controller):
         """List instances, whosever they are."""
         where = msgspec.structs.replace(instances, tenant=tenant_id)
         found = await workflow_engine.queries.list_instances(where, paging)
+        return page_of(found, paging, WorkflowInstanceDTO.of)
+
+    @get(
+        "/instances/{instance_id:str}/work",
+        operation_id="listWorkItems",
+        name="workflows:admin:work",
+        summary="List the work of an instance",
+        description="What is to be done for it, by when, and who does it: claims, crashes of workers, time limits.",
+        responses=document_problems(InstanceNotFoundError),
+    )
+    async def list_work(self, instance_id: InstanceId, workflow_engine: Engine) -> WorkListDTO:
+        """List work items of an instance, whosever it is."""
+        queries = workflow_engine.queries
+        if await queries.get_instance(instance_id) is None:
+            raise InstanceNotFoundError(instance_id)
+        return WorkListDTO(items=[WorkItemDTO.of(record) for record in await queries.list_work(instance_id)])
+
+    @get(
+        "/dead-letters",
+        operation_id="listAllDeadLetters",
+        name="workflows:admin:dead-letters",
+        summary="List dead letters of all tenants",
+        responses=document_problems(InvalidCursorError),
+    )
+    async def list_dead_letters(
+        self,
+        workflow_engine: Engine,
+        paging: Paging,
+        tenant_id: Tenant = None,
+        workflow_name: WorkflowName = None,
+    ) -> ListDTO[WorkflowInstanceDTO]:
+        """List instances that wait for an operator, whosever they are."""
+        found = await workflow_engine.list_dead_letters(tenant=tenant_id, workflow_name=workflow_name, page=paging)
         return page_of(found, paging, WorkflowInstanceDTO.of)
 
     @get(

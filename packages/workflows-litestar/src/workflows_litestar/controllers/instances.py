@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from datetime import timedelta
 from typing import Annotated, Any, Final
 from uuid import UUID
 
@@ -18,7 +19,6 @@ from workflows_core import (
     DefinitionNotFoundError,
     IdempotencyConflictError,
     InputValidationError,
-    InstanceFinishedError,
     InstanceNotFoundError,
     InvalidCursorError,
     PayloadError,
@@ -30,7 +30,7 @@ from workflows_litestar.dependencies import CurrentActor, Engine
 from workflows_litestar.drawings import draw, step_states
 from workflows_litestar.openapi import INSTANCES_TAG
 from workflows_litestar.problems.documentation import document_problems
-from workflows_litestar.schemas.bodies import CancelWorkflowDTO, StartWorkflowDTO
+from workflows_litestar.schemas.bodies import StartWorkflowDTO
 from workflows_litestar.schemas.definitions import GraphDTO
 from workflows_litestar.schemas.instances import (
     EventDTO,
@@ -51,7 +51,7 @@ RunCursor = Annotated[str | None, QueryParameter(max_length=2000, description="`
 
 
 class WorkflowInstanceController(Controller):
-    """Start, watch and cancel workflow instances."""
+    """Start and watch workflow instances."""
 
     path = "/instances"
     tags = (INSTANCES_TAG,)
@@ -105,6 +105,7 @@ class WorkflowInstanceController(Controller):
             idempotency_key=_one_key(idempotency_key, data.idempotency_key),
             actor=workflow_actor,
             metadata=data.metadata,
+            deadline=None if data.deadline is None else timedelta(seconds=data.deadline),
         )
         address = request.app.route_reverse("workflows:instances:get", instance_id=str(instance.id))
         return Response(
@@ -214,27 +215,6 @@ class WorkflowInstanceController(Controller):
             await queries.list_events(instance_id, after_revision=found[-1].revision, limit=1)
         )
         return run_of(found, limit, EventDTO.of, following=found[-1].revision if has_more else None)
-
-    @post(
-        "/{instance_id:str}/cancel",
-        status_code=200,
-        operation_id="cancelWorkflowInstance",
-        name="workflows:instances:cancel",
-        summary="Cancel a workflow instance",
-        description="Its open steps, timers and tasks are cancelled; code under way is asked to stop.",
-        responses=document_problems(InstanceNotFoundError, InstanceFinishedError, has_body=True),
-    )
-    async def cancel_instance(
-        self,
-        instance_id: InstanceId,
-        data: Annotated[CancelWorkflowDTO, Body(description="Why.")],
-        workflow_engine: Engine,
-        workflow_actor: CurrentActor,
-    ) -> WorkflowInstanceDTO:
-        """Cancel an instance."""
-        return WorkflowInstanceDTO.of(
-            await workflow_engine.cancel_workflow(instance_id, data.reason, actor=workflow_actor)
-        )
 
 
 def _one_key(header: str | None, body: str | None) -> str | None:

@@ -82,6 +82,9 @@ def provide_instances(
     started_before: Annotated[
         Moment, QueryParameter(format="date-time", description="Only those started before this moment.")
     ] = None,
+    parked: Annotated[
+        bool | None, QueryParameter(description="Only those that wait for an operator, or only those that do not.")
+    ] = None,
     order: Annotated[
         Literal["started_at", "-started_at", "updated_at", "-updated_at"],
         QueryParameter(description="Sort key; `-` is newest first."),
@@ -95,6 +98,7 @@ def provide_instances(
         created_by=created_by,
         started_after=moment_of(started_after, "started_after"),
         started_before=moment_of(started_before, "started_before"),
+        is_parked=parked,
         order_by=cast("Literal['started_at', 'updated_at']", order.removeprefix("-")),
         descending=order.startswith("-"),
     )

@@ -49,8 +49,11 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
     near: Annotated[
         tuple[str, ...], Meta(description="Known names or versions that resemble the one that was asked for.")
     ] = ()
+    steps: Annotated[tuple[str, ...], Meta(description="The steps from which the instance can go on.")] = ()
     workflow_instance_id: Annotated[UUID | None, Meta(description="Workflow instance that stands in the way.")] = None
-    state: Annotated[str | None, Meta(description="Status of the instance or task that stands in the way.")] = None
+    state: Annotated[
+        str | None, Meta(description="Status, or phase, of the instance or task that stands in the way.")
+    ] = None
     completed_by: Annotated[str | None, Meta(description="Who completed the task first.")] = None
     completed_at: Annotated[datetime | None, Meta(description="When that was.")] = None
     task_ids: Annotated[tuple[UUID, ...], Meta(description="The tasks among which to choose.")] = ()

@@ -16,7 +16,7 @@ from workflows_litestar.problems.kinds import HTTP_PROBLEMS, INTERNAL, ProblemKi
 from workflows_litestar.problems.litestar_validation import field_problems
 from workflows_litestar.problems.members import members_of
 
-__all__ = ["EXCEPTION_HANDLERS"]
+__all__ = ["EXCEPTION_HANDLERS", "problem_of"]
 
 _LOGGER: Final = logging.getLogger("workflows_litestar")
 _WITHHELD: Final = "The server could not do this; its log says why."
@@ -31,6 +31,14 @@ def handle_workflows_error(request: _AnyRequest, error: errors.WorkflowsError) -
     if kind.status >= 500:
         _log(request, error)
     return _respond(request, kind, _detail(request, kind, error), members=members_of(error))
+
+
+def problem_of(request: _AnyRequest, error: errors.WorkflowsError) -> ProblemDetails:
+    """What a response says about an error that concerns a part of its request only."""
+    kind = kind_of(type(error))
+    if kind.status >= 500:
+        _log(request, error)
+    return _problem(request, kind, _detail(request, kind, error), members_of(error))
 
 
 def handle_http_exception(request: _AnyRequest, error: HTTPException) -> Response[ProblemDetails]:
@@ -72,15 +80,14 @@ def _respond(
     sent = dict(headers or {})
     if kind.retry_after_s is not None:
         sent.setdefault("Retry-After", str(kind.retry_after_s))
-    problem = ProblemDetails(
-        type=kind.type,
-        title=kind.title,
-        status=kind.status,
-        detail=detail,
-        instance=request.scope["path"],
-        **(members or {}),
-    )
+    problem = _problem(request, kind, detail, members or {})
     return Response(problem, status_code=kind.status, headers=sent, media_type=PROBLEM_MEDIA_TYPE)
+
+
+def _problem(request: _AnyRequest, kind: ProblemKind, detail: str, members: Mapping[str, Any]) -> ProblemDetails:
+    return ProblemDetails(
+        type=kind.type, title=kind.title, status=kind.status, detail=detail, instance=request.scope["path"], **members
+    )
 
 
 def _detail(request: _AnyRequest, kind: ProblemKind, error: Exception) -> str:

@@ -96,6 +96,10 @@ PROBLEMS: Final[Mapping[type[errors.WorkflowsError], ProblemKind]] = MappingProx
         SecretMissingError: ProblemKind("webhook-not-found", 404, "There is no such webhook address"),
         errors.StateError: ProblemKind("state-conflict", 409, "The request does not fit the state of the resource"),
         errors.InstanceFinishedError: ProblemKind("instance-finished", 409, "The workflow instance is over"),
+        errors.InstanceEndingError: ProblemKind("instance-ending", 409, "The workflow instance is being ended"),
+        errors.NotParkedError: ProblemKind("not-a-dead-letter", 409, "The workflow instance waits for no operator"),
+        errors.NothingToReopenError: ProblemKind("nothing-to-reopen", 409, "What the instance had done was undone"),
+        errors.UnknownStepError: ProblemKind("unknown-step", 422, "The instance cannot go on from that step"),
         errors.TaskAlreadyCompletedError: ProblemKind("task-already-completed", 409, "The task was already completed"),
         errors.TaskNotOpenError: ProblemKind("task-not-open", 409, "The task is not open"),
         errors.AmbiguousTaskError: ProblemKind("ambiguous-task", 409, "Several tasks of the step are open"),
@@ -107,9 +111,16 @@ PROBLEMS: Final[Mapping[type[errors.WorkflowsError], ProblemKind]] = MappingProx
         ),
         errors.ItemsNotLoadedError: INTERNAL,
         errors.PermissionDeniedError: FORBIDDEN,
+        errors.StepExecutionError: ProblemKind("step-failed", 500, "Code of the application failed"),
+        errors.NonRetryableError: ProblemKind("step-failed", 500, "Code of the application failed"),
+        errors.StepTimeoutError: ProblemKind("step-timed-out", 500, "Code of the application took too long"),
+        errors.TransactionError: ProblemKind("transaction-misused", 500, "The server shares a transaction wrongly"),
         errors.ConcurrencyError: ProblemKind("concurrent-change", 409, "Somebody else was first; ask again", 1),
         errors.InfrastructureError: ProblemKind("service-unavailable", 503, "The service is not available", 5),
         errors.StoreUnavailableError: ProblemKind("store-unavailable", 503, "The store is not available", 5),
+        errors.TransactionAbortedError: ProblemKind(
+            "transaction-aborted", 503, "Another transaction was in the way", 1
+        ),
     }
 )
 """Kind by error; an error that is not listed has the kind of its nearest listed ancestor."""

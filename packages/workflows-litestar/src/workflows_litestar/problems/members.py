@@ -43,8 +43,24 @@ def _completed(error: errors.TaskAlreadyCompletedError) -> dict[str, Any]:
     return {"completed_by": error.completed_by, "completed_at": error.completed_at}
 
 
-def _finished(error: errors.InstanceFinishedError) -> dict[str, Any]:
+def _finished(error: errors.InstanceFinishedError | errors.NotParkedError) -> dict[str, Any]:
     return {"workflow_instance_id": error.instance_id, "state": error.status}
+
+
+def _ending(error: errors.InstanceEndingError) -> dict[str, Any]:
+    return {"workflow_instance_id": error.instance_id, "state": error.phase}
+
+
+def _nothing_to_reopen(error: errors.NothingToReopenError) -> dict[str, Any]:
+    return {"workflow_instance_id": error.instance_id}
+
+
+def _unknown_step(error: errors.UnknownStepError) -> dict[str, Any]:
+    return {
+        "workflow_instance_id": error.instance_id,
+        "errors": (FieldProblem(f"{error.step!r} is no step of the workflow's top", json_pointer(["from_step"])),),
+        "steps": error.known,
+    }
 
 
 def _not_open(error: errors.TaskNotOpenError) -> dict[str, Any]:
@@ -68,6 +84,10 @@ _MEMBERS: Final[Mapping[type[errors.WorkflowsError], Callable[[Any], dict[str, A
         errors.DefinitionNotFoundError: _unknown_workflow,
         errors.TaskAlreadyCompletedError: _completed,
         errors.InstanceFinishedError: _finished,
+        errors.InstanceEndingError: _ending,
+        errors.NotParkedError: _finished,
+        errors.NothingToReopenError: _nothing_to_reopen,
+        errors.UnknownStepError: _unknown_step,
         errors.TaskNotOpenError: _not_open,
         errors.AmbiguousTaskError: _ambiguous,
         errors.IdempotencyConflictError: _same_key,

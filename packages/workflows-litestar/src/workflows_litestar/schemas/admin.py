@@ -18,6 +18,7 @@ class StatsDTO(msgspec.Struct, frozen=True, kw_only=True):
         dict[str, int], Meta(description="Instances by status, all statuses named.", examples=[{"running": 2}])
     ]
     total_instances: int
+    dead_letters: Annotated[int, Meta(description="Instances that wait for an operator.")]
     open_tasks: Annotated[int, Meta(description="Human tasks that wait for somebody.")]
     overdue_tasks: Annotated[int, Meta(description="Those of them whose due date has passed.")]
 

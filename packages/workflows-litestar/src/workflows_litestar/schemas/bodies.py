@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from typing import Annotated, Any
+from typing import Annotated, Any, Final
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
@@ -10,11 +11,21 @@ from msgspec import Meta
 __all__ = [
     "CancelWorkflowDTO",
     "CompleteTaskDTO",
+    "DeadLetterSelection",
+    "DeadLettersDTO",
+    "DiscardDeadLettersDTO",
+    "DiscardWorkflowDTO",
     "IdempotencyKey",
     "ReassignTaskDTO",
     "RequestBody",
+    "RetryDeadLettersDTO",
+    "RetryWorkflowDTO",
     "StartWorkflowDTO",
+    "TerminateWorkflowDTO",
 ]
+
+MOST_AT_ONCE: Final = 100
+"""Instances that one request may change."""
 
 IdempotencyKey = Annotated[
     str,
@@ -25,6 +36,26 @@ IdempotencyKey = Annotated[
         examples=["order-4711"],
     ),
 ]
+Deadline = Annotated[
+    float,
+    Meta(
+        ge=0.001,
+        le=36_525 * 86_400.0,
+        description="Seconds after which the instance fails if it is not over, instead of the workflow's own deadline.",
+        examples=[86_400],
+    ),
+]
+FromStep = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        description="Step of the workflow's top from which it goes on, with a new visit; what is under way is dropped.",
+        examples=["pay"],
+    ),
+]
+ChangedData = Annotated[dict[str, Any], Meta(description="Data keys to be set first.", examples=[{"amount": 100}])]
+DeletedKeys = Annotated[list[str], Meta(max_length=1000, description="Data keys to be removed first.")]
 Comment = Annotated[str, Meta(max_length=10_000, description="Said by the actor; kept in the audit trail.")]
 
 
@@ -50,10 +81,66 @@ class StartWorkflowDTO(RequestBody, frozen=True):
     metadata: Annotated[dict[str, Any] | None, Meta(description="Facts about the start, which no step can change.")] = (
         None
     )
+    deadline: Deadline | None = None
 
 
 class CancelWorkflowDTO(RequestBody, frozen=True):
     """Why an instance is cancelled."""
+
+    reason: Comment = ""
+
+
+class TerminateWorkflowDTO(RequestBody, frozen=True):
+    """Why an instance is ended at once."""
+
+    reason: Comment = ""
+
+
+class DiscardWorkflowDTO(RequestBody, frozen=True):
+    """Why a dead letter is given up."""
+
+    reason: Comment = ""
+
+
+class RetryWorkflowDTO(RequestBody, frozen=True):
+    """How a dead letter is to go on; with nothing said, where it failed and with the data that it has."""
+
+    from_step: FromStep | None = None
+    data: ChangedData | None = None
+    delete: DeletedKeys = []
+
+
+class DeadLetterSelection(RequestBody, frozen=True):
+    """Which dead letters of the tenant are meant, newest first."""
+
+    workflow_name: Annotated[str, Meta(max_length=255, description="Only of this workflow.")] | None = None
+    limit: Annotated[int, Meta(ge=1, le=MOST_AT_ONCE, description="Most of them in one request.")] = MOST_AT_ONCE
+    cursor: (
+        Annotated[str, Meta(max_length=2000, description="`next_cursor` of the answer before, to go on after it.")]
+        | None
+    ) = None
+
+
+class DeadLettersDTO(RequestBody, frozen=True):
+    """Which dead letters a request is about: those that are named, and those that match. Without either, none."""
+
+    instance_ids: Annotated[
+        list[UUID],
+        Meta(max_length=MOST_AT_ONCE, description="Ids of instances; one that is named twice counts once."),
+    ] = []
+    matching: DeadLetterSelection | None = None
+
+
+class RetryDeadLettersDTO(DeadLettersDTO, frozen=True):
+    """Which dead letters are to go on, and how; each as if it alone were retried."""
+
+    from_step: FromStep | None = None
+    data: ChangedData | None = None
+    delete: DeletedKeys = []
+
+
+class DiscardDeadLettersDTO(DeadLettersDTO, frozen=True):
+    """Which dead letters are given up, and why."""
 
     reason: Comment = ""
 

@@ -10,7 +10,7 @@ from uuid import UUID
 import msgspec
 from msgspec import Meta
 
-from workflows_core import ActiveStep, StepStatus, StepType, WorkflowInstance, WorkflowStatus
+from workflows_core import ActiveStep, Parking, Phase, StepStatus, StepType, WorkflowInstance, WorkflowStatus
 from workflows_core.domain.events import RecordedEvent
 from workflows_core.domain.payload import to_json_value
 from workflows_core.domain.state import ErrorInfo
@@ -46,6 +46,13 @@ class WorkflowInstanceDTO(msgspec.Struct, frozen=True, kw_only=True):
     workflow_name: Annotated[str, Meta(examples=["document_approval"])]
     workflow_version: Annotated[str, Meta(examples=["1.0.0"])]
     status: WorkflowStatus
+    phase: Annotated[
+        Phase, Meta(description="Whether it does its work, or is being ended and undoes what it has done.")
+    ]
+    parked: Annotated[
+        Parking | None,
+        Meta(description="Why it waits for an operator, who may retry or discard it; null if it does not."),
+    ]
     current_step: Annotated[str | None, Meta(description="The first active step; see `active_steps` of the detail.")]
     created_by: Annotated[str | None, Meta(description="Actor who started it.", examples=["alice"])]
     tenant_id: Annotated[str, Meta(description="Its tenant; empty for no tenant.")]
@@ -91,11 +98,12 @@ class StepExecutionDTO(msgspec.Struct, frozen=True, kw_only=True):
     status: StepStatus
     started_at: datetime | None
     completed_at: datetime
-    attempts: int
+    attempts: Annotated[int, Meta(description="How often its code was begun.")]
     visit: Annotated[int, Meta(description="How many times the step had been entered by then.")]
     item: Annotated[int | None, Meta(description="Index of the `ForEach` item in which it ran.")]
     error: ErrorDTO | None
     completed_by: Annotated[str | None, Meta(description="Who completed it, for human steps.")]
+    compensates: Annotated[int | None, Meta(description="Number of the execution that this one has undone.")]
 
     @classmethod
     def of(cls, record: ExecutionRecord) -> StepExecutionDTO:
@@ -113,6 +121,7 @@ class StepExecutionDTO(msgspec.Struct, frozen=True, kw_only=True):
             item=_item(execution.item),
             error=ErrorDTO.of(execution.error),
             completed_by=execution.completed_by,
+            compensates=execution.compensates or None,
         )
 
 
@@ -175,6 +184,8 @@ def _shared(instance: WorkflowInstance | InstanceRecord) -> dict[str, Any]:
         "workflow_name": instance.workflow_name,
         "workflow_version": instance.workflow_version,
         "status": instance.status,
+        "phase": instance.phase,
+        "parked": instance.parked,
         "current_step": instance.current_step,
         "created_by": instance.created_by,
         "tenant_id": instance.tenant_id,
