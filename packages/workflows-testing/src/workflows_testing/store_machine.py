@@ -12,6 +12,7 @@ The conformance kit says each rule alone; this finds what happens between them. 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections.abc import Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from datetime import timedelta
@@ -23,7 +24,9 @@ from msgspec.structs import replace
 
 from workflows_core.adapters.memory import InMemoryWorkflowQueries, InMemoryWorkflowStore, MemoryState
 from workflows_core.domain.graph import WorkflowGraph
-from workflows_core.domain.types import StepStatus, WorkflowStatus
+from workflows_core.domain.transition import WorkItem, WorkKind
+from workflows_core.domain.types import Parking, StepStatus, WorkflowStatus
+from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.queries import (
     InstanceFilter,
     InstanceRecord,
@@ -35,7 +38,7 @@ from workflows_core.ports.queries import (
     WorkRecord,
 )
 from workflows_core.ports.store import Claim, ClaimRequest, Held, StartKey, WorkflowStore, Write
-from workflows_testing.builders import Run, an_instance, with_work
+from workflows_testing.builders import Run, an_instance, with_transition, with_work
 from workflows_testing.clock import ManualClock
 from workflows_testing.graphs import (
     a_for_each_graph,
@@ -63,6 +66,7 @@ GRAPHS = (
 WORKERS = st.sampled_from(["worker-1", "worker-2"])
 PICK = st.integers(0, 1_000)
 PAGE = PageRequest(limit=3, with_total=True)
+STEPS = frozenset({"order@1.0.0/first", "parallel@1.0.0/left", "approval@1.0.0/review"})
 DATA = {"orders": ["one", "two", "three"]}
 
 
@@ -123,11 +127,18 @@ class StoreMachine(RuleBasedStateMachine):
 
     def compare_lists(self) -> None:
         """Compare lists over all instances."""
+        for parked in (False, True):
+            self.both(_listed(InstanceFilter(is_parked=parked)))
         for descending in (False, True):
             self.both(_listed(InstanceFilter(order_by="updated_at", descending=descending)))
             self.both(_tasks(TaskFilter(order_by="due_at", descending=descending)))
         self.both(lambda side: side[1].count_instances(InstanceFilter()))
         self.both(lambda side: side[1].find_stalled(), list)
+
+    def work_of(self, *runs: Run) -> tuple[WorkRef, ...]:
+        """The work items of some instances."""
+        found = [self.both(_work_refs(run)) for run in runs]
+        return tuple(ref for refs in found for ref in refs)
 
     def run_at(self, pick: int) -> Run:
         """One of the instances."""
@@ -137,21 +148,28 @@ class StoreMachine(RuleBasedStateMachine):
     def begin(self, picks: list[int]) -> None:
         """Begin with some instances."""
         for pick in picks:
-            self.start(pick, None, 0.0)
+            self.start(pick, None, 0.0, None)
 
-    @rule(pick=PICK, key=st.sampled_from([None, None, "one", "two"]), delay_s=st.sampled_from([0.0, 0.0, 5.000001]))
-    def start(self, pick: int, key: str | None, delay_s: float) -> None:
-        """Start an instance."""
+    @rule(
+        pick=PICK,
+        key=st.sampled_from([None, None, "one", "two"]),
+        delay_s=st.sampled_from([0.0, 0.0, 5.000001, math.inf]),
+        timeout_s=st.sampled_from([None, 8.0, 20.000001]),
+    )
+    def start(self, pick: int, key: str | None, delay_s: float, timeout_s: float | None) -> None:
+        """Start an instance, perhaps with limits of time."""
         run = an_instance(GRAPHS[pick % len(GRAPHS)], data=DATA, now=self.clock.now())
         write = run.start(start_key=None if key is None else StartKey(key, f"digest {pick % 3}"))
         self.runs.append(run)
-        self.commit(run, with_work(write, delay_s=delay_s) if delay_s else write)
+        write = with_work(write, delay_s=delay_s) if delay_s else write
+        self.commit(run, with_work(write, timeout_s=timeout_s) if timeout_s else write)
 
     @rule(seconds=st.sampled_from([0.000001, 1, 9.999999, 10, 31]))
     def advance(self, seconds: float) -> None:
         """Let time pass, and ask when the next work item is due."""
         self.clock.advance(timedelta(seconds=seconds))
-        self.both(lambda side: side[0].next_due(), lambda due: due if due is None else max(due, 0.0))
+        self.both(lambda side: side[0].next_due(), _waits)
+        self.both(lambda side: side[0].next_due(queues=frozenset({"default"}), without=STEPS), _waits)
 
     @rule(
         worker=WORKERS,
@@ -159,12 +177,24 @@ class StoreMachine(RuleBasedStateMachine):
         lease_s=st.sampled_from([5, 30.000001]),
         queues=st.sampled_from([None, None, frozenset({"default"}), frozenset({"mail", "heavy"})]),
         codes=st.sampled_from([None, None, frozenset({"order@1.0.0", "mixed@1.0.0"})]),
+        without=st.sampled_from([frozenset(), frozenset(), STEPS]),
+        asked=st.none() | st.none() | PICK,
     )
     def claim(
-        self, worker: str, limit: int, lease_s: float, queues: frozenset[str] | None, codes: frozenset[str] | None
+        self,
+        worker: str,
+        limit: int,
+        lease_s: float,
+        queues: frozenset[str] | None,
+        codes: frozenset[str] | None,
+        without: frozenset[str],
+        asked: int | None,
     ) -> None:
-        """Claim what is due."""
-        request = ClaimRequest(worker=worker, limit=limit, lease_s=lease_s, queues=queues, codes=codes)
+        """Claim what is due, or the work of some instances if it is."""
+        items = None if asked is None else self.work_of(self.run_at(asked), self.run_at(asked + 1))
+        request = ClaimRequest(
+            worker=worker, limit=limit, lease_s=lease_s, queues=queues, codes=codes, without=without, items=items
+        )
         found = self.both(lambda side: side[0].claim(request), lambda claims: [_claim(claimed) for claimed in claims])
         self.claims.extend((worker, claimed) for claimed in found)
 
@@ -194,15 +224,63 @@ class StoreMachine(RuleBasedStateMachine):
         self.both(lambda side: side[0].renew(worker, 20))
 
     @precondition(lambda self: bool(self.claims))
-    @rule(pick=PICK, theirs=st.booleans(), delay_s=st.sampled_from([0.0, 7.5]))
-    def release(self, pick: int, delay_s: float, *, theirs: bool) -> None:
+    @rule(pick=PICK, theirs=st.booleans(), untouched=st.booleans(), delay_s=st.sampled_from([0.0, 7.5]))
+    def release(self, pick: int, delay_s: float, *, theirs: bool, untouched: bool) -> None:
         """Give a work item back, perhaps one that another worker claimed."""
         worker, claimed = self.claims[pick % len(self.claims)]
         asks = "worker-3" if theirs else worker
-        self.both(lambda side: side[0].release(asks, [claimed.ref], delay_s=delay_s))
+        self.both(lambda side: side[0].release(asks, [claimed.ref], delay_s=delay_s, untouched=untouched))
         self.both(
             lambda side: side[1].list_work(claimed.state.id), lambda records: [_work(record) for record in records]
         )
+
+    @precondition(lambda self: bool(self.runs))
+    @rule(
+        pick=PICK,
+        keeps=st.booleans(),
+        takes=st.booleans(),
+        timeout_s=st.sampled_from([None, 12.0]),
+        delay_s=st.sampled_from([0.0, 6.0, math.inf]),
+        queue=st.sampled_from([None, None, "heavy"]),
+    )
+    def rewrite(
+        self, pick: int, timeout_s: float | None, delay_s: float, queue: str | None, *, keeps: bool, takes: bool
+    ) -> None:
+        """Write a work item anew, which keeps its limit or not, perhaps for the worker that goes on with it."""
+        run = self.run_at(pick)
+        records = self.both(lambda side: side[1].list_work(run.id), lambda records: [_work(item) for item in records])
+        if not records or not run.state.revision:
+            return
+        item = records[pick % len(records)].item
+        write = run.rewrite(
+            replace(item, kind=WorkKind.RUN),
+            queue=queue or item.queue,
+            delay_s=delay_s,
+            timeout_s=timeout_s,
+            keeps_timeout=keeps,
+        )
+        if takes:
+            write = replace(write, take=(item.number,), worker="worker-1", lease_s=9.0)
+        self.commit(run, write)
+
+    @precondition(lambda self: bool(self.runs))
+    @rule(pick=PICK, gives_up=st.booleans())
+    def retry(self, pick: int, *, gives_up: bool) -> None:
+        """Let an instance that failed go on, or give it up."""
+        run = self.run_at(pick)
+        if run.state.parked is Parking.DEAD_LETTER:
+            self.commit(run, run.discard() if gives_up else run.retry())
+
+    @precondition(lambda self: bool(self.runs))
+    @rule(pick=PICK)
+    def park_or_go_on(self, pick: int) -> None:
+        """Park an instance before its end, or let it go on; without its work it would be stalled."""
+        run = self.run_at(pick)
+        if run.state.revision and not run.state.status.is_final:
+            parked = None if run.state.parked else Parking.COMPENSATION
+            gone = {ref.number: None for ref in self.work_of(run)} if parked else {}
+            self.commit(run, with_transition(run.touch(parked=parked, has_deadline=not parked), work=gone))
+            self.both(lambda side: side[1].find_stalled(), set)
 
     @precondition(lambda self: bool(self.runs))
     @rule(pick=PICK)
@@ -245,15 +323,31 @@ def _publish(graph: WorkflowGraph) -> Callable[[Sides], Awaitable[None]]:
     return lambda side: side[0].publish([graph])
 
 
+def _work_refs(run: Run) -> Callable[[Sides], Awaitable[list[WorkRef]]]:
+    async def ask(side: Sides) -> list[WorkRef]:
+        return [WorkRef(run.id, record.item.number) for record in await side[1].list_work(run.id)]
+
+    return ask
+
+
+def _waits(due: float | None) -> float | None:
+    """When work is due, without how long it has been."""
+    return None if due is None else max(due, 0.0)
+
+
+def _spent(item: WorkItem) -> WorkItem:
+    """A work item without what a spent delay leaves open."""
+    return replace(item, delay_s=0.0, due_at=None, timeout_s=None, keeps_timeout=False)
+
+
 def _claim(claimed: Claim) -> Claim:
     """A claim without what a spent delay leaves open."""
-    return replace(claimed, item=replace(claimed.item, delay_s=0.0, due_at=None))
+    return replace(claimed, item=_spent(claimed.item))
 
 
-def _work(record: WorkRecord) -> tuple[Any, ...]:
+def _work(record: WorkRecord) -> WorkRecord:
     """A work item without what a spent delay, or the due time of held work, leaves open."""
-    item = replace(record.item, delay_s=0.0, due_at=None)
-    return (item, record.worker, record.lease_until, record.attempt, record.due_at if record.worker is None else None)
+    return replace(record, item=_spent(record.item), due_at=record.due_at if record.worker is None else None)
 
 
 def store_machine(open_sides: OpenSides) -> type[StoreMachine]:
