@@ -11,9 +11,9 @@ import pytest
 from workflows_core import (
     BaseMachineStep,
     EngineSettings,
+    EventBus,
     InMemoryWorkflowQueries,
     InMemoryWorkflowStore,
-    InProcessEngine,
     MemoryState,
     RevisionConflictError,
     StoreUnavailableError,
@@ -21,6 +21,14 @@ from workflows_core import (
     WorkflowDefinition,
     WorkflowRegistry,
 )
+from workflows_core.adapters.in_process_executor import NullExecutor
+from workflows_core.adapters.json_codec import JsonCodec
+from workflows_core.adapters.safe_expressions import SafeExpressions
+from workflows_core.adapters.system_clock import SystemClock
+from workflows_core.adapters.uuid7 import Uuid7Generator
+from workflows_core.engine.engine import WorkflowEngine
+from workflows_core.engine.worker import Worker
+from workflows_core.ports.store import WorkflowStore
 from workflows_testing.faults import FaultPlan, FaultyStore, StoreCall, StoreFault
 
 
@@ -69,18 +77,54 @@ def step() -> Fails:
 
 
 @pytest.fixture
-async def engine(plan: FaultPlan, step: Fails) -> AsyncIterator[InProcessEngine]:
-    memory, registry = MemoryState(), WorkflowRegistry()
+def memory() -> MemoryState:
+    return MemoryState()
+
+
+@pytest.fixture
+def registry(step: Fails) -> WorkflowRegistry:
+    registry = WorkflowRegistry()
     registry.register_definition(WorkflowDefinition("fails", steps=[step]))
-    store = FaultyStore(InMemoryWorkflowStore(memory), plan)
-    async with InProcessEngine(
-        registry, store=store, queries=InMemoryWorkflowQueries(memory), settings=EngineSettings(poll_s=0.02)
-    ) as opened:
-        yield opened
+    return registry
+
+
+@pytest.fixture
+async def elsewhere(memory: MemoryState, registry: WorkflowRegistry) -> AsyncIterator[WorkflowEngine]:
+    """The engine of another process, which has the worker."""
+    engine = make_engine(registry, InMemoryWorkflowStore(memory), memory)
+    worker = Worker(engine)
+    working = asyncio.create_task(worker.run())
+    yield engine
+    await worker.stop()
+    await working
+
+
+@pytest.fixture
+def engine(
+    memory: MemoryState, registry: WorkflowRegistry, plan: FaultPlan, elsewhere: WorkflowEngine
+) -> WorkflowEngine:
+    """An engine whose store has faults; only what it commits itself counts for the plan."""
+    assert elsewhere is not None
+    return make_engine(registry, FaultyStore(InMemoryWorkflowStore(memory), plan), memory)
+
+
+def make_engine(registry: WorkflowRegistry, store: WorkflowStore, memory: MemoryState) -> WorkflowEngine:
+    return WorkflowEngine(
+        registry,
+        store=store,
+        queries=InMemoryWorkflowQueries(memory),
+        executor=NullExecutor(),
+        events=EventBus(),
+        clock=SystemClock(),
+        ids=Uuid7Generator(),
+        codec=JsonCodec(),
+        conditions=SafeExpressions(),
+        settings=EngineSettings(poll_s=0.02),
+    )
 
 
 async def test_a_retry_whose_answer_was_lost_is_not_applied_to_the_failure_that_followed_it(
-    engine: InProcessEngine, plan: FaultPlan, step: Fails
+    engine: WorkflowEngine, plan: FaultPlan, step: Fails
 ) -> None:
     failed = await engine.wait((await engine.start_workflow("fails")).id, timeout=5)
 
@@ -88,25 +132,25 @@ async def test_a_retry_whose_answer_was_lost_is_not_applied_to_the_failure_that_
         while step.runs < 2 or not (await engine.get_instance(failed.id)).status.is_final:
             await asyncio.sleep(0.005)
 
-    plan.on("commit", nth=3, fault=LosesTheAnswer(failed_again))
+    plan.on("commit", nth=2, fault=LosesTheAnswer(failed_again))
     with pytest.raises(RevisionConflictError):
         await engine.retry(failed.id)
-    assert [injected.nth for injected in plan.injected] == [3]
+    assert [injected.nth for injected in plan.injected] == [2]
     assert step.runs == 2
 
 
 @pytest.mark.parametrize("second", ["retry", "discard"])
 async def test_of_two_operators_who_see_the_same_failure_the_second_is_told_that_there_is_another_one(
-    engine: InProcessEngine, plan: FaultPlan, step: Fails, second: str
+    engine: WorkflowEngine, elsewhere: WorkflowEngine, plan: FaultPlan, step: Fails, second: str
 ) -> None:
     failed = await engine.wait((await engine.start_workflow("fails")).id, timeout=5)
 
     async def first_operator() -> None:
-        await engine.retry(failed.id)
+        await elsewhere.retry(failed.id)
         while step.runs < 2 or not (await engine.get_instance(failed.id)).status.is_final:
             await asyncio.sleep(0.005)
 
-    plan.on("commit", nth=3, fault=ComesLate(first_operator))
+    plan.on("commit", nth=2, fault=ComesLate(first_operator))
     with pytest.raises(RevisionConflictError):
         await (engine.retry(failed.id) if second == "retry" else engine.discard(failed.id))
     assert step.runs == 2
