@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Coroutine, Mapping, Sequence
+from collections.abc import Collection, Coroutine, Mapping, Sequence
+from datetime import timedelta
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -12,7 +13,7 @@ from workflows_core.authoring.definition import WorkflowDefinition
 from workflows_core.domain.actor import Actor
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.instances import WorkflowInstance
-from workflows_core.ports.queries import TaskRecord
+from workflows_core.ports.queries import InstanceRecord, Page, PageRequest, TaskRecord
 
 __all__ = ["SyncWorkflowEngine"]
 
@@ -50,6 +51,7 @@ class SyncWorkflowEngine:
         idempotency_key: str | None = None,
         actor: Actor | None = None,
         metadata: Mapping[str, Any] | None = None,
+        deadline: timedelta | None = None,
     ) -> WorkflowInstance:
         """Start an instance; see `WorkflowEngine.start_workflow`."""
         return self._call(
@@ -60,6 +62,7 @@ class SyncWorkflowEngine:
                 idempotency_key=idempotency_key,
                 actor=actor,
                 metadata=metadata,
+                deadline=deadline,
             )
         )
 
@@ -70,6 +73,34 @@ class SyncWorkflowEngine:
     def cancel_workflow(self, instance_id: UUID, reason: str = "", *, actor: Actor | None = None) -> WorkflowInstance:
         """Cancel an instance; see `WorkflowEngine.cancel_workflow`."""
         return self._call(self._engine.cancel_workflow(instance_id, reason, actor=actor))
+
+    def terminate_workflow(
+        self, instance_id: UUID, reason: str = "", *, actor: Actor | None = None
+    ) -> WorkflowInstance:
+        """End an instance at once; see `WorkflowEngine.terminate_workflow`."""
+        return self._call(self._engine.terminate_workflow(instance_id, reason, actor=actor))
+
+    def list_dead_letters(
+        self, *, tenant: str | None = None, workflow_name: str | None = None, page: PageRequest | None = None
+    ) -> Page[InstanceRecord]:
+        """Instances that wait for an operator; see `WorkflowEngine.list_dead_letters`."""
+        return self._call(self._engine.list_dead_letters(tenant=tenant, workflow_name=workflow_name, page=page))
+
+    def retry(
+        self,
+        instance_id: UUID,
+        from_step: str | None = None,
+        *,
+        data: Mapping[str, Any] | None = None,
+        delete: Collection[str] = (),
+        actor: Actor | None = None,
+    ) -> WorkflowInstance:
+        """Let a dead letter go on; see `WorkflowEngine.retry`."""
+        return self._call(self._engine.retry(instance_id, from_step, data=data, delete=delete, actor=actor))
+
+    def discard(self, instance_id: UUID, reason: str = "", *, actor: Actor | None = None) -> WorkflowInstance:
+        """Give up a dead letter; see `WorkflowEngine.discard`."""
+        return self._call(self._engine.discard(instance_id, reason, actor=actor))
 
     def wait(self, instance_id: UUID, *, timeout: float | None = None) -> WorkflowInstance:
         """Wait until an instance is over or waits; see `WorkflowEngine.wait`."""

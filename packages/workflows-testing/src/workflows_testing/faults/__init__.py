@@ -6,7 +6,7 @@ A `FaultPlan` says which calls go wrong, and how; `FaultyStore` and `FaultyExecu
     store = FaultyStore(InMemoryWorkflowStore(memory), plan)
 
 An engine over the wrapped ports must come to the same end as without faults. This is for testing engines and workflows; adapters that
-are themselves broken, for testing the conformance kits, are in `workflows_testing.faulty`.
+are themselves broken, for testing the conformance kits, are in ``workflows_testing.faulty``.
 """
 
 from __future__ import annotations
