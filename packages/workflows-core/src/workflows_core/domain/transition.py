@@ -55,7 +55,7 @@ class WorkItem(msgspec.Struct, frozen=True, gc=False):
         due_at: Moment before which it may not be taken; wins over ``delay_s``.
         priority: Higher is taken first.
         timeout_s: Seconds from the commit after which whoever claims next gets it as `WorkKind.EXPIRE`, held or not; None for no limit.
-        keeps_timeout: Leave the limit as it was written before, if the row exists.
+        keeps_timeout: Leave the limit as it was written before, if the row exists; one that has passed stays so, told or not.
     """
 
     number: int

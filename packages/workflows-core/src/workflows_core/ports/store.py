@@ -83,7 +83,7 @@ class Write(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         held: The work item under which it was decided; it is written only if that fence is still the newest.
         also_held: Further ones of the same worker, under which parts of it were decided; all their fences must be the newest too.
         take: Numbers of work items of this transition that the same worker goes on with: written as claimed, with
-            fence + 1 if the row exists, else fence 1.
+            fence + 1 if the row exists, else fence 1. One that was due stays due since then, any other is due now.
         lease_s: Seconds for which ``take`` is leased.
         start_key: Only for the first transition of an instance.
     """
@@ -291,7 +291,7 @@ class WorkflowStore(Protocol):
 
         A work item is eligible if its moment has come, it is in a wanted queue and of a known workflow, its instance is neither
         paused nor over, and nobody holds it or the holder's lease has ended; and also, due or not and held or not, if its time limit
-        has passed, which is then spent. Two workers never get the same claim: it is atomic, and
+        has passed: then it counts as due since that moment, and the limit is spent. Two workers never get the same claim: it is atomic, and
         does not wait for other claimers where the database can skip their rows. Each claim raises the fence.
 
         Returns:

@@ -58,6 +58,9 @@ def _upsert_work(*, keeps_timeout: bool) -> Insert:
         column.name: new[column.name] for column in old if column.name not in {"instance_id", "number"}
     }
     changed["fence"] = old.fence + new.fence
+    # What is taken was due before: its moment stays, as on PostgreSQL.
+    stays = and_(new.worker.is_not(None), old.due_at <= new.due_at)
+    changed["due_at"] = case((stays, old.due_at), else_=new.due_at)
     if keeps_timeout:
         # A limit that a claim has told of is over from the moment on from which the work item can be claimed again.
         changed["timeout_at"] = case((old.kind == WorkKind.EXPIRE.value, old.due_at), else_=old.timeout_at)

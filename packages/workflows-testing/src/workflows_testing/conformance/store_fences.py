@@ -159,6 +159,18 @@ class FenceRules(StoreContract):
         late = run.complete("second", held=held_by("worker-1", claimed))
         assert isinstance(await refused(store, late), LeaseLost)
 
+    async def test_what_was_taken_counts_as_due_since_it_was_due_first(
+        self, store: WorkflowStore, queries: WorkflowQueries, clock: MovableClock
+    ) -> None:
+        due = clock.now()
+        run = await start(store, an_instance())
+        clock.advance(seconds(5))
+        held = held_by("worker-1", await claim_one(store))
+        await commit(store, run.complete("first", held=held, take="second", lease_s=10))
+        clock.advance(seconds(11))
+        (record,) = await queries.list_work(run.id)
+        assert (record.worker, record.due_at) == (None, due)
+
     async def test_the_lease_on_what_was_taken_ends_too(self, store: WorkflowStore, clock: MovableClock) -> None:
         run = an_instance()
         await commit(store, run.start(take="first", worker="worker-1", lease_s=10))

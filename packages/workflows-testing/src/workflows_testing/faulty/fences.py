@@ -102,6 +102,19 @@ class KeepsTheOldLease(InMemoryWorkflowStore):
         return results
 
 
+class TakesAsDueNow(InMemoryWorkflowStore):
+    """Takes what it takes for due since then."""
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        results = await super().commit(writes)
+        for write in writes:
+            row = self.memory.instances.get(write.transition.state.id.int)
+            taken = [] if row is None else [row.work[number] for number in write.take if number in row.work]
+            for work in taken:
+                work.due = self.memory.clock.now()
+        return results
+
+
 def _forget_fence(_memory: MemoryState, write: Write) -> Write:
     return replace(write, held=None)
 
@@ -148,6 +161,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     with_store(WantsTheFence, "refuses writes without a fence while work is held", FenceRules),
     with_store(ChangesFences, "tells a fence that is too low", FenceRules),
     with_store(TellsEveryFence, "tells fences of work that was not taken", FenceRules),
+    with_store(TakesAsDueNow, "takes what was taken for due since then", FenceRules),
     with_store(KeepsTheOldLease, "does not extend the lease of a worker that goes on", FenceRules),
     with_store(partial(ChangesWrites, change=_forget_fence), "forgets the fence", FenceRules, LeaseRules, LimitRules),
     with_store(partial(ChangesWrites, change=_forget_further), "looks at the first fence only", FenceRules),

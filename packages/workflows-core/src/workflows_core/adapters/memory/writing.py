@@ -112,12 +112,13 @@ def _change_work(memory: MemoryState, row: InstanceRow, write: Write, now: datet
         if number not in take:
             _put(backlog, row, item, now)
             continue
+        since = work.due if work is not None and work.due is not None and work.due <= now else now
         if work is not None and work.lease_until is not None and work.worker == write.worker:
             backlog.unqueue(work)
-            _rewrite(work, item, now, now)
+            _rewrite(work, item, since, now)
             backlog.hold_on(work, now, write.lease_s)
         else:
-            work = _renewed(backlog, row, item, now, now)
+            work = _renewed(backlog, row, item, since, now)
             backlog.hold(work, write.worker, now, write.lease_s)
         fences[number] = work.fence
     return fences
