@@ -6,12 +6,15 @@ from typing import Any
 from uuid import uuid4
 
 import pytest
-from tests.integration.litestar.world import DATABASES, MakeApp, OpenWorld, World, is_problem
+from tests.integration.litestar.test_plugin import durable_engine
+from tests.integration.litestar.world import API, DATABASES, MakeApp, OpenWorld, World, is_problem
+
+from workflows_core import WorkflowRegistry
 
 pytestmark = DATABASES
 
 ADMIN = "/workflows/admin"
-PATHS = ["/stats", "/instances", f"/instances/{uuid4()}/work", "/dead-letters", "/stalled"]
+PATHS = ["/stats", "/instances", f"/instances/{uuid4()}/work", "/dead-letters", "/stalled", "/unserved"]
 
 
 async def test_stats_count_instances_by_status_over_all_tenants(world: World) -> None:
@@ -63,6 +66,17 @@ async def test_the_work_of_an_instance_is_shown(world: World) -> None:
 async def test_nothing_is_stalled(world: World) -> None:
     await world.start()
     assert (await world.client_of("root").get(f"{ADMIN}/stalled")).json() == {"instance_ids": []}
+
+
+async def test_work_that_nobody_takes_is_found(
+    registry: WorkflowRegistry, make_app: MakeApp, open_world: OpenWorld
+) -> None:
+    world = await open_world(make_app(engine=durable_engine(registry)))
+    started = await world.alice.post(f"{API}/instances", json={"workflow_name": "failing"})
+    root = world.client_of("root")
+    (found,) = (await root.get(f"{ADMIN}/unserved?overdue_s=0")).json()["items"]
+    assert (found["instance_id"], found["work"]["kind"]) == (started.json()["id"], "run")
+    assert (await root.get(f"{ADMIN}/unserved?overdue_s=3600")).json() == {"items": []}
 
 
 @pytest.mark.parametrize("path", PATHS)

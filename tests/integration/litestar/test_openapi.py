@@ -19,6 +19,7 @@ OPERATIONS = {
     "GET /workflows/admin/instances/{instance_id}/work": "listWorkItems",
     "GET /workflows/admin/stalled": "listStalledWorkflowInstances",
     "GET /workflows/admin/stats": "getWorkflowStats",
+    "GET /workflows/admin/unserved": "listUnservedWork",
     "GET /workflows/api/dead-letters": "listDeadLetters",
     "GET /workflows/api/definitions": "listWorkflowDefinitions",
     "GET /workflows/api/definitions/{name}": "getWorkflowDefinition",

@@ -18,7 +18,7 @@ from workflows_litestar.problems.documentation import document_problems
 from workflows_litestar.schemas.admin import StalledDTO, StatsDTO
 from workflows_litestar.schemas.instances import WorkflowInstanceDTO
 from workflows_litestar.schemas.paging import ListDTO, page_of
-from workflows_litestar.schemas.work import WorkItemDTO, WorkListDTO
+from workflows_litestar.schemas.work import UnservedListDTO, UnservedWorkDTO, WorkItemDTO, WorkListDTO
 
 __all__ = ["WorkflowAdminController"]
 
@@ -125,3 +125,23 @@ class WorkflowAdminController(Controller):
     ) -> StalledDTO:
         """Find stalled instances."""
         return StalledDTO(instance_ids=list(await workflow_engine.queries.find_stalled(limit=limit)))
+
+    @get(
+        "/unserved",
+        operation_id="listUnservedWork",
+        name="workflows:admin:unserved",
+        summary="Find work that nobody takes",
+        description="No worker that runs has its code and serves its queue, or all that do are busy.",
+        responses=document_problems(),
+    )
+    async def list_unserved(
+        self,
+        workflow_engine: Engine,
+        overdue_s: Annotated[
+            float, QueryParameter(ge=0, le=86_400 * 365, description="Due for so many seconds.")
+        ] = 60.0,
+        limit: Annotated[int, QueryParameter(ge=1, le=100, description="Most work items in the answer.")] = 100,
+    ) -> UnservedListDTO:
+        """Find work that has been due for a while and is held by nobody."""
+        found = await workflow_engine.queries.find_unserved(overdue_s=overdue_s, limit=limit)
+        return UnservedListDTO(items=[UnservedWorkDTO.of(one) for one in found])

@@ -4,14 +4,15 @@ from __future__ import annotations
 
 from datetime import datetime
 from typing import Annotated
+from uuid import UUID
 
 import msgspec
 from msgspec import Meta
 
 from workflows_core.domain.transition import WorkKind
-from workflows_core.ports.queries import WorkRecord
+from workflows_core.ports.queries import UnservedWork, WorkRecord
 
-__all__ = ["WorkItemDTO", "WorkListDTO"]
+__all__ = ["UnservedListDTO", "UnservedWorkDTO", "WorkItemDTO", "WorkListDTO"]
 
 
 class WorkItemDTO(msgspec.Struct, frozen=True, kw_only=True):
@@ -46,6 +47,33 @@ class WorkItemDTO(msgspec.Struct, frozen=True, kw_only=True):
             crashes=record.crashes,
             timeout_at=record.timeout_at,
         )
+
+
+class UnservedWorkDTO(msgspec.Struct, frozen=True, kw_only=True):
+    """Work that is due and that nobody takes."""
+
+    instance_id: UUID
+    workflow_name: Annotated[str, Meta(description="The workflow whose code it needs.")]
+    workflow_version: str
+    tenant_id: Annotated[str, Meta(description="Empty for no tenant.")]
+    work: WorkItemDTO
+
+    @classmethod
+    def of(cls, found: UnservedWork) -> UnservedWorkDTO:
+        """Show it."""
+        return cls(
+            instance_id=found.instance_id,
+            workflow_name=found.workflow_name,
+            workflow_version=found.workflow_version,
+            tenant_id=found.tenant_id,
+            work=WorkItemDTO.of(found.work),
+        )
+
+
+class UnservedListDTO(msgspec.Struct, frozen=True, kw_only=True):
+    """Work that nobody takes, the longest due first."""
+
+    items: list[UnservedWorkDTO]
 
 
 class WorkListDTO(msgspec.Struct, frozen=True, kw_only=True):
