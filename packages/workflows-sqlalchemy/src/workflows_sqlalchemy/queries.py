@@ -147,12 +147,13 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
     async def find_unserved(self, *, overdue_s: float, limit: int = 100) -> Sequence[UnservedWork]:
         now = await self._backend.now()
         columns = instances.c.id, instances.c.workflow_name, instances.c.workflow_version, instances.c.tenant_id
+        since = func.coalesce(work_items.c.lease_until, work_items.c.due_at)
         query = (
             select(*columns, *WORK_RECORD_COLUMNS)
             .join(instances, instances.c.id == work_items.c.instance_id)
-            .where(work_items.c.worker.is_(None), work_items.c.due_at <= now - timedelta(seconds=overdue_s))
-            .where(instances.c.status != WorkflowStatus.PAUSED.value)
-            .order_by(work_items.c.due_at, work_items.c.instance_id, work_items.c.number)
+            .where(since <= now - timedelta(seconds=overdue_s))
+            .where(is_unfinished(), instances.c.status != WorkflowStatus.PAUSED.value)
+            .order_by(since, work_items.c.instance_id, work_items.c.number)
             .limit(limit)
         )
         return [unserved_work(row, now) for row in await self._rows(query)]

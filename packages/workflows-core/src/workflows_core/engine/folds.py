@@ -141,7 +141,7 @@ def _followed(first: Transition, second: Transition) -> Transition:
         {**results, **second.item_results},
         (*first.dropped_items, *second.dropped_items),
         (*(run for run in first.executions if run.number not in second.reopened), *second.executions),
-        {**first.work, **{number: _rewritten(first.work.get(number), item) for number, item in second.work.items()}},
+        {**first.work, **{number: _rewritten(first, number, item) for number, item in second.work.items()}},
         (*first.opened, *second.opened),
         (*first.tasks, *second.tasks),
         (*first.events, *second.events),
@@ -149,8 +149,11 @@ def _followed(first: Transition, second: Transition) -> Transition:
     )
 
 
-def _rewritten(before: WorkItem | None, item: WorkItem | None) -> WorkItem | None:
-    """A work item that was written before and not stored yet: the limit that it keeps is the one that was written."""
-    if item is None or before is None or not item.keeps_timeout:
+def _rewritten(first: Transition, number: int, item: WorkItem | None) -> WorkItem | None:
+    """A work item that was written or deleted before and not stored yet: the limit that it keeps is the one that was written then."""
+    if item is None or not item.keeps_timeout or number not in first.work:
         return item
+    before = first.work[number]
+    if before is None:
+        return replace(item, keeps_timeout=False)
     return replace(item, timeout_s=before.timeout_s, keeps_timeout=before.keeps_timeout)

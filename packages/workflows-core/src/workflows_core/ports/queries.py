@@ -327,7 +327,8 @@ class WorkflowQueries(Protocol):
 
     @abstractmethod
     async def find_unserved(self, *, overdue_s: float, limit: int = 100) -> Sequence[UnservedWork]:
-        """Work that has been due for at least so many seconds and is held by nobody, the longest due first, ties by instance and number.
+        """Work that nobody has taken for at least so many seconds, the longest first, ties by instance and number.
 
-        No worker that runs has its code and serves its queue, or all that do are busy. Work of paused instances is left out.
+        The time counts from the moment when it was due, or from the end of the last lease. No worker that runs has its code and serves its
+        queue, or all that do are busy. Work of paused instances is left out.
         """

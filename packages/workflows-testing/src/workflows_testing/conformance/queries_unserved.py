@@ -38,6 +38,16 @@ class UnservedRules(StoreContract):
         clock.advance(seconds(60))
         assert not await queries.find_unserved(overdue_s=10)
 
+    async def test_work_whose_lease_has_ended_is_unserved_from_then_on(
+        self, store: WorkflowStore, queries: WorkflowQueries, clock: MovableClock
+    ) -> None:
+        run = await start(store, an_instance())
+        await claim(store, limit=1, lease_s=30.0)
+        clock.advance(seconds(39.9))
+        assert not await queries.find_unserved(overdue_s=10)
+        clock.advance(seconds(0.1))
+        assert [found.instance_id for found in await queries.find_unserved(overdue_s=10)] == [run.id]
+
     async def test_unserved_work_is_listed_longest_due_first_and_no_more_than_asked_for(
         self, store: WorkflowStore, queries: WorkflowQueries, clock: MovableClock
     ) -> None:

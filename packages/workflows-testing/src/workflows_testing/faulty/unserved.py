@@ -30,6 +30,14 @@ class FindsHeldWork(InMemoryWorkflowQueries):
         return await super().find_unserved(overdue_s=overdue_s, limit=limit)
 
 
+class ForgetsTheDead(InMemoryWorkflowQueries):
+    """Does not look at what was held once."""
+
+    async def find_unserved(self, *, overdue_s: float, limit: int = 100) -> Sequence[UnservedWork]:
+        found = await super().find_unserved(overdue_s=overdue_s, limit=limit)
+        return [one for one in found if one.work.attempt == 0]
+
+
 class FindsLastFirst(InMemoryWorkflowQueries):
     async def find_unserved(self, *, overdue_s: float, limit: int = 100) -> Sequence[UnservedWork]:
         return (await super().find_unserved(overdue_s=overdue_s, limit=limit))[::-1]
@@ -45,6 +53,7 @@ FAULTS: Final[tuple[Fault, ...]] = tuple(
     for build, name in (
         (FindsDueWork, "takes due work for unserved"),
         (FindsHeldWork, "takes held work for unserved"),
+        (ForgetsTheDead, "overlooks the work of dead workers"),
         (FindsLastFirst, "lists unserved work last first"),
         (FindsAll, "lists more unserved work than asked for"),
     )

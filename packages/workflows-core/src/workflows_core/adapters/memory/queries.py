@@ -158,14 +158,13 @@ class InMemoryWorkflowQueries(WorkflowQueries):
             now = self._memory.clock.now()
             latest = now - timedelta(seconds=overdue_s)
             found = [
-                work
+                (since, work.ref, work)
                 for row in self._memory.instances.values()
-                if row.state.status is not WorkflowStatus.PAUSED
+                if row.state.status is not WorkflowStatus.PAUSED and not row.state.status.is_final
                 for work in row.work.values()
-                if work.worker is None and work.due is not None and work.due <= latest
+                if (since := work.neglected_since) is not None and since <= latest
             ]
-            found.sort(key=lambda work: (work.due or now, work.ref))
-            return [_unserved(work, now) for work in found[:limit]]
+            return [_unserved(work, now) for _, _, work in sorted(found, key=lambda entry: entry[:2])[:limit]]
 
     def _matching(self, where: InstanceFilter) -> Iterator[InstanceRow]:
         return (row for row in self._memory.instances.values() if _instance_matches(row, where))

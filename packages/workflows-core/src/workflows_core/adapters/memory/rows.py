@@ -71,6 +71,11 @@ class WorkRow:
         """Identity of the work item."""
         return WorkRef(self.instance.state.id, self.item.number)
 
+    @property
+    def neglected_since(self) -> datetime | None:
+        """When it was due, or its last lease ended, which may lie ahead; None if it is never due."""
+        return self.due if self.worker is None or self.lease_until is None else self.lease_until
+
     def is_held(self, now: datetime) -> bool:
         """Whether a claim has not ended."""
         return self.worker is not None and self.lease_until is not None and self.lease_until > now
