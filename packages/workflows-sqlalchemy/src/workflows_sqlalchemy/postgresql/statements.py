@@ -21,17 +21,19 @@ __all__ = ["Part", "commit_statement", "parameters_of", "parts_of"]
 
 Part = str
 
+# The conditions stand in CASE, where PostgreSQL does not take them for rare: it would then join the parts of a large batch row by row
+# with row, and look for work items by their worker.
 _LOCKED: Final = """
 locked AS MATERIALIZED (
     SELECT a.* FROM asked a JOIN workflow_instances i ON i.id = a.instance_id
-    WHERE i.revision = a.base_revision
+    WHERE CASE WHEN i.revision = a.base_revision THEN true END
     ORDER BY i.id FOR NO KEY UPDATE OF i {skip}
 )"""
 _HELD: Final = """
 held AS MATERIALIZED (
     SELECT l.place FROM locked l CROSS JOIN LATERAL unnest(l.held_numbers, l.held_fences) AS r(number, fence)
     JOIN workflow_work_items h ON h.instance_id = l.instance_id AND h.number = r.number
-    WHERE h.fence = r.fence AND h.worker = l.held_worker
+    WHERE CASE WHEN h.fence = r.fence AND h.worker = l.held_worker THEN true END
     ORDER BY h.instance_id, h.number FOR UPDATE OF h
 )"""
 _ALL_HELD: Final = """
