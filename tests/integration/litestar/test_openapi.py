@@ -126,9 +126,9 @@ def test_request_bodies_are_closed_and_response_bodies_are_open(document: dict[s
         "DiscardDeadLettersDTO",
         "DiscardWorkflowDTO",
         "ReassignTaskDTO",
-        "SignalWorkflowDTO",
         "RetryDeadLettersDTO",
         "RetryWorkflowDTO",
+        "SignalWorkflowDTO",
         "StartWorkflowDTO",
         "TerminateWorkflowDTO",
     }
