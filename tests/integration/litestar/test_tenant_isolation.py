@@ -61,6 +61,7 @@ WITHOUT_TENANT = {
     "listWorkItems": "operators see all tenants",
     "listAllDeadLetters": "operators see all tenants",
     "listStalledWorkflowInstances": "operators see all tenants",
+    "listUnservedWork": "operators see all tenants",
 }
 """Routes that know no tenant, with the reason."""
 
