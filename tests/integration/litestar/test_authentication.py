@@ -33,6 +33,7 @@ MUTATING = {
     f"/instances/{uuid4()}/discard": {},
     "/dead-letters/retry": {"matching": {}},
     "/dead-letters/discard": {"matching": {}},
+    f"/instances/{uuid4()}/signals/go": {"payload": 1},
     f"/tasks/{uuid4()}/complete": {"form_data": {}},
     f"/tasks/{uuid4()}/reassign": {"assignee_id": "bob"},
 }

@@ -36,6 +36,7 @@ OPERATIONS = {
     "POST /workflows/api/dead-letters/retry": "retryDeadLetters",
     "POST /workflows/api/instances": "startWorkflowInstance",
     "POST /workflows/api/instances/{instance_id}/cancel": "cancelWorkflowInstance",
+    "POST /workflows/api/instances/{instance_id}/signals/{name}": "signalWorkflowInstance",
     "POST /workflows/api/instances/{instance_id}/discard": "discardWorkflowInstance",
     "POST /workflows/api/instances/{instance_id}/retry": "retryWorkflowInstance",
     "POST /workflows/api/instances/{instance_id}/terminate": "terminateWorkflowInstance",
@@ -55,6 +56,7 @@ STATUSES = {
     "retryDeadLetters": {"200", "400", "401", "403", "413", "415", "500", "503"},
     "discardDeadLetters": {"200", "400", "401", "403", "413", "415", "500", "503"},
     "listWorkItems": {"200", "400", "401", "403", "404", "500", "503"},
+    "signalWorkflowInstance": {"200", "400", "401", "403", "404", "409", "413", "415", "422", "500", "503"},
     "completeHumanTask": {"200", "400", "401", "403", "404", "409", "413", "415", "422", "500", "503"},
     "reassignHumanTask": {"200", "400", "401", "403", "404", "409", "413", "415", "500", "503"},
     "receiveWebhook": {"204", "400", "404", "409", "413", "415", "422", "500", "503"},
@@ -126,6 +128,7 @@ def test_request_bodies_are_closed_and_response_bodies_are_open(document: dict[s
         "ReassignTaskDTO",
         "RetryDeadLettersDTO",
         "RetryWorkflowDTO",
+        "SignalWorkflowDTO",
         "StartWorkflowDTO",
         "TerminateWorkflowDTO",
     }

@@ -30,6 +30,7 @@ ATTEMPTS = {
     "terminateWorkflowInstance": Attempt("POST", "/instances/{instance}/terminate", {"reason": "mine now"}, 404),
     "retryWorkflowInstance": Attempt("POST", "/instances/{failed}/retry", {"data": {"mine": True}}, 404),
     "discardWorkflowInstance": Attempt("POST", "/instances/{failed}/discard", {"reason": "mine now"}, 404),
+    "signalWorkflowInstance": Attempt("POST", "/instances/{instance}/signals/go", {"payload": "mine now"}, 404),
     "getHumanTask": Attempt("GET", "/tasks/{task}", None, 404),
     "completeHumanTask": Attempt("POST", "/tasks/{task}/complete", {"form_data": {"approved": True}}, 404),
     "reassignHumanTask": Attempt("POST", "/tasks/{task}/reassign", {"assignee_id": "mallory"}, 404),
@@ -60,6 +61,7 @@ WITHOUT_TENANT = {
     "listWorkItems": "operators see all tenants",
     "listAllDeadLetters": "operators see all tenants",
     "listStalledWorkflowInstances": "operators see all tenants",
+    "listUnservedWork": "operators see all tenants",
 }
 """Routes that know no tenant, with the reason."""
 

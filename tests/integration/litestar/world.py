@@ -21,6 +21,7 @@ from workflows_core import (
     BaseHumanStep,
     BaseMachineStep,
     Edge,
+    WaitForSignal,
     WebhookStep,
     WorkflowContext,
     WorkflowDefinition,
@@ -133,6 +134,9 @@ def workflow_definitions() -> list[WorkflowDefinition]:
                     into="payment",
                 )
             ],
+        ),
+        WorkflowDefinition(
+            "signalled", "1.0.0", steps=[WaitForSignal(name="wait", signal="go", payload_schema={"type": "integer"})]
         ),
     ]
 

@@ -13,6 +13,7 @@ from workflows_core import (
     BaseMachineStep,
     Edge,
     ForEach,
+    WaitForSignal,
     Workflow,
     WorkflowContext,
     WorkflowRegistry,
@@ -54,8 +55,15 @@ class Squares(Workflow):
     __steps__ = [ForEach("numbers", Square(), into="squares", concurrency=3)]
 
 
+class Parcel(Workflow):
+    __workflow_name__ = "parcel"
+    __steps__ = [Approve, WaitForSignal(name="sent", into="number")]
+    __edges__ = [("approve", "sent")]
+
+
 def registry() -> WorkflowRegistry:
     registry = WorkflowRegistry()
+    registry.register(Parcel)
     registry.register(Approval)
     registry.register(Squares)
     return registry
@@ -72,6 +80,18 @@ async def test_an_instance_outlives_the_engine_that_started_it(url: str) -> None
     assert finished.status is WorkflowStatus.COMPLETED
     assert finished.data["paid"] == 42
     assert finished.data["count"] == 1
+
+
+async def test_a_signal_that_came_early_and_its_key_outlive_the_engine_that_took_them(url: str) -> None:
+    async with PersistentExecutionEngine(registry(), url) as engine:
+        started = await engine.start_workflow("parcel", {"amount": 42})
+        await engine.signal(started.id, "sent", "R-1", dedup_key="k")
+    async with PersistentExecutionEngine(registry(), url) as engine:
+        again = await engine.signal(started.id, "sent", "R-2", dedup_key="k")
+        assert again.current_step == "approve"
+        await engine.complete_human_task(started.id, "approve", "bob", {"approved": True})
+        finished = await engine.wait(started.id, timeout=10)
+    assert (finished.status, finished.data["number"]) == (WorkflowStatus.COMPLETED, "R-1")
 
 
 async def test_items_are_run_each_in_a_scope_of_its_own(url: str) -> None:

@@ -20,6 +20,7 @@ from workflows_core import (
     EngineSettings,
     EventBus,
     LocalExecutionEngine,
+    WaitForSignal,
     WebhookStep,
     Workflow,
     WorkflowContext,
@@ -64,6 +65,12 @@ class Order(Workflow):
     __edges__ = [Edge(Approve, Callback), Edge(Callback, Book)]
 
 
+class Parcel(Workflow):
+    __workflow_name__ = "parcel"
+    __steps__ = [Approve, WaitForSignal(name="sent", into="number"), Book]
+    __edges__ = [("approve", "sent"), ("sent", "book")]
+
+
 class Heard(EventBus):
     """Notes what it is told."""
 
@@ -97,6 +104,7 @@ async def application(url: str) -> AsyncGenerator[AsyncEngine]:
 async def engine(url: str, heard: Heard) -> AsyncGenerator[PersistentExecutionEngine]:
     registry = WorkflowRegistry()
     registry.register(Order)
+    registry.register(Parcel)
     settings = EngineSettings(secret=SECRET, poll_s=0.1)
     async with PersistentExecutionEngine(registry, url, event_bus=heard, settings=settings) as engine:
         yield engine
@@ -256,6 +264,25 @@ async def test_a_cancellation_is_taken_back_with_the_session(
     async with AsyncSession(application) as session, session.begin():
         await engine.cancel_workflow(started.id, session=session)
     assert (await engine.get_instance(started.id)).status is WorkflowStatus.CANCELED
+
+
+async def test_a_signal_is_taken_back_with_the_session(
+    engine: PersistentExecutionEngine, application: AsyncEngine
+) -> None:
+    started = await engine.start_workflow("parcel", {"amount": 1})
+    await engine.complete_human_task(started.id, "approve", "bob", {})
+    async with AsyncSession(application) as session:
+        inside = await engine.signal(started.id, "sent", 1, dedup_key="k", session=session)
+        again = await engine.signal(started.id, "sent", 2, dedup_key="k", session=session)
+        assert (again.revision, again.data["number"]) == (inside.revision, 1)
+        await session.rollback()
+    assert (await engine.get_instance(started.id)).current_step == "sent"
+    async with AsyncSession(application) as session, session.begin():
+        await place(session, "one")
+        await engine.signal(started.id, "sent", 3, dedup_key="k", session=session)
+    finished = await engine.wait(started.id, timeout=10)
+    assert (finished.status, finished.data["number"]) == (WorkflowStatus.COMPLETED, 3)
+    assert await orders(application) == ["one"]
 
 
 async def test_a_definition_that_was_kept_in_a_lost_session_is_kept_again(url: str, application: AsyncEngine) -> None:

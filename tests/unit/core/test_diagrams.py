@@ -23,6 +23,7 @@ from workflows_core.domain.graph import (
     MachineNode,
     Node,
     NodeKind,
+    SignalNode,
     TimerNode,
     WebhookNode,
     WorkflowGraph,
@@ -297,7 +298,7 @@ def graph_of_texts(texts: Sequence[str]) -> WorkflowGraph:
     """A graph of every kind of step in which all that an author writes comes from the given texts."""
     names = list(dict.fromkeys(texts))
     kinds: list[NodeKind] = [
-        MachineNode(), HumanNode(), GatewayNode(), GatewayNode("parallel"), TimerNode(), WebhookNode(),
+        MachineNode(), HumanNode(), GatewayNode(), GatewayNode("parallel"), TimerNode(), WebhookNode(), SignalNode("go"),
         GroupNode("conditional", branches={name: name for name in names}),
         ForEachNode(names[-1], item=names[0]),
     ]  # fmt: skip

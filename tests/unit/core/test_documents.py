@@ -24,6 +24,7 @@ from workflows_core.domain.graph import (
     MachineNode,
     Node,
     NodeKind,
+    SignalNode,
     TimerNode,
     WebhookNode,
     WorkflowGraph,
@@ -314,6 +315,7 @@ def node_kinds() -> st.SearchStrategy[NodeKind]:
         ),
         st.builds(GatewayNode, kind=st.just("inclusive")),
         st.builds(TimerNode, delay_s=st.floats(0, 1e9)),
+        st.builds(SignalNode, signal=st.text(min_size=1, max_size=3)),
         st.builds(WebhookNode, into=st.none() | st.text(min_size=1, max_size=3)),
         st.builds(GroupNode, kind=st.sampled_from(["sequential", "parallel", "race"]), outputs=st.just({"a": "b"})),
     )

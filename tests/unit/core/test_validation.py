@@ -21,6 +21,7 @@ from workflows_core.domain.graph import (
     MachineNode,
     Node,
     NodeKind,
+    SignalNode,
     TimerNode,
     WebhookNode,
     WorkflowGraph,
@@ -364,6 +365,7 @@ BAD_GRAPHS: dict[str, list[tuple[str, Callable[[], WorkflowGraph]]]] = {
     "unknown_data_key": [
         ("workflow 'orders'", lambda: graph(steps("a"), reducers={"totl": "sum"}, state_keys=("total",))),
         ("step 'only'", lambda: alone(WebhookNode(into="totl"), state_keys=("total",))),
+        ("step 'only'", lambda: alone(SignalNode("go", into="totl"), state_keys=("total",))),
     ],
     "unknown_reducer": [("workflow 'orders'", lambda: graph(steps("a"), reducers={"total": "summ"}))],
     "bad_key": [
@@ -375,7 +377,9 @@ BAD_GRAPHS: dict[str, list[tuple[str, Callable[[], WorkflowGraph]]]] = {
         ("workflow 'orders'", lambda: graph(steps("a"), input_schema={"type": "thing"})),
         ("step 'only'", lambda: alone(HumanNode(form_schema={"type": "thing"}))),
         ("step 'only'", lambda: alone(WebhookNode(payload_schema={"type": "thing"}))),
+        ("step 'only'", lambda: alone(SignalNode("go", {"type": "thing"}))),
     ],
+    "bad_signal": [("step 'only'", lambda: alone(SignalNode("")))],
     "bad_duration": [
         ("step 'only'", lambda: alone(TimerNode(-1))),
         ("step 'only'", lambda: alone(TimerNode(float("nan")))),

@@ -32,6 +32,7 @@ from workflows_core.authoring.groups import (
 )
 from workflows_core.authoring.human import BaseHumanStep
 from workflows_core.authoring.registry import WorkflowRegistry
+from workflows_core.authoring.signal import WaitForSignal
 from workflows_core.authoring.step import BaseMachineStep, BaseStep, Step
 from workflows_core.authoring.surroundings import Undoing
 from workflows_core.authoring.timer import DelayStep, ScheduledStep, TimerStep
@@ -43,6 +44,7 @@ from workflows_core.domain.events import (
     HumanTaskCompleted,
     HumanTaskCreated,
     HumanTaskReassigned,
+    SignalReceived,
     StepCanceled,
     StepCompensated,
     StepCompensationFailed,
@@ -100,6 +102,7 @@ from workflows_core.errors import (
     ReducerError,
     RevisionConflictError,
     SessionRefusedError,
+    SignalAlreadyReceivedError,
     StaleExecutionError,
     StateError,
     StepExecutionError,
@@ -189,6 +192,8 @@ __all__ = [
     "SecretMissingError",
     "SequentialGroup",
     "SessionRefusedError",
+    "SignalAlreadyReceivedError",
+    "SignalReceived",
     "StaleExecutionError",
     "StateError",
     "Step",
@@ -222,6 +227,7 @@ __all__ = [
     "UnknownStepError",
     "Uuid7Generator",
     "ValidationError",
+    "WaitForSignal",
     "WebhookAlreadyUsedError",
     "WebhookNotFoundError",
     "WebhookReceived",

@@ -50,6 +50,8 @@ class Marking(msgspec.Struct, frozen=True, array_like=True):
     buffered: dict[str, bytes]
     parked: Parking | None = None
     has_deadline: bool = False
+    signals: dict[str, tuple[bytes, ...]] = {}
+    signal_keys: tuple[str, ...] = ()
 
 
 _msgpack: Final = msgspec.msgpack.Encoder().encode
@@ -75,6 +77,8 @@ def encode_marking(state: InstanceState) -> bytes:
         state.buffered,
         state.parked,
         state.has_deadline,
+        state.signals,
+        state.signal_keys,
     )
     return _encode(_msgpack, marking)
 

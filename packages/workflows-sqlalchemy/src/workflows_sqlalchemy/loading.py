@@ -121,6 +121,8 @@ def state_of(row: AnyRow, items: Iterable[Scope] = ()) -> InstanceState:
         marking.last,
         marking.parked,
         marking.has_deadline,
+        marking.signals,
+        marking.signal_keys,
     )
 
 

@@ -18,6 +18,7 @@ from workflows_core.authoring.edge import Edge
 from workflows_core.authoring.gateway import ExclusiveGateway, InclusiveGateway, ParallelGateway
 from workflows_core.authoring.groups import ConditionalGroup, ForEach, ParallelGroup, RaceGroup, SequentialGroup
 from workflows_core.authoring.human import BaseHumanStep
+from workflows_core.authoring.signal import WaitForSignal
 from workflows_core.authoring.step import BaseMachineStep
 from workflows_core.authoring.timer import DelayStep, ScheduledStep
 from workflows_core.authoring.webhook import WebhookStep
@@ -87,6 +88,8 @@ def one(**step: Any) -> dict[str, Any]:
         alone(DelayStep(seconds=1.5)),
         alone(ScheduledStep("open", datetime(2030, 1, 1, tzinfo=UTC))),
         alone(WebhookStep(payload_schema={"type": "object"}, into="payload")),
+        alone(WaitForSignal(signal="go", payload_schema={"type": "object"}, into="payload")),
+        alone(WaitForSignal()),
         alone(SequentialGroup(words("a"), words("b"), words("c"), outputs={"x": "y"}, into="z")),
         alone(ParallelGroup(words("a"), words("b"), callback=words("c"))),
         alone(ParallelGroup(words("a"), words("b"))),

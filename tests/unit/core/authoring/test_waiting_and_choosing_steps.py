@@ -13,11 +13,12 @@ from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.definition import WorkflowDefinition
 from workflows_core.authoring.edge import Edge
 from workflows_core.authoring.gateway import BaseGateway, ExclusiveGateway, InclusiveGateway, ParallelGateway
+from workflows_core.authoring.signal import WaitForSignal
 from workflows_core.authoring.step import BaseMachineStep
 from workflows_core.authoring.surroundings import ContextServices
 from workflows_core.authoring.timer import DelayStep, ScheduledStep, TimerStep
 from workflows_core.authoring.webhook import WebhookStep
-from workflows_core.domain.graph import GatewayNode, TimerNode, WebhookNode
+from workflows_core.domain.graph import GatewayNode, SignalNode, TimerNode, WebhookNode
 from workflows_core.domain.problems import Problem
 from workflows_core.domain.types import Outcome
 from workflows_core.errors import InvalidDefinitionError, StepExecutionError
@@ -251,6 +252,32 @@ def test_a_webhook_step_runs_no_code() -> None:
         async def execute(self, context: WorkflowContext) -> None: ...
 
     assert "execute of a webhook step" in problems_of(Called())["hook_never_called"].message
+
+
+# Signals
+
+
+def test_a_signal_step_waits_for_a_signal_of_its_own_name_or_of_another() -> None:
+    class Payload(msgspec.Struct):
+        paid: bool
+
+    assert compiled(WaitForSignal()).graph.nodes["it"].kind == SignalNode("it")
+    kind = compiled(WaitForSignal(signal="paid", payload_schema=Payload, into="payment")).graph.nodes["it"].kind
+    assert isinstance(kind, SignalNode)
+    assert (kind.signal, kind.into) == ("paid", "payment")
+    assert kind.payload_schema is not None
+    assert kind.payload_schema["required"] == ["paid"]
+
+
+def test_a_signal_step_runs_no_code() -> None:
+    class Called(WaitForSignal):
+        async def execute(self, context: WorkflowContext) -> None: ...
+
+    assert "execute of a signal step" in problems_of(Called())["hook_never_called"].message
+
+
+def test_the_name_of_a_signal_is_text() -> None:
+    assert "signal is 3" in problems_of(WaitForSignal(signal=3))["bad_type"].message  # type: ignore[arg-type]
 
 
 def test_a_webhook_step_knows_its_address_through_the_context() -> None:

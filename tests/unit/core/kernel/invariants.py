@@ -11,6 +11,7 @@ from workflows_core.domain.graph import (
     GroupNode,
     HumanNode,
     MachineNode,
+    SignalNode,
     TimerNode,
     WebhookNode,
     WorkflowGraph,
@@ -25,6 +26,7 @@ FIRST_WORK: Mapping[type, Collection[WorkKind]] = {
     GatewayNode: {WorkKind.RUN, WorkKind.ENTER},
     HumanNode: {WorkKind.PREPARE, WorkKind.ENTER},
     TimerNode: {WorkKind.PREPARE},
+    SignalNode: {WorkKind.ENTER},
     GroupNode: {WorkKind.PREPARE, WorkKind.ENTER},
     ForEachNode: {WorkKind.PREPARE, WorkKind.ENTER},
 }
@@ -70,7 +72,7 @@ def _expected_work(graph: WorkflowGraph, token: Token) -> Collection[WorkKind] |
             return None
         case StepStatus.WAITING if isinstance(kind, TimerNode):
             return {WorkKind.TIMER}
-        case StepStatus.WAITING if isinstance(kind, WebhookNode):
+        case StepStatus.WAITING if isinstance(kind, WebhookNode | SignalNode):
             return {WorkKind.AWAIT}
         case StepStatus.WAITING:
             assert isinstance(kind, HumanNode | GroupNode | ForEachNode), f"nothing would ever move {token}"

@@ -30,6 +30,7 @@ from workflows_core.domain.commands import (
     Place,
     Prepared,
     ReassignTask,
+    ReceiveSignal,
     ReceiveWebhook,
     Reschedule,
     Retry,
@@ -405,6 +406,10 @@ class Play:
     def call(self, step: str, payload: Any, *, visit: int = 1, scope: int = ROOT) -> Play:
         """Call the address of a webhook step."""
         return self.apply(ReceiveWebhook(scope=scope, step=step, visit=visit, payload=encode(payload), now=self.now))
+
+    def signal(self, name: str, payload: Any = None, *, key: str | None = None) -> Play:
+        """Send a signal."""
+        return self.apply(ReceiveSignal(name=name, payload=encode(payload), now=self.now, dedup_key=key))
 
     def reschedule(self, step: str, delay_s: float) -> Play:
         """Move the moment of a timer."""

@@ -23,6 +23,7 @@ __all__ = [
     "ParallelDocument",
     "RaceDocument",
     "SequentialDocument",
+    "SignalDocument",
     "StepDocument",
     "TimerDocument",
     "WebhookDocument",
@@ -93,6 +94,14 @@ class WebhookDocument(StepDocument, kw_only=True, tag="webhook"):
     into: str | None = None
 
 
+class SignalDocument(StepDocument, kw_only=True, tag="signal"):
+    """A step that waits for a named signal; see `SignalNode`. Without ``signal`` it waits for one of its own name."""
+
+    signal: str | None = None
+    payload_schema: dict[str, Any] | None = None
+    into: str | None = None
+
+
 class _GroupDocument(StepDocument, kw_only=True):
     outputs: dict[str, str] = {}
     into: str | None = None
@@ -141,6 +150,7 @@ AnyStepDocument: TypeAlias = (
     | GatewayDocument
     | TimerDocument
     | WebhookDocument
+    | SignalDocument
     | SequentialDocument
     | ParallelDocument
     | RaceDocument

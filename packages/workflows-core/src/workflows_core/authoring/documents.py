@@ -21,6 +21,7 @@ from workflows_core.authoring.document_types import (
     ParallelDocument,
     RaceDocument,
     SequentialDocument,
+    SignalDocument,
     TimerDocument,
     WebhookDocument,
     WorkflowDocument,
@@ -35,6 +36,7 @@ from workflows_core.authoring.groups import (
     SequentialGroup,
 )
 from workflows_core.authoring.human import BaseHumanStep
+from workflows_core.authoring.signal import WaitForSignal
 from workflows_core.authoring.step import AnyStep, BaseMachineStep
 from workflows_core.authoring.timer import ScheduledStep, TimerStep
 from workflows_core.authoring.webhook import WebhookStep
@@ -127,6 +129,8 @@ class _Builder:
                 return self._timer(step, common)
             case WebhookDocument():
                 return WebhookStep(payload_schema=step.payload_schema, into=step.into, **common)
+            case SignalDocument():
+                return WaitForSignal(signal=step.signal, payload_schema=step.payload_schema, into=step.into, **common)
             case ForEachDocument():
                 common |= {"item": step.item, "index": step.index, "concurrency": step.concurrency, "into": step.into}
                 return ForEach(step.source, self.build(step.body), **common)

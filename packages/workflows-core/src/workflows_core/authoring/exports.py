@@ -18,6 +18,7 @@ from workflows_core.authoring.document_types import (
     ParallelDocument,
     RaceDocument,
     SequentialDocument,
+    SignalDocument,
     TimerDocument,
     WebhookDocument,
     WorkflowDocument,
@@ -30,6 +31,7 @@ from workflows_core.domain.graph import (
     HumanNode,
     MachineNode,
     Node,
+    SignalNode,
     TimerNode,
     WebhookNode,
     WorkflowGraph,
@@ -111,6 +113,8 @@ def _step(graph: WorkflowGraph, node: Node) -> AnyStepDocument:
             return TimerDocument(delay_s=kind.delay_s, until=kind.until, **common)
         case WebhookNode():
             return WebhookDocument(payload_schema=kind.payload_schema, into=kind.into, **common)
+        case SignalNode():
+            return SignalDocument(signal=kind.signal, payload_schema=kind.payload_schema, into=kind.into, **common)
         case ForEachNode():
             settings = {name: getattr(kind, name) for name in ("item", "index", "concurrency", "into")}
             body = _step(graph, graph.nodes[kind.body])

@@ -11,6 +11,7 @@ from workflows_core.authoring.code import StepCode, is_coroutine_function, overr
 from workflows_core.authoring.gateway import read_gateway
 from workflows_core.authoring.human import read_human
 from workflows_core.authoring.report import Report
+from workflows_core.authoring.signal import read_signal
 from workflows_core.authoring.timer import read_timer
 from workflows_core.authoring.webhook import read_webhook
 from workflows_core.domain.graph import INSTANCE, Join, MachineNode, Node, NodeKind
@@ -68,6 +69,7 @@ _READERS: Final[dict[str, Callable[[str, Any, Report], tuple[NodeKind, StepCode]
     StepType.MACHINE: _read_machine,
     StepType.HUMAN: read_human,
     StepType.WEBHOOK: read_webhook,
+    StepType.SIGNAL: read_signal,
     StepType.TIMER: read_timer,
     StepType.GATEWAY: read_gateway,
     StepType.GROUP: _read_machine,

@@ -10,14 +10,22 @@ import click
 
 from workflows_core.cli.details import find_details, print_details, print_instance
 from workflows_core.cli.engines import run_with_engine
-from workflows_core.cli.options import as_actor, as_json, engine_factory, json_document, tenant_option, user_option
+from workflows_core.cli.options import (
+    as_actor,
+    as_json,
+    engine_factory,
+    json_document,
+    json_value,
+    tenant_option,
+    user_option,
+)
 from workflows_core.cli.output import print_json, print_table
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.instances import WorkflowInstance
 from workflows_core.ports.queries import InstanceFilter, InstanceRecord, Page, PageRequest, UnservedWork
 
-__all__ = ["cancel", "list_instances", "show", "stalled", "start", "unserved"]
+__all__ = ["cancel", "list_instances", "show", "signal", "stalled", "start", "unserved"]
 
 
 @click.command()
@@ -161,6 +169,37 @@ def cancel(
         return await end(instance_id, reason, actor=as_actor(user, tenant))
 
     print_instance(run_with_engine(engine_factory(context), stop), json_output=json_output)
+
+
+@click.command()
+@click.argument("instance_id", type=click.UUID)
+@click.argument("name")
+@click.option("--payload", callback=json_value, metavar="JSON|@FILE", help="What it brings; nothing by default.")
+@click.option("--dedup-key", metavar="KEY", help="A second signal with it changes nothing.")
+@user_option
+@tenant_option
+@as_json
+@click.pass_context
+def signal(
+    context: click.Context,
+    *,
+    instance_id: UUID,
+    name: str,
+    payload: Any,
+    dedup_key: str | None,
+    user: str,
+    tenant: str,
+    json_output: bool,
+) -> None:
+    """Send signal NAME to instance INSTANCE_ID.
+
+    The step that has waited longest for the name takes it; without one it is kept for the next that waits.
+    """
+
+    async def send(engine: WorkflowEngine) -> WorkflowInstance:
+        return await engine.signal(instance_id, name, payload, dedup_key=dedup_key, actor=as_actor(user, tenant))
+
+    print_instance(run_with_engine(engine_factory(context), send), json_output=json_output)
 
 
 @click.command()

@@ -9,7 +9,7 @@ import click
 from workflows_core.cli.dead_letters import dead_letters, retry
 from workflows_core.cli.definitions import definitions, graph
 from workflows_core.cli.engines import EngineFactory, load_factory
-from workflows_core.cli.instances import cancel, list_instances, show, stalled, start, unserved
+from workflows_core.cli.instances import cancel, list_instances, show, signal, stalled, start, unserved
 from workflows_core.cli.tasks import complete, reassign, tasks
 from workflows_core.cli.worker import worker
 
@@ -23,6 +23,7 @@ _COMMANDS: tuple[click.Command, ...] = (
     show,
     stalled,
     unserved,
+    signal,
     cancel,
     retry,
     dead_letters,

@@ -12,7 +12,16 @@ import msgspec
 from workflows_core.cli.engines import EngineFactory
 from workflows_core.domain.actor import Actor
 
-__all__ = ["as_actor", "as_json", "data_changes", "engine_factory", "json_document", "tenant_option", "user_option"]
+__all__ = [
+    "as_actor",
+    "as_json",
+    "data_changes",
+    "engine_factory",
+    "json_document",
+    "json_value",
+    "tenant_option",
+    "user_option",
+]
 
 F = TypeVar("F", bound=Callable[..., Any])
 
@@ -62,7 +71,23 @@ def as_actor(user: str, tenant: str, groups: tuple[str, ...] = ()) -> Actor:
     return Actor(user, frozenset(groups), tenant=tenant)
 
 
-def json_document(_context: click.Context, _parameter: click.Parameter, value: str | None) -> dict[str, Any]:
+def json_value(_context: click.Context, _parameter: click.Parameter, value: str | None) -> Any:
+    """Read JSON from an option: the text itself, or ``@file``; None if it was not given.
+
+    Raises:
+        click.BadParameter: It is no JSON, or the file cannot be read.
+    """
+    if value is None:
+        return None
+    try:
+        text = Path(value[1:]).read_text(encoding="utf-8") if value.startswith("@") else value
+        return msgspec.json.decode(text)
+    except (OSError, msgspec.DecodeError) as error:
+        msg = f"not a JSON document: {error}"
+        raise click.BadParameter(msg) from error
+
+
+def json_document(context: click.Context, parameter: click.Parameter, value: str | None) -> dict[str, Any]:
     """Read a JSON object from an option: the text itself, or ``@file``.
 
     Raises:
@@ -70,12 +95,7 @@ def json_document(_context: click.Context, _parameter: click.Parameter, value: s
     """
     if value is None:
         return {}
-    try:
-        text = Path(value[1:]).read_text(encoding="utf-8") if value.startswith("@") else value
-        document = msgspec.json.decode(text)
-    except (OSError, msgspec.DecodeError) as error:
-        msg = f"not a JSON document: {error}"
-        raise click.BadParameter(msg) from error
+    document = json_value(context, parameter, value)
     if not isinstance(document, dict):
         msg = f"must be a JSON object, not {type(document).__name__}"
         raise click.BadParameter(msg)

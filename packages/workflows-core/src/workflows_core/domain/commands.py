@@ -28,6 +28,7 @@ __all__ = [
     "Place",
     "Prepared",
     "ReassignTask",
+    "ReceiveSignal",
     "ReceiveWebhook",
     "Reschedule",
     "Retry",
@@ -238,6 +239,15 @@ class ReceiveWebhook(_Routing, frozen=True, gc=False):
     now: datetime
 
 
+class ReceiveSignal(msgspec.Struct, frozen=True, gc=False, kw_only=True):
+    """A signal arrived; one with a ``dedup_key`` that was seen before is refused."""
+
+    name: str
+    payload: bytes
+    now: datetime
+    dedup_key: str | None = None
+
+
 class Cancel(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     """Cancel the whole instance, and undo what it has done unless ``terminate``."""
 
@@ -295,6 +305,7 @@ Command = (
     | CompleteTask
     | ReassignTask
     | ReceiveWebhook
+    | ReceiveSignal
     | Cancel
     | Retry
     | Discard

@@ -19,6 +19,7 @@ __all__ = [
     "HumanTaskCreated",
     "HumanTaskReassigned",
     "RecordedEvent",
+    "SignalReceived",
     "StepCanceled",
     "StepCompensated",
     "StepCompensationFailed",
@@ -187,6 +188,14 @@ class WebhookReceived(WorkflowEvent, frozen=True, gc=False, tag="webhook_receive
     early: bool = False
 
 
+class SignalReceived(WorkflowEvent, frozen=True, gc=False, tag="signal_received"):
+    """A signal arrived; ``early`` says that no step was waiting for it yet."""
+
+    name: str
+    early: bool = False
+    dedup_key: str | None = None
+
+
 Event = (
     WorkflowStarted
     | WorkflowCompleted
@@ -207,6 +216,7 @@ Event = (
     | HumanTaskReassigned
     | HumanTaskCanceled
     | WebhookReceived
+    | SignalReceived
 )
 
 _STATUS: dict[type[WorkflowEvent], StepStatus] = {

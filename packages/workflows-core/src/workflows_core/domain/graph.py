@@ -27,6 +27,7 @@ __all__ = [
     "MachineNode",
     "Node",
     "NodeKind",
+    "SignalNode",
     "TimerNode",
     "WebhookNode",
     "WorkflowGraph",
@@ -160,6 +161,20 @@ class WebhookNode(msgspec.Struct, frozen=True, omit_defaults=True, tag="webhook"
     into: str | None = None
 
 
+class SignalNode(msgspec.Struct, frozen=True, omit_defaults=True, tag="signal"):
+    """Waits for a signal of that name to its instance.
+
+    Attributes:
+        signal: Name of the signal; several steps may wait for the same.
+        payload_schema: JSON Schema that the payload must satisfy; None accepts any JSON.
+        into: Key that receives the payload; None stores it under ``signals.<step>``.
+    """
+
+    signal: str
+    payload_schema: dict[str, Any] | None = None
+    into: str | None = None
+
+
 class GroupNode(msgspec.Struct, frozen=True, omit_defaults=True, tag="group"):
     """Holds steps of its own in an inner scope.
 
@@ -207,7 +222,7 @@ class ForEachNode(msgspec.Struct, frozen=True, omit_defaults=True, tag="for_each
     computed: bool = False
 
 
-NodeKind = MachineNode | HumanNode | GatewayNode | TimerNode | WebhookNode | GroupNode | ForEachNode
+NodeKind = MachineNode | HumanNode | GatewayNode | TimerNode | WebhookNode | SignalNode | GroupNode | ForEachNode
 
 _TYPES: Final[dict[type, StepType]] = {
     MachineNode: StepType.MACHINE,
@@ -215,6 +230,7 @@ _TYPES: Final[dict[type, StepType]] = {
     GatewayNode: StepType.GATEWAY,
     TimerNode: StepType.TIMER,
     WebhookNode: StepType.WEBHOOK,
+    SignalNode: StepType.SIGNAL,
     GroupNode: StepType.GROUP,
     ForEachNode: StepType.GROUP,
 }

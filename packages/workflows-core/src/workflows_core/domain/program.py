@@ -18,6 +18,7 @@ from workflows_core.domain.graph import (
     MachineNode,
     Node,
     NodeKind,
+    SignalNode,
     TimerNode,
     WebhookNode,
     WorkflowGraph,
@@ -141,7 +142,11 @@ class StepProgram:
         return self.entry_work if token.actor is None else WorkKind.RUN
 
 
-_WAIT_WORK: Final[dict[type, WorkKind]] = {TimerNode: WorkKind.TIMER, WebhookNode: WorkKind.AWAIT}
+_WAIT_WORK: Final[dict[type, WorkKind]] = {
+    TimerNode: WorkKind.TIMER,
+    WebhookNode: WorkKind.AWAIT,
+    SignalNode: WorkKind.AWAIT,
+}
 
 
 def _entry_work(kind: NodeKind) -> WorkKind:
@@ -160,7 +165,7 @@ def _entry_work(kind: NodeKind) -> WorkKind:
 
 def _reads_data(kind: NodeKind) -> bool:
     match kind:
-        case TimerNode() | WebhookNode():
+        case TimerNode() | WebhookNode() | SignalNode():
             return False
         case GroupNode():
             return kind.kind == "conditional" or not kind.entry

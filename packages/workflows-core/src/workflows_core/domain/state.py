@@ -209,6 +209,8 @@ class InstanceState(msgspec.Struct, frozen=True, gc=False):
         last: The last finished execution by step; bounded by the graph, unlike the history.
         parked: Why it waits for an operator.
         has_deadline: Whether a work item waits for its deadline.
+        signals: Payloads of signals for which no step was waiting, by name, the oldest first.
+        signal_keys: Deduplication keys of the last signals, the oldest first.
     """
 
     id: UUID
@@ -228,6 +230,8 @@ class InstanceState(msgspec.Struct, frozen=True, gc=False):
     last: dict[str, LastExecution] = {}
     parked: Parking | None = None
     has_deadline: bool = False
+    signals: dict[str, tuple[bytes, ...]] = {}
+    signal_keys: tuple[str, ...] = ()
 
     @property
     def phase(self) -> Phase:

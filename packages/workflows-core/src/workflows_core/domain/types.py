@@ -16,6 +16,8 @@ class StepType(StrEnum):
     """Waits for a person."""
     WEBHOOK = auto()
     """Waits for a call from outside."""
+    SIGNAL = auto()
+    """Waits for a named signal."""
     TIMER = auto()
     """Waits for time to pass."""
     GATEWAY = auto()

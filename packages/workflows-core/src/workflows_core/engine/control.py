@@ -74,6 +74,39 @@ class InstanceControl(ABC):
             instance_id, lambda found, _: Cancel(actor=who, now=found.at, reason=reason, terminate=True), actor, session
         )
 
+    async def signal(
+        self,
+        instance_id: UUID,
+        name: str,
+        payload: Any = None,
+        *,
+        dedup_key: str | None = None,
+        actor: Actor | None = None,
+        session: Any = None,
+    ) -> WorkflowInstance:
+        """Send a named signal to an instance. It is applied once: to the step that has waited longest for it, else to the next that waits.
+
+        Args:
+            instance_id: The instance.
+            name: Name of the signal, as the step says it.
+            payload: What it brings; becomes the step's result.
+            dedup_key: A signal with a key that the instance has seen before changes nothing, and is answered as the first one was;
+                each instance remembers its last 1000 keys.
+            actor: Who sends it.
+            session: See `start_workflow`.
+
+        Raises:
+            InstanceNotFoundError: There is none (for the actor's tenant).
+            InstanceFinishedError: It is over.
+            InstanceEndingError: It is being ended, and undoes what it has done.
+            InputValidationError: The payload does not satisfy the schema of the step that waits; it goes on waiting. A signal that comes
+                early is checked when a step takes it, and then fails that step.
+            PayloadError: The payload cannot be stored.
+            PayloadTooLargeError: The data, or the signals that nobody has taken yet, would exceed ``max_data_bytes``.
+        """
+        signals = (await self._at(session)).signals
+        return await signals.receive(instance_id, name, payload, dedup_key=dedup_key, actor=actor)
+
     async def list_dead_letters(
         self,
         *,

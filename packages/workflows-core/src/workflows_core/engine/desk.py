@@ -8,6 +8,7 @@ from workflows_core.engine.programs import Programs
 from workflows_core.engine.requests import Requests
 from workflows_core.engine.seats import Seats
 from workflows_core.engine.settings import EngineSettings
+from workflows_core.engine.signals import Signals
 from workflows_core.engine.starting import Starting
 from workflows_core.engine.tasks import Tasks
 from workflows_core.engine.webhooks import Webhooks
@@ -25,12 +26,13 @@ class Desk:
 
     Attributes:
         requests: Commands to instances.
+        signals: Named signals.
         starting: Starts.
         tasks: Human tasks.
         webhooks: Calls to webhook addresses.
     """
 
-    __slots__ = ("requests", "starting", "tasks", "webhooks")
+    __slots__ = ("requests", "signals", "starting", "tasks", "webhooks")
 
     def __init__(
         self,
@@ -48,6 +50,7 @@ class Desk:
         """Wire the use cases over both sides of a store, and over what commits their transitions; ``seats`` are for first steps."""
         self.requests = Requests(store, commits, programs, settings)
         self.webhooks = Webhooks(requests=self.requests, codec=codec, settings=settings)
+        self.signals = Signals(store=store, queries=queries, requests=self.requests, codec=codec)
         self.starting = Starting(
             store=store,
             commits=commits,

@@ -21,7 +21,7 @@ from workflows_core.engine.contexts import Contexts
 from workflows_core.engine.control import InstanceControl
 from workflows_core.engine.desk import Desk
 from workflows_core.engine.holding import Holding
-from workflows_core.engine.instances import WorkflowInstance, to_instance
+from workflows_core.engine.instances import WorkflowInstance, read_instance
 from workflows_core.engine.joining import JoinedCommits, transactions_of
 from workflows_core.engine.programs import Programs
 from workflows_core.engine.protocol import ExecutionEngine
@@ -32,7 +32,6 @@ from workflows_core.engine.sharing import SharedTransactions
 from workflows_core.engine.signatures import WebhookAddress, sign_webhook
 from workflows_core.engine.standalone import run_step
 from workflows_core.engine.waiting import is_at_rest, wait_until
-from workflows_core.errors import InstanceNotFoundError
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.conditions import ConditionEvaluator
@@ -176,11 +175,7 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
         Raises:
             InstanceNotFoundError: There is none (for that tenant).
         """
-        record = await self.queries.get_instance(instance_id, tenant=tenant)
-        found = await self.store.load(instance_id, tenant=tenant, all_items=True)
-        if record is None or found is None:
-            raise InstanceNotFoundError(instance_id)
-        return to_instance(found.state, self._codec, updated_at=record.updated_at, completed_at=record.completed_at)
+        return await read_instance(self.store, self.queries, self._codec, instance_id, tenant=tenant)
 
     async def wait(
         self,

@@ -10,9 +10,12 @@ from uuid import UUID
 from workflows_core.domain.payload import decode_data
 from workflows_core.domain.state import ErrorInfo, InstanceState
 from workflows_core.domain.types import Parking, Phase, StepStatus, WorkflowStatus
+from workflows_core.errors import InstanceNotFoundError
 from workflows_core.ports.codec import PayloadCodec
+from workflows_core.ports.queries import WorkflowQueries
+from workflows_core.ports.store import WorkflowStore
 
-__all__ = ["ActiveStep", "WorkflowInstance", "active_steps", "to_instance"]
+__all__ = ["ActiveStep", "WorkflowInstance", "active_steps", "read_instance", "to_instance"]
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,3 +130,18 @@ def to_instance(
         parked=state.parked,
         is_duplicate=is_duplicate,
     )
+
+
+async def read_instance(
+    store: WorkflowStore, queries: WorkflowQueries, codec: PayloadCodec, instance_id: UUID, *, tenant: str | None
+) -> WorkflowInstance:
+    """Read an instance as it stands.
+
+    Raises:
+        InstanceNotFoundError: There is none (for that tenant).
+    """
+    record = await queries.get_instance(instance_id, tenant=tenant)
+    found = await store.load(instance_id, tenant=tenant, all_items=True)
+    if record is None or found is None:
+        raise InstanceNotFoundError(instance_id)
+    return to_instance(found.state, codec, updated_at=record.updated_at, completed_at=record.completed_at)

@@ -102,6 +102,18 @@ class SyncWorkflowEngine:
         """Give up a dead letter; see `WorkflowEngine.discard`."""
         return self._call(self._engine.discard(instance_id, reason, actor=actor))
 
+    def signal(
+        self,
+        instance_id: UUID,
+        name: str,
+        payload: Any = None,
+        *,
+        dedup_key: str | None = None,
+        actor: Actor | None = None,
+    ) -> WorkflowInstance:
+        """Send a named signal; see `WorkflowEngine.signal`."""
+        return self._call(self._engine.signal(instance_id, name, payload, dedup_key=dedup_key, actor=actor))
+
     def wait(self, instance_id: UUID, *, timeout: float | None = None) -> WorkflowInstance:
         """Wait until an instance is over or waits; see `WorkflowEngine.wait`."""
         return self._call(self._engine.wait(instance_id, timeout=timeout))

@@ -28,6 +28,7 @@
     │   ├── TaskNotOpenError
     │   ├── AmbiguousTaskError
     │   ├── WebhookAlreadyUsedError
+    │   ├── SignalAlreadyReceivedError          its deduplication key was seen before
     │   ├── IdempotencyConflictError            the key was used before with other input
     │   ├── StaleExecutionError                 the step execution is no longer active
     │   └── ItemsNotLoadedError                 the decision needs item scopes that were not read
@@ -100,6 +101,7 @@ from workflows_core.errors.states import (
     NothingToReopenError,
     NotParkedError,
     RevisionConflictError,
+    SignalAlreadyReceivedError,
     StaleExecutionError,
     StateError,
     TaskAlreadyCompletedError,
@@ -146,6 +148,7 @@ __all__ = [
     "ReducerError",
     "RevisionConflictError",
     "SessionRefusedError",
+    "SignalAlreadyReceivedError",
     "StaleExecutionError",
     "StateError",
     "StepExecutionError",

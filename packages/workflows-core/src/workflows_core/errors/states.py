@@ -19,6 +19,7 @@ __all__ = [
     "NotParkedError",
     "NothingToReopenError",
     "RevisionConflictError",
+    "SignalAlreadyReceivedError",
     "StaleExecutionError",
     "StateError",
     "TaskAlreadyCompletedError",
@@ -150,6 +151,21 @@ class WebhookAlreadyUsedError(StateError):
 
     def __str__(self) -> str:
         return f"the webhook address of step {self.step!r} (instance {self.instance_id}) was already used"
+
+
+class SignalAlreadyReceivedError(StateError):
+    """Raised by the kernel for a signal whose deduplication key was seen before; the engine answers as it did the first time."""
+
+    def __init__(self, instance_id: UUID, name: str, dedup_key: str) -> None:
+        super().__init__(instance_id, name, dedup_key)
+        self.instance_id = instance_id
+        self.name = name
+        self.dedup_key = dedup_key
+
+    def __str__(self) -> str:
+        return (
+            f"signal {self.name!r} with the key {self.dedup_key!r} was already received by instance {self.instance_id}"
+        )
 
 
 class IdempotencyConflictError(StateError):

@@ -1,13 +1,14 @@
-"""Routes that steer instances: cancel, terminate, retry, discard."""
+"""Routes that steer instances: signal, cancel, terminate, retry, discard."""
 
 from __future__ import annotations
 
 from typing import Annotated
 
 from litestar import Controller, post
-from litestar.params import Body
+from litestar.params import Body, PathParameter
 
 from workflows_core import (
+    InputValidationError,
     InstanceEndingError,
     InstanceFinishedError,
     InstanceNotFoundError,
@@ -25,6 +26,7 @@ from workflows_litestar.schemas.bodies import (
     CancelWorkflowDTO,
     DiscardWorkflowDTO,
     RetryWorkflowDTO,
+    SignalWorkflowDTO,
     TerminateWorkflowDTO,
 )
 from workflows_litestar.schemas.instances import WorkflowInstanceDTO
@@ -33,10 +35,42 @@ __all__ = ["WorkflowControlController"]
 
 
 class WorkflowControlController(Controller):
-    """End workflow instances, and let dead letters go on; each in the name of the actor."""
+    """Signal and end workflow instances, and let dead letters go on; each in the name of the actor."""
 
     path = "/instances/{instance_id:str}"
     tags = (INSTANCES_TAG,)
+
+    @post(
+        "/signals/{name:str}",
+        status_code=200,
+        operation_id="signalWorkflowInstance",
+        name="workflows:instances:signal",
+        summary="Send a signal to a workflow instance",
+        description="The step that has waited longest for the name takes it; without one it is kept for the next that waits.",
+        responses=document_problems(
+            InstanceNotFoundError,
+            InstanceFinishedError,
+            InstanceEndingError,
+            InputValidationError,
+            PayloadError,
+            PayloadTooLargeError,
+            has_body=True,
+        ),
+    )
+    async def signal_instance(
+        self,
+        instance_id: InstanceId,
+        name: Annotated[str, PathParameter(min_length=1, max_length=255, description="Name of the signal.")],
+        data: Annotated[SignalWorkflowDTO, Body(description="What it brings.")],
+        workflow_engine: Engine,
+        workflow_actor: CurrentActor,
+    ) -> WorkflowInstanceDTO:
+        """Send a named signal to an instance."""
+        return WorkflowInstanceDTO.of(
+            await workflow_engine.signal(
+                instance_id, name, data.payload, dedup_key=data.dedup_key, actor=workflow_actor
+            )
+        )
 
     @post(
         "/cancel",

@@ -20,6 +20,7 @@ __all__ = [
     "RequestBody",
     "RetryDeadLettersDTO",
     "RetryWorkflowDTO",
+    "SignalWorkflowDTO",
     "StartWorkflowDTO",
     "TerminateWorkflowDTO",
 ]
@@ -43,6 +44,15 @@ Deadline = Annotated[
         le=36_525 * 86_400.0,
         description="Seconds after which the instance fails if it is not over, instead of the workflow's own deadline.",
         examples=[86_400],
+    ),
+]
+DedupKey = Annotated[
+    str,
+    Meta(
+        min_length=1,
+        max_length=255,
+        description="Unique for each intended signal to the instance; a repetition changes nothing and is answered alike.",
+        examples=["payment-4711"],
     ),
 ]
 FromStep = Annotated[
@@ -143,6 +153,19 @@ class DiscardDeadLettersDTO(DeadLettersDTO, frozen=True):
     """Which dead letters are given up, and why."""
 
     reason: Comment = ""
+
+
+class SignalWorkflowDTO(RequestBody, frozen=True):
+    """What a signal brings."""
+
+    payload: Annotated[
+        Any,
+        Meta(
+            description="Any JSON that satisfies the payload schema of the step that waits for the signal.",
+            examples=[{"paid": True}],
+        ),
+    ] = None
+    dedup_key: DedupKey | None = None
 
 
 class CompleteTaskDTO(RequestBody, frozen=True):

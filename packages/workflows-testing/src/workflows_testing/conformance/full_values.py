@@ -102,4 +102,6 @@ def full_state(state: InstanceState) -> InstanceState:
         last={"pack": LAST},
         parked=Parking.COMPENSATION,
         has_deadline=True,
+        signals={"go": (b"\x01", b"\x00\xff")},
+        signal_keys=("key 1", "key 2"),
     )

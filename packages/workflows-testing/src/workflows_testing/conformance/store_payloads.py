@@ -100,6 +100,13 @@ class PayloadRules(StoreContract):
         await commit(store, run.touch(buffered=buffered))
         assert (await load(store, run)).state.buffered == buffered
 
+    async def test_signals_that_were_kept_come_back_exactly_and_in_order(self, store: WorkflowStore) -> None:
+        run = await start(store, an_instance())
+        signals = dict.fromkeys(ODD_NAMES, (EVERY_BYTE, b"", b"\x00"))
+        await commit(store, run.touch(signals=signals, signal_keys=tuple(ODD_NAMES)))
+        state = (await load(store, run)).state
+        assert (state.signals, state.signal_keys) == (signals, tuple(ODD_NAMES))
+
     async def test_results_inside_scopes_come_back_exactly(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance(a_for_each_graph(grouped=True), data={"orders": [1]}))
         group = run.state.scopes[run.item("pack").scope]

@@ -102,6 +102,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
             (_thousand_keys, "cuts the number of keys"),
             (_without(metadata=None), "forgets metadata"),
             (_without(buffered={}), "forgets calls that came early"),
+            (_without(signals={}), "forgets signals that were kept"),
+            (_without(signal_keys=()), "forgets the keys of signals"),
             (_without(error=None), "forgets the error"),
             (_folded_key, "compares start keys loosely"),
             (_whole_seconds, "cuts times of executions to seconds"),

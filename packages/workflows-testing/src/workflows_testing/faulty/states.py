@@ -25,7 +25,18 @@ from workflows_testing.faulty.rewriting import with_transition
 __all__ = ["FAULTS", "FIELDS"]
 
 FIELDS: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
-    InstanceState: ("counter", "error", "buffered", "last", "parked", "has_deadline", "started_at", "metadata"),
+    InstanceState: (
+        "counter",
+        "error",
+        "buffered",
+        "last",
+        "parked",
+        "has_deadline",
+        "signals",
+        "signal_keys",
+        "started_at",
+        "metadata",
+    ),
     Scope: ("visits", "results", "undo", "failing", "index"),
     Token: tuple(name for name in TOKEN.__struct_fields__ if name not in {"id", "node", "status", "child"}),
     Items: tuple(name for name in ITEMS.__struct_fields__ if name not in {"first", "total"}),

@@ -25,7 +25,7 @@ from workflows_core.domain.events import (
     WorkflowRetried,
     WorkflowStarted,
 )
-from workflows_core.domain.graph import HumanNode, TimerNode, WebhookNode, WorkflowGraph
+from workflows_core.domain.graph import HumanNode, SignalNode, TimerNode, WebhookNode, WorkflowGraph
 from workflows_core.domain.state import InstanceState, Token
 from workflows_core.domain.transition import WorkKind
 from workflows_core.domain.types import StepStatus, TaskStatus, WorkflowStatus
@@ -235,7 +235,11 @@ def _wants_work(graph: WorkflowGraph | None, token: Token) -> bool:
     if token.status is StepStatus.SCHEDULED:
         return True
     node = None if graph is None else graph.nodes.get(token.node)
-    return token.status is StepStatus.WAITING and node is not None and isinstance(node.kind, TimerNode | WebhookNode)
+    return (
+        token.status is StepStatus.WAITING
+        and node is not None
+        and isinstance(node.kind, TimerNode | WebhookNode | SignalNode)
+    )
 
 
 def _wants_person(graph: WorkflowGraph | None, token: Token) -> bool:

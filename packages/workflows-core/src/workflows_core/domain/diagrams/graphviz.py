@@ -14,6 +14,7 @@ _SHAPES: Final = {
     Shape.MACHINE: "shape=box",
     Shape.HUMAN: "shape=parallelogram",
     Shape.WEBHOOK: "shape=cds",
+    Shape.SIGNAL: "shape=cds",
     Shape.TIMER: "shape=hexagon",
     Shape.GATEWAY: "shape=diamond",
     Shape.START: "shape=box, style=rounded",

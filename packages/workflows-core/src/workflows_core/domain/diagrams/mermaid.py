@@ -17,6 +17,7 @@ _SHAPES: Final = {
     Shape.MACHINE: ("[", "]"),
     Shape.HUMAN: ("[/", "/]"),
     Shape.WEBHOOK: (">", "]"),
+    Shape.SIGNAL: (">", "]"),
     Shape.TIMER: ("{{", "}}"),
     Shape.GATEWAY: ("{", "}"),
     Shape.START: ("([", "])"),

@@ -27,6 +27,7 @@ class Shape(StrEnum):
     MACHINE = auto()
     HUMAN = auto()
     WEBHOOK = auto()
+    SIGNAL = auto()
     TIMER = auto()
     GATEWAY = auto()
     START = auto()

@@ -9,13 +9,22 @@ from msgspec.structs import replace
 
 from workflows_core.domain.commands import Assignment
 from workflows_core.domain.events import HumanTaskCreated
-from workflows_core.domain.graph import ForEachNode, GatewayNode, GroupNode, HumanNode, TimerNode, WebhookNode
+from workflows_core.domain.graph import (
+    ForEachNode,
+    GatewayNode,
+    GroupNode,
+    HumanNode,
+    SignalNode,
+    TimerNode,
+    WebhookNode,
+)
 from workflows_core.domain.identity import task_id
 from workflows_core.domain.kernel.data import decoded, has_data, put_entry, view, write
 from workflows_core.domain.kernel.draft import Arrival, Draft, webhook_key
 from workflows_core.domain.kernel.failing import fail_instance
 from workflows_core.domain.kernel.items import enter_for_each
 from workflows_core.domain.kernel.routing import UNKNOWN, Routing, fail_step, finish_step
+from workflows_core.domain.kernel.signals import enter_signal
 from workflows_core.domain.state import ErrorInfo, Token
 from workflows_core.domain.templates import render
 from workflows_core.domain.transition import TaskOpening, WorkKind
@@ -56,6 +65,8 @@ def enter(draft: Draft, scope_id: int, token: Token) -> None:
             start_timer(draft, scope_id, token, delay_s, None if until is None else datetime.fromisoformat(until))
         case WebhookNode() as kind:
             _enter_webhook(draft, scope_id, token, kind)
+        case SignalNode() as kind:
+            enter_signal(draft, scope_id, token, kind)
         case GroupNode(kind="conditional", selector=str(selector)) as kind:
             _select_branch(draft, scope_id, token, kind, selector)
         case GroupNode(entry=entry):

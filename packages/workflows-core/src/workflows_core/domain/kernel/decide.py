@@ -24,6 +24,7 @@ from workflows_core.domain.commands import (
     Place,
     Prepared,
     ReassignTask,
+    ReceiveSignal,
     ReceiveWebhook,
     Reschedule,
     Retry,
@@ -48,6 +49,7 @@ from workflows_core.domain.kernel.items import expand, finish_for_each
 from workflows_core.domain.kernel.reopening import arm_deadline, discard, retry
 from workflows_core.domain.kernel.routing import Routing, fail_step, finish_step, leave
 from workflows_core.domain.kernel.settling import settle
+from workflows_core.domain.kernel.signals import receive_signal, refuse_repetition
 from workflows_core.domain.kernel.undoing import abandon, park_undoing, settle_draining, undone
 from workflows_core.domain.program import Program
 from workflows_core.domain.state import ROOT, ErrorInfo, Failing, InstanceState, Scope, Token
@@ -101,9 +103,13 @@ def decide(program: Program, state: InstanceState, command: Command, actor: str 
         NothingToReopenError: A retry without a step, where nothing was kept.
         StaleExecutionError: The step execution of the command is no longer active, or no longer at the point that the command is for.
         WebhookAlreadyUsedError: The webhook address was used before.
+        SignalAlreadyReceivedError: The deduplication key of the signal was seen before.
+        InputValidationError: The payload of a signal does not satisfy the schema of the step that waits for it.
         ReducerError: A step adds to a key that has no reducer, or a value that its reducer cannot take.
         ItemsNotLoadedError: The state lacks item scopes that the decision needs.
     """
+    if isinstance(command, ReceiveSignal):
+        refuse_repetition(state, command)
     if state.status.is_final and not isinstance(command, Retry | Discard):
         raise InstanceFinishedError(state.id, state.status)
     draft = Draft(program, state, actor, getattr(command, "now", None))
@@ -381,6 +387,7 @@ _HANDLERS: Final[dict[type, Callable[[Draft, Any], None]]] = {
     CompleteTask: _complete_task,
     ReassignTask: _reassign_task,
     ReceiveWebhook: _receive_webhook,
+    ReceiveSignal: receive_signal,
     Cancel: _cancel,
     Retry: retry,
     Discard: discard,

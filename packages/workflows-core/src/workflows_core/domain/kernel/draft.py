@@ -60,6 +60,9 @@ class Draft:
         error: Why the instance failed.
         parked: Why it waits for an operator.
         has_deadline: Whether a work item waits for its deadline.
+        buffered: Webhook calls that came before their step.
+        signals: Signals for which no step is waiting.
+        signal_keys: Deduplication keys of the last signals.
         reopened: Finished executions that are open again.
     """
 
@@ -84,6 +87,8 @@ class Draft:
         "pending_items",
         "program",
         "reopened",
+        "signal_keys",
+        "signals",
         "state",
         "status",
         "tasks",
@@ -109,6 +114,8 @@ class Draft:
         self.item_results: dict[int, bytes] = {}
         self.dropped_items: list[ItemRange] = []
         self.buffered = state.buffered
+        self.signals = state.signals
+        self.signal_keys = state.signal_keys
         self._last: dict[str, LastExecution] | None = None
         self.status: WorkflowStatus | None = None
         self.error: ErrorInfo | None = state.error
@@ -171,6 +178,17 @@ class Draft:
         if len(active) != items.started - items.done:
             raise ItemsNotLoadedError(self.state.id)
         return active
+
+    def require_items(self) -> None:
+        """See to it that no active item is missing.
+
+        Raises:
+            ItemsNotLoadedError: Not all of them are in the state.
+        """
+        for scope in self.state.scopes.values():
+            for token in scope.tokens.values():
+                if token.items is not None:
+                    self.active_items(token.items)
 
     def add_scope(self, node: str, parent: int, token: int) -> int:
         """Open the inner scope of a group."""
@@ -331,6 +349,8 @@ class Draft:
             before.last if self._last is None else self._last,
             self.parked,
             self.has_deadline,
+            self.signals,
+            self.signal_keys,
         )
         return Transition(
             state,

@@ -35,7 +35,7 @@ def retry(draft: Draft, command: Retry) -> None:
     """Let a parked instance go on."""
     if draft.parked is None:
         raise NotParkedError(draft.state.id, draft.state.status)
-    _want_all(draft)
+    draft.require_items()  # what is parked may be in any of them
     apply_writes(draft, ROOT, Writes(command.changed, command.deleted))
     was_over = draft.state.status.is_final
     if command.from_step is not None:
@@ -51,7 +51,7 @@ def discard(draft: Draft, command: Discard) -> None:
     """Give up what is parked: the kept marking of a failed instance, or a compensation that failed."""
     if draft.parked is None:
         raise NotParkedError(draft.state.id, draft.state.status)
-    _want_all(draft)
+    draft.require_items()  # what is parked may be in any of them
     draft.emit(WorkflowDiscarded, reason=command.reason)
     if draft.parked is Parking.DEAD_LETTER:
         cancel_all(draft, ROOT)
@@ -62,18 +62,6 @@ def discard(draft: Draft, command: Discard) -> None:
             if token.compensates and token.status is StepStatus.FAILED:
                 draft.remove(scope.id, token.id)
     draft.parked = draft.error = None
-
-
-def _want_all(draft: Draft) -> None:
-    """What is parked may be in any item.
-
-    Raises:
-        ItemsNotLoadedError: Not all active items are in the state.
-    """
-    for scope in draft.state.scopes.values():
-        for token in scope.tokens.values():
-            if token.items is not None:
-                draft.active_items(token.items)
 
 
 def _rewind(draft: Draft, step: str) -> None:

@@ -6,7 +6,7 @@ from collections.abc import Iterator
 from typing import Final
 
 from workflows_core.domain.expressions import compile_expression
-from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, Node, WebhookNode
+from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, Node, SignalNode, WebhookNode
 from workflows_core.domain.reducers import REDUCERS
 from workflows_core.domain.templates import template_names
 from workflows_core.domain.validation.findings import (
@@ -22,7 +22,7 @@ from workflows_core.errors import ExpressionError
 
 __all__ = ["check_data_names"]
 
-_ALWAYS_THERE: Final = frozenset({"forms", "webhooks"})
+_ALWAYS_THERE: Final = frozenset({"forms", "signals", "webhooks"})
 
 
 def check_data_names(view: GraphView) -> Findings:
@@ -59,7 +59,7 @@ def _written_names(view: GraphView) -> frozenset[str] | None:
 def _stored_under(node: Node) -> Iterator[str]:
     """Data keys that a step writes because its definition says so."""
     kind = node.kind
-    if isinstance(kind, HumanNode | WebhookNode | GroupNode | ForEachNode) and kind.into is not None:
+    if isinstance(kind, HumanNode | WebhookNode | SignalNode | GroupNode | ForEachNode) and kind.into is not None:
         yield kind.into
     if isinstance(kind, GroupNode):
         yield from kind.outputs.values()

@@ -14,6 +14,7 @@ from workflows_core.domain.graph import (
     MachineNode,
     Node,
     NodeKind,
+    SignalNode,
     TimerNode,
     WebhookNode,
 )
@@ -53,6 +54,8 @@ def _of(kind: NodeKind) -> _Faults:
             yield from _timer(kind)
         case WebhookNode(payload_schema=schema) if schema is not None:
             yield from _schema("payload schema", check_document_schema(schema))
+        case SignalNode():
+            yield from _signal(kind)
         case GroupNode():
             yield from _group(kind)
         case ForEachNode():
@@ -98,6 +101,17 @@ def _human(kind: HumanNode) -> _Faults:
         yield "bad_priority", f"its priority is {kind.priority}", "use 0 (least) to 100"
     if kind.form_schema is not None:
         yield from _schema("form schema", check_form_schema(kind.form_schema))
+
+
+def _signal(kind: SignalNode) -> _Faults:
+    if not kind.signal:
+        yield (
+            "bad_signal",
+            "the name of its signal is empty",
+            "name the signal, or leave it out to use the name of the step",
+        )
+    if kind.payload_schema is not None:
+        yield from _schema("payload schema", check_document_schema(kind.payload_schema))
 
 
 def _timer(kind: TimerNode) -> _Faults:
