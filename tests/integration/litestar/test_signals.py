@@ -30,7 +30,15 @@ async def test_a_signal_moves_the_instance_on_once(world: World) -> None:
 
 async def test_a_signal_without_a_payload_brings_null(world: World) -> None:
     instance_id = await world.start("signalled", {})
-    assert (await world.alice.post(f"{API}/instances/{instance_id}/signals/other", json={})).status_code == 200
+    assert (await world.alice.post(f"{API}/instances/{instance_id}/signals/go", json={})).status_code == 200
+
+
+async def test_a_signal_for_which_no_step_waits_is_refused_with_the_names_that_there_are(world: World) -> None:
+    instance_id = await world.start("signalled", {})
+    refused = is_problem(
+        await world.alice.post(f"{API}/instances/{instance_id}/signals/gone", json={}), 422, "unknown-signal"
+    )
+    assert refused["signals"] == ["go"]
 
 
 async def test_a_payload_with_faults_names_each_place_and_can_be_sent_again(world: World) -> None:

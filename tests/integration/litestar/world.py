@@ -136,7 +136,9 @@ def workflow_definitions() -> list[WorkflowDefinition]:
             ],
         ),
         WorkflowDefinition(
-            "signalled", "1.0.0", steps=[WaitForSignal(name="wait", signal="go", payload_schema={"type": "integer"})]
+            "signalled",
+            "1.0.0",
+            steps=[WaitForSignal(name="wait", signal="go", payload_schema={"type": ["integer", "null"]})],
         ),
     ]
 

@@ -28,7 +28,7 @@ class Desk:
     def __init__(self) -> None:
         self._memory = MemoryState(SystemClock())
         self._registry = WorkflowRegistry()
-        wait = WaitForSignal(name="wait", signal="go", payload_schema={"type": "array"})
+        wait = WaitForSignal(name="wait", signal="go", payload_schema={"type": ["array", "null"]})
         self._registry.register(WorkflowDefinition("sample", "1.0.0", steps=[wait]))
         self.instance_id = asyncio.run(self._start())
 
@@ -64,7 +64,7 @@ def test_the_payload_may_be_read_from_a_file(desk: Desk, tmp_path: Path) -> None
 
 
 def test_a_signal_without_a_payload_brings_nothing(desk: Desk) -> None:
-    assert "waiting" in desk.signal("other").output
+    assert json.loads(desk.signal("go", "--json").output)["data"]["signals"] == {"wait": None}
 
 
 def test_what_is_no_json_and_what_does_not_fit_the_step_is_refused(desk: Desk) -> None:
@@ -72,3 +72,6 @@ def test_what_is_no_json_and_what_does_not_fit_the_step_is_refused(desk: Desk) -
     refused = desk.signal("go", "--payload", "1")
     assert refused.exit_code == 1
     assert "payload of signal 'go'" in refused.output
+    unknown = desk.signal("gone")
+    assert unknown.exit_code == 1
+    assert "takes no signal 'gone'; its steps wait for 'go'" in unknown.output

@@ -108,17 +108,21 @@ async def test_a_payload_is_checked_by_the_step_that_waits_and_else_by_the_one_t
 
 
 async def test_what_cannot_be_stored_is_refused(engine: LocalExecutionEngine) -> None:
-    started = await engine.start_workflow(define(NUMBER))
+    steps = (NUMBER, WaitForSignal(name="other"), WaitForSignal(name="another"))
+    started = await engine.start_workflow(define(*steps))
     with pytest.raises(PayloadError, match="payload"):
         await engine.signal(started.id, "other", object())
     await engine.signal(started.id, "other", "x" * 6000)
     with pytest.raises(PayloadTooLargeError, match="signals that no step has taken"):
         await engine.signal(started.id, "another", "x" * 6000)
+    await engine.signal(started.id, "another", 2)
     assert (await engine.signal(started.id, "go", 1)).status is WorkflowStatus.COMPLETED
 
 
 async def test_a_signal_to_an_instance_of_another_tenant_or_to_none_is_refused(engine: LocalExecutionEngine) -> None:
-    started = await engine.start_workflow(define(NUMBER), actor=Actor("ann", tenant="acme"))
+    started = await engine.start_workflow(
+        define(NUMBER, WaitForSignal(name="other")), actor=Actor("ann", tenant="acme")
+    )
     await engine.signal(started.id, "other", 1, dedup_key="k", actor=Actor("ann", tenant="acme"))
     for instance_id in (started.id, uuid4()):
         for key in (None, "k"):

@@ -18,6 +18,7 @@ from workflows_core.errors import (
     InstanceEndingError,
     InstanceFinishedError,
     SignalAlreadyReceivedError,
+    UnknownSignalError,
 )
 
 GO = flow("start -> wait", "wait -> end", wait=SignalNode("go"))
@@ -62,18 +63,27 @@ def test_a_signal_before_its_step_is_kept_and_taken_at_once() -> None:
 
 
 def test_a_signal_of_another_name_moves_nothing() -> None:
-    play = Play(GO).run("start").signal("stop", 1)
+    play = Play(flow("wait -> later", wait=SignalNode("go"), later=SignalNode("stop"))).signal("stop", 1)
     assert play.at == "wait"
     assert play.state.signals == {"stop": (b"1",)}
 
 
+def test_a_signal_that_no_step_ever_waits_for_is_refused() -> None:
+    play = Play(GO)
+    with pytest.raises(UnknownSignalError, match="takes no signal 'Go'; its steps wait for 'go'"):
+        play.signal("Go", 1)
+    assert not play.state.signals
+    with pytest.raises(UnknownSignalError, match="none of its steps waits for a signal"):
+        Play(flow("start -> end")).signal("go", 1)
+
+
 def test_kept_signals_are_taken_in_their_order_one_by_each_visit() -> None:
     loop = flow("start -> wait", "wait -> work", "work -> wait", wait=SignalNode("go", into="got"))
-    play = Play(loop).signal("go", "first").signal("other", 0).signal("go", "second").run("start")
+    play = Play(loop).signal("go", "first").signal("go", "second").run("start")
     assert play.data["got"] == "first"
     assert play.run("work").data["got"] == "second"
     assert play.run("work").at == "wait"
-    assert play.state.signals == {"other": (b"0",)}
+    assert not play.state.signals
 
 
 def test_the_step_that_was_entered_first_gets_the_signal() -> None:

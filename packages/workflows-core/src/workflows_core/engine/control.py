@@ -99,6 +99,7 @@ class InstanceControl(ABC):
             InstanceNotFoundError: There is none (for the actor's tenant).
             InstanceFinishedError: It is over.
             InstanceEndingError: It is being ended, and undoes what it has done.
+            UnknownSignalError: No step of the workflow waits for that name; names those that are waited for.
             InputValidationError: The payload does not satisfy the schema of the step that waits; it goes on waiting. A signal that comes
                 early is checked when a step takes it, and then fails that step.
             PayloadError: The payload cannot be stored.

@@ -28,6 +28,7 @@
     │   ├── TaskNotOpenError
     │   ├── AmbiguousTaskError
     │   ├── WebhookAlreadyUsedError
+    │   ├── UnknownSignalError                  no step waits for a signal of that name
     │   ├── SignalAlreadyReceivedError          its deduplication key was seen before
     │   ├── IdempotencyConflictError            the key was used before with other input
     │   ├── StaleExecutionError                 the step execution is no longer active
@@ -106,6 +107,7 @@ from workflows_core.errors.states import (
     StateError,
     TaskAlreadyCompletedError,
     TaskNotOpenError,
+    UnknownSignalError,
     UnknownStepError,
     WebhookAlreadyUsedError,
 )
@@ -162,6 +164,7 @@ __all__ = [
     "TransactionOpenError",
     "TransactionTimeoutError",
     "TransactionsNotSupportedError",
+    "UnknownSignalError",
     "UnknownStepError",
     "ValidationError",
     "WebhookAlreadyUsedError",

@@ -99,6 +99,24 @@ class UnknownStepError(StateError):
         )
 
 
+class UnknownSignalError(StateError):
+    """Raised when no step of a workflow ever waits for a signal of that name; `known` are the names that are waited for."""
+
+    def __init__(self, instance_id: UUID, signal: str, known: Sequence[str]) -> None:
+        super().__init__(instance_id, signal, known)
+        self.instance_id = instance_id
+        self.signal = signal
+        self.known = tuple(known)
+
+    def __str__(self) -> str:
+        offer = (
+            f"its steps wait for {', '.join(map(repr, self.known))}"
+            if self.known
+            else "none of its steps waits for a signal"
+        )
+        return f"workflow instance {self.instance_id} takes no signal {self.signal!r}; {offer}"
+
+
 class TaskAlreadyCompletedError(StateError):
     """Raised to the second of two who complete the same task; says who was first, and when."""
 

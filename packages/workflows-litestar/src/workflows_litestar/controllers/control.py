@@ -16,6 +16,7 @@ from workflows_core import (
     NotParkedError,
     PayloadError,
     PayloadTooLargeError,
+    UnknownSignalError,
     UnknownStepError,
 )
 from workflows_litestar.controllers.parameters import InstanceId
@@ -51,6 +52,7 @@ class WorkflowControlController(Controller):
             InstanceNotFoundError,
             InstanceFinishedError,
             InstanceEndingError,
+            UnknownSignalError,
             InputValidationError,
             PayloadError,
             PayloadTooLargeError,

@@ -50,6 +50,9 @@ class ProblemDetails(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=Tr
         tuple[str, ...], Meta(description="Known names or versions that resemble the one that was asked for.")
     ] = ()
     steps: Annotated[tuple[str, ...], Meta(description="The steps from which the instance can go on.")] = ()
+    signals: Annotated[
+        tuple[str, ...], Meta(description="The names of signals for which steps of the workflow wait.")
+    ] = ()
     workflow_instance_id: Annotated[UUID | None, Meta(description="Workflow instance that stands in the way.")] = None
     state: Annotated[
         str | None, Meta(description="Status, or phase, of the instance or task that stands in the way.")

@@ -28,6 +28,7 @@ _MEMBERS: Final[Mapping[type[errors.WorkflowsError], dict[str, Any]]] = {
     errors.InputValidationError: {"errors": [{"message": "'ten' is not of type \"number\"", "pointer": "/amount"}]},
     errors.FormValidationError: {"errors": [{"message": '"approved" is a required property', "pointer": "/approved"}]},
     errors.TaskAlreadyCompletedError: {"completed_by": "alice", "completed_at": "2026-03-01T09:30:00Z"},
+    errors.UnknownSignalError: {"signals": ["paid", "shipped"]},
     errors.UnknownStepError: {
         "steps": ["submit", "review"],
         "errors": [{"message": "'revue' is no step of the workflow's top", "pointer": "/from_step"}],

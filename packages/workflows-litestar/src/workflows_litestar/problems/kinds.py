@@ -99,6 +99,7 @@ PROBLEMS: Final[Mapping[type[errors.WorkflowsError], ProblemKind]] = MappingProx
         errors.InstanceEndingError: ProblemKind("instance-ending", 409, "The workflow instance is being ended"),
         errors.NotParkedError: ProblemKind("not-a-dead-letter", 409, "The workflow instance waits for no operator"),
         errors.NothingToReopenError: ProblemKind("nothing-to-reopen", 409, "What the instance had done was undone"),
+        errors.UnknownSignalError: ProblemKind("unknown-signal", 422, "No step of the workflow waits for that signal"),
         errors.UnknownStepError: ProblemKind("unknown-step", 422, "The instance cannot go on from that step"),
         errors.TaskAlreadyCompletedError: ProblemKind("task-already-completed", 409, "The task was already completed"),
         errors.TaskNotOpenError: ProblemKind("task-not-open", 409, "The task is not open"),

@@ -55,6 +55,10 @@ def _nothing_to_reopen(error: errors.NothingToReopenError) -> dict[str, Any]:
     return {"workflow_instance_id": error.instance_id}
 
 
+def _unknown_signal(error: errors.UnknownSignalError) -> dict[str, Any]:
+    return {"workflow_instance_id": error.instance_id, "signals": error.known}
+
+
 def _unknown_step(error: errors.UnknownStepError) -> dict[str, Any]:
     return {
         "workflow_instance_id": error.instance_id,
@@ -87,6 +91,7 @@ _MEMBERS: Final[Mapping[type[errors.WorkflowsError], Callable[[Any], dict[str, A
         errors.InstanceEndingError: _ending,
         errors.NotParkedError: _finished,
         errors.NothingToReopenError: _nothing_to_reopen,
+        errors.UnknownSignalError: _unknown_signal,
         errors.UnknownStepError: _unknown_step,
         errors.TaskNotOpenError: _not_open,
         errors.AmbiguousTaskError: _ambiguous,

@@ -15,7 +15,12 @@ from workflows_core.domain.kernel.draft import Draft
 from workflows_core.domain.kernel.routing import fail_step, finish_step
 from workflows_core.domain.state import ROOT, ErrorInfo, InstanceState, Token
 from workflows_core.domain.types import StepStatus
-from workflows_core.errors import InputValidationError, InstanceEndingError, SignalAlreadyReceivedError
+from workflows_core.errors import (
+    InputValidationError,
+    InstanceEndingError,
+    SignalAlreadyReceivedError,
+    UnknownSignalError,
+)
 
 __all__ = ["KEPT_KEYS", "enter_signal", "receive_signal", "refuse_repetition"]
 
@@ -85,12 +90,12 @@ def _longest_waiting(draft: Draft, name: str) -> tuple[int, Token, SignalNode] |
 
     Raises:
         ItemsNotLoadedError: It may be in an item that is not in the state.
+        UnknownSignalError: The workflow has no step that waits for the name.
     """
-    kinds = {
-        step.name: step.kind
-        for step in draft.program.steps.values()
-        if isinstance(step.kind, SignalNode) and step.kind.signal == name
-    }
+    waited_for = {step.name: step.kind for step in draft.program.steps.values() if isinstance(step.kind, SignalNode)}
+    kinds = {step: kind for step, kind in waited_for.items() if kind.signal == name}
+    if not kinds:
+        raise UnknownSignalError(draft.state.id, name, sorted({kind.signal for kind in waited_for.values()}))
     if any(draft.program.steps[step].node.scope for step in kinds):
         draft.require_items()
     waiting = [
