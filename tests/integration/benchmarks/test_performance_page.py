@@ -47,6 +47,7 @@ def test_new_figures_take_the_place_of_earlier_ones_on_the_page_and_nothing_else
     assert written.startswith(f"before\n{BEGIN}")
     assert written.endswith(f"{END}after\n")
     assert "3,333" in written
+    assert "| measure | target | measured | met | measured on |" in written
     assert "222" in written
     assert "1,111" not in written
     assert "old" not in written

@@ -63,9 +63,9 @@ async def _hinted(stack: AsyncExitStack, url: str | None) -> WorkflowEngine:
 
 @asynccontextmanager
 async def _unhinted(url: str | None) -> AsyncGenerator[WorkflowEngine]:
-    """An engine whose executor drops every hint, and a worker that finds its work by looking."""
-    async with open_front(url, stamped(), hints=False) as engine:
-        worker = Worker(engine)
+    """An engine whose executor drops every hint, and a worker of another engine, which finds its work by looking."""
+    async with open_front(url, stamped(), hints=False) as engine, open_front(url, stamped(), hints=False) as working:
+        worker = Worker(working)
         running = asyncio.create_task(worker.run())
         try:
             yield engine
