@@ -98,4 +98,4 @@ def test_a_broken_store_is_found(fault: Fault) -> None:
         yield sides["store"], sides["queries"]
 
     with pytest.raises(AssertionError):
-        tell_stories(broken, examples=100, phases=(Phase.generate,))
+        tell_stories(broken, examples=500, phases=(Phase.generate,))

@@ -44,7 +44,7 @@ class TaskListRules(StoreContract):
         self, store: WorkflowStore, queries: WorkflowQueries, clock: MovableClock
     ) -> None:
         ids = []
-        for _ in range(5):
+        for _ in range(8):
             ids.append((await a_task(store)).task("review"))
             clock.advance(seconds(0.000001))
         assert await walk(queries, TaskFilter(), 2) == ids

@@ -56,24 +56,28 @@ class _Holder:
 class Backlog:
     """All work items of a store."""
 
-    __slots__ = ("_holders", "_lanes", "_tickets")
+    __slots__ = ("_holders", "_lanes", "_last_ticket")
 
     def __init__(self) -> None:
         self._lanes: dict[tuple[str, str], Lane] = {}
         self._holders: dict[str, _Holder] = {}
-        self._tickets = itertools.count(NOT_QUEUED + 1)
+        self._last_ticket = NOT_QUEUED
 
     def enqueue(self, row: WorkRow, now: datetime) -> None:
         """Let a work item wait for a worker, from its due moment on."""
         if row.due is not None and row.instance.is_open:
-            self._lane(row).add(row, row.due, now, next(self._tickets))
+            self._lane(row).add(row, row.due, now, self._next_ticket())
         if row.limit is not None:
             self._watch(row)
 
     def _watch(self, row: WorkRow) -> None:
         """Let a work item that has a limit be claimed when its time is over, held or not."""
         if row.limit is not None and row.limit_ticket == NOT_QUEUED and row.instance.is_open:
-            self._lane(row).watch(row, row.limit, next(self._tickets))
+            self._lane(row).watch(row, row.limit, self._next_ticket())
+
+    def _next_ticket(self) -> int:
+        self._last_ticket += 1
+        return self._last_ticket
 
     def _lane(self, row: WorkRow) -> Lane:
         key = (row.item.queue, row.instance.code)
