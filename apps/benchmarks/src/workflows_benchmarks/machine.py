@@ -2,14 +2,14 @@
 
 from __future__ import annotations
 
+import asyncio
 import os
 import platform
 import resource
 import sys
-import time
 from pathlib import Path
 
-__all__ = ["core_share", "describe_machine", "peak_memory_mib"]
+__all__ = ["busy_cores", "describe_machine", "peak_memory_mib"]
 
 
 def describe_machine() -> str:
@@ -21,12 +21,15 @@ def describe_machine() -> str:
     )
 
 
-def core_share(seconds: float = 0.05) -> float:
-    """The part of a core that a process gets which never waits: 1 on a machine that has nothing else to do."""
-    began, cpu_began = time.perf_counter(), time.process_time()
-    while time.perf_counter() - began < seconds:
-        pass
-    return (time.process_time() - cpu_began) / (time.perf_counter() - began)
+async def busy_cores(seconds: float) -> float | None:
+    """How many cores the machine keeps busy while this process waits; None where the system does not tell."""
+    before = _processor_time()
+    await asyncio.sleep(seconds)
+    after = _processor_time()
+    if before is None or after is None:
+        return None
+    busy, all_of_it = after[0] - before[0], after[1] - before[1]
+    return busy / max(all_of_it, 1) * (os.cpu_count() or 1)
 
 
 def peak_memory_mib(pid: int | None = None) -> float | None:
@@ -52,3 +55,14 @@ def _processor() -> str:
     except OSError:
         return platform.processor() or platform.machine()
     return next((line.partition(":")[2].strip() for line in lines if line.startswith("model name")), platform.machine())
+
+
+def _processor_time() -> tuple[int, int] | None:
+    """What all cores have been busy with so far, and that with their idleness, in ticks."""
+    try:
+        with Path("/proc/stat").open(encoding="ascii") as stat:
+            ticks = [int(word) for word in stat.readline().split()[1:9]]
+    except OSError:
+        return None
+    idle = ticks[3] + ticks[4]
+    return sum(ticks) - idle, sum(ticks)

@@ -51,8 +51,8 @@ def rewrite(page: Path, reports: Sequence[Report]) -> None:
 def describe(reports: Sequence[Report]) -> str:
     """The targets, the throughput beside the raw databases, and the peers, as Markdown."""
     machines = "; ".join(sorted({f"{report.machine}, on {report.measured_on}" for report in reports}))
-    shares = [report.figures["core_share"] for report in reports if "core_share" in report.figures]
-    parts = [f"\nMeasured on {machines}. {_busy(shares)}\n", "### Targets\n", to_table(reports)]
+    busy = [report.figures["cores_busy_besides"] for report in reports if "cores_busy_besides" in report.figures]
+    parts = [f"\nMeasured on {machines}. {_busy(busy)}\n", "### Targets\n", to_table(reports)]
     parts += ["### Throughput\n", _throughput([report for report in reports if report.name in _LINEAR])]
     for name in _LINEAR:
         compared = [report for report in reports if report.name == name and report.peers]
@@ -61,11 +61,13 @@ def describe(reports: Sequence[Report]) -> str:
     return "\n".join(parts) + "\n"
 
 
-def _busy(shares: Sequence[float]) -> str:
-    if not shares or min(shares) > 0.9:
+def _busy(cores: Sequence[float]) -> str:
+    if not cores:
+        return ""
+    if max(cores) < 0.1:
         return "The machine had nothing else to do."
     return (
-        f"The machine had other things to do: a process that never waits got {min(shares):.2f} to {max(shares):.2f} of a core, "
+        f"The machine had other things to do: they kept {min(cores):.1f} to {max(cores):.1f} cores busy, "
         "so the figures are lower than they could be, and those of a single process more so than those of a server."
     )
 

@@ -8,7 +8,7 @@ from dataclasses import dataclass, field
 from typing import Generic, TypeVar
 
 from workflows_benchmarks.effort import Effort
-from workflows_benchmarks.machine import core_share
+from workflows_benchmarks.machine import busy_cores
 from workflows_benchmarks.raw import RawCommit, RawDatabase
 
 __all__ = ["Figures", "Found", "measure_side_by_side"]
@@ -17,6 +17,9 @@ K = TypeVar("K")
 T = TypeVar("T")
 
 Figures = dict[str, float | int]
+
+_LISTEN_S = 0.3
+"""How long to look at what else the machine does, before each round."""
 
 
 @dataclass(slots=True)
@@ -27,13 +30,13 @@ class Found(Generic[K, T]):
         ours: By the key of each measure.
         commits: The raw database's commits per second, by their kind and the number of clients.
         round_trips: Its round trips per second, one client.
-        core_shares: What part of a core was left by what else the machine did.
+        busy_cores: How many cores others kept busy, asked before each round.
     """
 
     ours: dict[K, list[T]]
     commits: dict[tuple[RawCommit, int], list[float]] = field(default_factory=dict)
     round_trips: list[float] = field(default_factory=list)
-    core_shares: list[float] = field(default_factory=list)
+    busy_cores: list[float] = field(default_factory=list)
 
     @property
     def best_commits_per_s(self) -> float:
@@ -46,7 +49,9 @@ class Found(Generic[K, T]):
 
     def beside(self) -> Figures:
         """What the raw database did, if there is one, and what else the machine had to do."""
-        figures: Figures = {"core_share": round(statistics.median(self.core_shares), 2)}
+        figures: Figures = {}
+        if self.busy_cores:
+            figures["cores_busy_besides"] = round(statistics.mean(self.busy_cores), 2)
         if not self.commits:
             return figures
         figures["raw_commits_per_s_best"] = round(self.best_commits_per_s, 1)
@@ -79,7 +84,9 @@ async def measure_side_by_side(
     """
     found: Found[K, T] = Found({key: [] for key in ours})
     for _ in range(effort.rounds):
-        found.core_shares.append(core_share())
+        busy = await busy_cores(min(_LISTEN_S, effort.seconds))
+        if busy is not None:
+            found.busy_cores.append(busy)
         left = list(clients) if raw is not None else []
         for key, measure in ours.items():
             found.ours[key].append(await measure())
