@@ -43,6 +43,18 @@ async def test_a_way_that_blocks_has_a_thread_for_each_client() -> None:
     assert found["workflows_per_s_at_4"] > found["workflows_per_s_at_1"] * 1.5
 
 
+async def test_a_library_that_bears_no_more_clients_is_measured_with_as_many_as_it_bears() -> None:
+    async def bears_one(client: int) -> None:
+        if client > 0:
+            raise OSError("too many")
+
+    options = Options("linear-5", "memory", seconds=0.01, rounds=1, clients=(1, 2))
+    found: dict[str, Any] = await measure(options, [Way("here", run=bears_one)])
+
+    assert found["workflows_per_s"] == found["workflows_per_s_at_1"]
+    assert found["failed"] == "OSError with 2 clients"
+
+
 async def test_without_uv_the_notes_say_that_peers_were_not_measured(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("PATH", "")
     report = Report("linear-5", "memory", {"workflows_per_s": 1.0, "p50_ms_at_1": 1.0})

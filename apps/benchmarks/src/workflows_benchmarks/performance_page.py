@@ -102,4 +102,7 @@ def _peers(reports: Sequence[Report]) -> str:
             f"| {best / found['workflows_per_s']:.2g} x | {found['p50_ms_at_1']:.2f} ms | {found['note']} |"
             for name, found in report.peers.items()
         )
+    missing = [f"- {report.store}: {note}" for report in reports for note in report.notes if "was not measured" in note]
+    if missing:
+        lines += ["", *missing]
     return "\n".join([*lines, ""])

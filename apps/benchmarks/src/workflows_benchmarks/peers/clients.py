@@ -67,14 +67,23 @@ def read_options() -> Options:
 
 
 async def measure(options: Options, ways: Sequence[Way]) -> dict[str, Any]:
-    """Try each way at each number of clients, and measure the one that was the fastest there; medians over the rounds."""
+    """Try each way at each number of clients, and measure the one that was the fastest there; medians over the rounds.
+
+    A library that bears no more clients is measured with as many as it bears.
+    """
     found: dict[str, Any] = {}
     rates: dict[int, float] = {}
     for way in ways:
         await _load(way, 1, min(options.seconds, _TRIAL_S))
     for clients in options.clients:
-        way = await _fastest(ways, clients, min(options.seconds, _TRIAL_S))
-        rounds = [await _load(way, clients, options.seconds) for _ in range(options.rounds)]
+        try:
+            way = await _fastest(ways, clients, min(options.seconds, _TRIAL_S))
+            rounds = [await _load(way, clients, options.seconds) for _ in range(options.rounds)]
+        except Exception as error:  # whatever the library raises
+            if not rates:
+                raise
+            found["failed"] = f"{type(error).__name__} with {clients} clients"
+            break
         rates[clients] = statistics.median(rate for rate, _ in rounds)
         found[f"workflows_per_s_at_{clients}"] = round(rates[clients], 1)
         found[f"way_at_{clients}"] = way.name
@@ -85,6 +94,8 @@ async def measure(options: Options, ways: Sequence[Way]) -> dict[str, Any]:
 
 def print_found(options: Options, package: str, found: dict[str, Any], note: str) -> None:
     """Print the one line of JSON."""
+    if "failed" in found:
+        note = f"{note}; {found['failed']}"
     facts = {"peer": package, "version": version(package), "workload": options.workload, "note": note}
     sys.stdout.write("\n" + json.dumps({**facts, **found, "peak_memory_mib": _peak_memory_mib()}) + "\n")
     sys.stdout.flush()
