@@ -62,7 +62,7 @@ def test_a_page_without_the_marks_is_refused_with_the_marks_that_it_needs(tmp_pa
 
 
 def test_a_target_is_met_or_missed_by_the_figure_of_its_report() -> None:
-    verdicts = {verdict.target.figure: verdict.is_met for verdict in judge(report(700))}
+    verdicts = {verdict.target.figure: verdict.is_met for verdict in judge(report(1100))}
 
     assert verdicts == {
         "commits_per_workflow": True,
