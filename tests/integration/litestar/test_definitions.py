@@ -16,6 +16,7 @@ async def test_the_list_shows_the_newest_version_of_each_workflow(world: World) 
         ("approval", "1.10.0"),
         ("callback", "1.0.0"),
         ("failing", "1.0.0"),
+        ("signalled", "1.0.0"),
     ]
     assert (body["limit"], body["offset"], body["has_more"], body["next_cursor"]) == (50, 0, False, None)
 
@@ -23,8 +24,8 @@ async def test_the_list_shows_the_newest_version_of_each_workflow(world: World) 
 async def test_the_list_shows_all_versions_on_request(world: World) -> None:
     answer = await world.alice.get(f"{API}/definitions", params={"active_only": False, "with_total": True})
     body = answer.json()
-    assert [item["version"] for item in body["items"]] == ["1.9.0", "1.10.0", "1.0.0", "1.0.0"]
-    assert body["total"] == 4
+    assert [item["version"] for item in body["items"]] == ["1.9.0", "1.10.0", "1.0.0", "1.0.0", "1.0.0"]
+    assert body["total"] == 5
 
 
 async def test_the_list_is_read_page_by_page(world: World) -> None:
@@ -37,7 +38,13 @@ async def test_the_list_is_read_page_by_page(world: World) -> None:
         assert body["has_more"] is (cursor is not None)
         if cursor is None:
             break
-    assert seen == [("approval", "1.9.0"), ("approval", "1.10.0"), ("callback", "1.0.0"), ("failing", "1.0.0")]
+    assert seen == [
+        ("approval", "1.9.0"),
+        ("approval", "1.10.0"),
+        ("callback", "1.0.0"),
+        ("failing", "1.0.0"),
+        ("signalled", "1.0.0"),
+    ]
 
 
 async def test_a_definition_shows_its_steps_and_edges(world: World) -> None:

@@ -40,7 +40,7 @@ async def test_handlers_of_the_application_get_the_engine_and_the_registry(
 ) -> None:
     app = Litestar(route_handlers=[names], plugins=[WorkflowPlugin(WorkflowPluginConfig(engine=engine))])
     world = await open_world(app)
-    assert set((await world.nobody.get("/names")).json()) == {"approval", "failing", "callback"}
+    assert set((await world.nobody.get("/names")).json()) == {"approval", "failing", "callback", "signalled"}
 
 
 async def test_the_names_of_the_dependencies_can_be_chosen(engine: WorkflowEngine, open_world: OpenWorld) -> None:
@@ -88,7 +88,7 @@ async def test_a_function_may_get_the_engine_when_the_application_starts(
     app = Litestar(route_handlers=[names], plugins=[WorkflowPlugin(config)])
     app.state.bpm = engine
     world = await open_world(app)
-    assert len((await world.nobody.get("/names")).json()) == 3
+    assert len((await world.nobody.get("/names")).json()) == 4
     assert (await world.nobody.get(f"{API}/definitions/approval")).status_code == 200
 
 
@@ -107,6 +107,7 @@ async def test_the_start_publishes_the_definitions(
         ("approval", "1.10.0"),
         ("callback", "1.0.0"),
         ("failing", "1.0.0"),
+        ("signalled", "1.0.0"),
     }
 
 
