@@ -30,7 +30,7 @@ ATTEMPTS = {
     "terminateWorkflowInstance": Attempt("POST", "/instances/{instance}/terminate", {"reason": "mine now"}, 404),
     "retryWorkflowInstance": Attempt("POST", "/instances/{failed}/retry", {"data": {"mine": True}}, 404),
     "discardWorkflowInstance": Attempt("POST", "/instances/{failed}/discard", {"reason": "mine now"}, 404),
-    "signalWorkflowInstance": Attempt("POST", "/instances/{instance}/signals/go", {"payload": "mine now"}, 404),
+    "signalWorkflowInstance": Attempt("POST", "/instances/{signalled}/signals/go", {"payload": 7}, 404),
     "getHumanTask": Attempt("GET", "/tasks/{task}", None, 404),
     "completeHumanTask": Attempt("POST", "/tasks/{task}/complete", {"form_data": {"approved": True}}, 404),
     "reassignHumanTask": Attempt("POST", "/tasks/{task}/reassign", {"assignee_id": "mallory"}, 404),
@@ -81,13 +81,21 @@ def test_every_route_is_either_tried_below_or_has_a_reason_not_to(make_app: Make
 
 
 async def places_of(world: World, **more: Any) -> dict[str, str]:
-    """What our tenant has: a task of an instance that waits, and an instance that has failed."""
+    """What our tenant has: a task of an instance that waits, one that waits for a signal, and one that has failed."""
     task = await world.open_task(data={"document": "secret plan"}, **more)
-    return {"instance": task["instance_id"], "task": task["id"], "failed": await world.start("failing", {})}
+    return {
+        "instance": task["instance_id"],
+        "task": task["id"],
+        "failed": await world.start("failing", {}),
+        "signalled": await world.start("signalled", {}),
+    }
 
 
 async def what_ours_are(world: World, ours: dict[str, str]) -> list[Any]:
-    return [(await world.alice.get(f"{API}/instances/{ours[which]}")).json() for which in ("instance", "failed")]
+    return [
+        (await world.alice.get(f"{API}/instances/{ours[which]}")).json()
+        for which in ("instance", "failed", "signalled")
+    ]
 
 
 @pytest.mark.parametrize("operation", ATTEMPTS)
