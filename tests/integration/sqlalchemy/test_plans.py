@@ -13,13 +13,14 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from workflows_core.domain.transition import TaskOpening
 from workflows_core.domain.types import TaskStatus, WorkflowStatus
 from workflows_core.ports.queries import InstanceFilter, PageRequest, TaskFilter
-from workflows_core.ports.store import ClaimRequest
+from workflows_core.ports.store import ClaimRequest, Committed, Held
 from workflows_sqlalchemy import SQLAlchemyWorkflowQueries, SQLAlchemyWorkflowStore, create_store
 from workflows_sqlalchemy.encoding import encode_data, encode_marking, encode_opening
 from workflows_sqlalchemy.postgresql.claims import claim_statement, due_statement
 from workflows_testing.builders import an_instance
 
 FINISHED, WAITING, HELD, DUE = 12_000, 2000, 40, 400
+BATCH = 100
 
 FILL = """
 INSERT INTO workflow_instances (
@@ -231,3 +232,24 @@ async def test_looking_for_stalled_instances_reads_no_finished_ones(planned: Pla
     assert await planned.queries.find_stalled() == []
     plan = await planned.plans()
     assert "ix_workflow_instances_unfinished" in plan
+
+
+async def test_a_large_batch_is_not_joined_row_by_row(postgres_url: str) -> None:
+    """Each write names its work item; looking for it among all that the worker holds would take the square of the batch.
+
+    A planner that knows little of the tables, as here where they have just been filled, would rather do that.
+    """
+    engine = create_async_engine(postgres_url)
+    planned = Planned(engine)
+    runs = [an_instance() for _ in range(BATCH)]
+    await planned.store.commit([run.start() for run in runs])
+    claims = await planned.store.claim(ClaimRequest(worker="one", limit=BATCH, lease_s=30))
+    fences = {claim.ref.instance_id: Held(claim.ref.number, claim.fence, "one") for claim in claims}
+    planned.sent.clear()
+    done = await planned.store.commit([run.complete("first", held=fences[run.id]) for run in runs])
+    assert all(isinstance(result, Committed) for result in done)
+    plan = await planned.plans()
+    await planned.store.close()
+    await engine.dispose()
+    assert "pk_workflow_work_items" in plan
+    assert "ix_workflow_work_items_held" not in plan

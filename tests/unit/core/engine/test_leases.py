@@ -11,20 +11,15 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.unit.core.engine.engines import an_engine
 
 from workflows_core import (
     BaseMachineStep,
     EngineSettings,
-    EventBus,
-    InMemoryWorkflowQueries,
     InMemoryWorkflowStore,
-    JsonCodec,
     MemoryState,
-    NullExecutor,
-    SafeExpressions,
     StoreUnavailableError,
     SystemClock,
-    Uuid7Generator,
     Worker,
     WorkflowContext,
     WorkflowDefinition,
@@ -57,18 +52,7 @@ def make_engine(store: InMemoryWorkflowStore, *steps: BaseMachineStep, lease_s: 
     names = [step.name for step in steps]
     edges = list(itertools.pairwise(names))
     registry.register(WorkflowDefinition("chain", steps=list(steps), edges=edges, initial_step=names[0]))
-    return WorkflowEngine(
-        registry,
-        store=store,
-        queries=InMemoryWorkflowQueries(store.memory),
-        executor=NullExecutor(),
-        events=EventBus(),
-        clock=SystemClock(),
-        ids=Uuid7Generator(),
-        codec=JsonCodec(),
-        conditions=SafeExpressions(),
-        settings=EngineSettings(lease_s=lease_s, poll_s=0.02),
-    )
+    return an_engine(registry, store, store.memory, EngineSettings(lease_s=lease_s, poll_s=0.02))
 
 
 @asynccontextmanager

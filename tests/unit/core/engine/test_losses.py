@@ -8,6 +8,7 @@ from collections.abc import Callable
 from typing import Any
 
 import pytest
+from tests.unit.core.engine.engines import an_engine
 
 from workflows_core import (
     BaseMachineStep,
@@ -25,11 +26,6 @@ from workflows_core import (
     WorkflowRegistry,
     WorkflowStatus,
 )
-from workflows_core.adapters.in_process_executor import NullExecutor
-from workflows_core.adapters.json_codec import JsonCodec
-from workflows_core.adapters.safe_expressions import SafeExpressions
-from workflows_core.adapters.system_clock import SystemClock
-from workflows_core.adapters.uuid7 import Uuid7Generator
 from workflows_core.domain.events import StepCompleted
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.ports.executor import WorkRef
@@ -112,18 +108,7 @@ def registry_of(*definitions: WorkflowDefinition) -> WorkflowRegistry:
 
 def elsewhere(memory: MemoryState, registry: WorkflowRegistry) -> WorkflowEngine:
     """The engine of another process, which has no worker."""
-    return WorkflowEngine(
-        registry,
-        store=InMemoryWorkflowStore(memory),
-        queries=InMemoryWorkflowQueries(memory),
-        executor=NullExecutor(),
-        events=EventBus(),
-        clock=SystemClock(),
-        ids=Uuid7Generator(),
-        codec=JsonCodec(),
-        conditions=SafeExpressions(),
-        settings=FAST,
-    )
+    return an_engine(registry, InMemoryWorkflowStore(memory), memory, FAST)
 
 
 async def true(condition: Callable[[], bool]) -> None:

@@ -7,12 +7,11 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from typing import Any
 
 import pytest
+from tests.unit.core.engine.engines import an_engine
 
 from workflows_core import (
     BaseMachineStep,
     EngineSettings,
-    EventBus,
-    InMemoryWorkflowQueries,
     InMemoryWorkflowStore,
     MemoryState,
     RevisionConflictError,
@@ -21,11 +20,6 @@ from workflows_core import (
     WorkflowDefinition,
     WorkflowRegistry,
 )
-from workflows_core.adapters.in_process_executor import NullExecutor
-from workflows_core.adapters.json_codec import JsonCodec
-from workflows_core.adapters.safe_expressions import SafeExpressions
-from workflows_core.adapters.system_clock import SystemClock
-from workflows_core.adapters.uuid7 import Uuid7Generator
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.worker import Worker
 from workflows_core.ports.store import WorkflowStore
@@ -109,18 +103,7 @@ def engine(
 
 
 def make_engine(registry: WorkflowRegistry, store: WorkflowStore, memory: MemoryState) -> WorkflowEngine:
-    return WorkflowEngine(
-        registry,
-        store=store,
-        queries=InMemoryWorkflowQueries(memory),
-        executor=NullExecutor(),
-        events=EventBus(),
-        clock=SystemClock(),
-        ids=Uuid7Generator(),
-        codec=JsonCodec(),
-        conditions=SafeExpressions(),
-        settings=EngineSettings(poll_s=0.02),
-    )
+    return an_engine(registry, store, memory, EngineSettings(poll_s=0.02))
 
 
 async def test_a_retry_whose_answer_was_lost_is_not_applied_to_the_failure_that_followed_it(

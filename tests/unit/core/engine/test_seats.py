@@ -7,13 +7,12 @@ from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
 import pytest
+from tests.unit.core.engine.engines import an_engine
 
 from workflows_core import (
     BaseMachineStep,
     EngineSettings,
-    EventBus,
     IdempotencyConflictError,
-    InMemoryWorkflowQueries,
     InMemoryWorkflowStore,
     MemoryState,
     WorkflowContext,
@@ -21,11 +20,6 @@ from workflows_core import (
     WorkflowRegistry,
     WorkflowStatus,
 )
-from workflows_core.adapters.in_process_executor import NullExecutor
-from workflows_core.adapters.json_codec import JsonCodec
-from workflows_core.adapters.safe_expressions import SafeExpressions
-from workflows_core.adapters.system_clock import SystemClock
-from workflows_core.adapters.uuid7 import Uuid7Generator
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.worker import Worker
 from workflows_core.ports.store import Claim, ClaimRequest, Write, WriteResult
@@ -68,18 +62,7 @@ class Step(BaseMachineStep):
 def make_engine(store: Store, step: Step, *, lease_s: float = 15.0) -> WorkflowEngine:
     registry = WorkflowRegistry()
     registry.register_definition(WorkflowDefinition(name="short", steps={"only": step}))
-    return WorkflowEngine(
-        registry,
-        store=store,
-        queries=InMemoryWorkflowQueries(store.memory),
-        executor=NullExecutor(),
-        events=EventBus(),
-        clock=SystemClock(),
-        ids=Uuid7Generator(),
-        codec=JsonCodec(),
-        conditions=SafeExpressions(),
-        settings=EngineSettings(poll_s=0.02, lease_s=lease_s),
-    )
+    return an_engine(registry, store, store.memory, EngineSettings(poll_s=0.02, lease_s=lease_s))
 
 
 @asynccontextmanager

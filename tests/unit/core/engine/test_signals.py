@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import Sequence
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -14,19 +15,28 @@ from workflows_core import (
     BaseHumanStep,
     BaseMachineStep,
     ForEach,
+    InMemoryWorkflowQueries,
+    InMemoryWorkflowStore,
+    InProcessEngine,
     InputValidationError,
     InstanceFinishedError,
     InstanceNotFoundError,
     LocalExecutionEngine,
+    MemoryState,
     PayloadError,
     PayloadTooLargeError,
     SequentialGroup,
+    SignalReceived,
     SyncWorkflowEngine,
     WaitForSignal,
     WorkflowContext,
     WorkflowDefinition,
+    WorkflowRegistry,
     WorkflowStatus,
 )
+from workflows_core.domain.events import RecordedEvent
+from workflows_core.ports.events import EventPublisher
+from workflows_core.ports.store import Write, WriteResult
 
 
 class Approve(BaseHumanStep):
@@ -135,3 +145,26 @@ def test_the_synchronous_engine_sends_signals() -> None:
         started = engine.start_workflow(define(NUMBER))
         engine.signal(started.id, "go", 5, dedup_key="k")
         assert engine.wait(started.id, timeout=5).data["number"] == 5
+
+
+async def test_an_engine_that_is_closed_tells_of_all_that_it_has_answered() -> None:
+    heard: list[int] = []
+
+    class Slow(EventPublisher):
+        async def publish(self, events: Sequence[RecordedEvent]) -> None:
+            await asyncio.sleep(0.05 * len(events))
+            heard.extend(recorded.revision for recorded in events if isinstance(recorded.event, SignalReceived))
+
+    class Store(InMemoryWorkflowStore):
+        async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+            await asyncio.sleep(0)  # long enough for others to come to the same instance
+            return await super().commit(writes)
+
+    memory = MemoryState()
+    engine = InProcessEngine(
+        WorkflowRegistry(), store=Store(memory), queries=InMemoryWorkflowQueries(memory), event_bus=Slow()
+    )
+    async with engine:
+        started = await engine.start_workflow(define(NUMBER, WaitForSignal(name="other")))
+        await asyncio.gather(*(engine.signal(started.id, "other", number) for number in range(5)))
+    assert len(heard) == 5

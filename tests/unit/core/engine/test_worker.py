@@ -6,19 +6,15 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+from tests.unit.core.engine.engines import an_engine
+
 from workflows_core import (
     BaseMachineStep,
     EngineSettings,
-    EventBus,
-    InMemoryWorkflowQueries,
     InMemoryWorkflowStore,
-    JsonCodec,
     MemoryState,
-    NullExecutor,
-    SafeExpressions,
     StoreUnavailableError,
     SystemClock,
-    Uuid7Generator,
     Worker,
     WorkflowContext,
     WorkflowDefinition,
@@ -39,17 +35,11 @@ def make_engine(
     registry = WorkflowRegistry()
     for definition in definitions:
         registry.register_definition(definition)
-    return WorkflowEngine(
+    return an_engine(
         registry,
-        store=store if store is not None else InMemoryWorkflowStore(memory),
-        queries=InMemoryWorkflowQueries(memory),
-        executor=NullExecutor(),
-        events=EventBus(),
-        clock=SystemClock(),
-        ids=Uuid7Generator(),
-        codec=JsonCodec(),
-        conditions=SafeExpressions(),
-        settings=EngineSettings(lease_s=lease_s, poll_s=0.02),
+        store if store is not None else InMemoryWorkflowStore(memory),
+        memory,
+        EngineSettings(lease_s=lease_s, poll_s=0.02),
     )
 
 

@@ -73,6 +73,10 @@ class Turn(msgspec.Struct, frozen=True, gc=False):
         """The address of the step execution."""
         return Place(self.item.scope, self.item.number, self.item.execution)
 
+    def attempt(self, token: Token) -> int:
+        """Which attempt at the step execution of a token this is; from 1."""
+        return token.attempts + self.claims
+
     @property
     def token(self) -> Token | None:
         """The token that it moves; None if its execution is no longer active."""
@@ -111,10 +115,10 @@ class Attempts:
         if token is None:
             return None
         if kind is WorkKind.EXPIRE:
-            return ExpireStep(place=turn.place, now=turn.at, attempts=token.attempts + turn.claims - 1)
+            return ExpireStep(place=turn.place, now=turn.at, attempts=turn.attempt(token) - 1)
         if not token.compensates and turn.state.is_draining(turn.item.scope):
-            began = token.attempts > 0 or turn.claims > 1
-            return AbandonStep(place=turn.place, now=turn.at, began=began, attempts=token.attempts + turn.claims - 1)
+            before = turn.attempt(token) - 1
+            return AbandonStep(place=turn.place, now=turn.at, began=before > 0, attempts=before)
         if turn.crashes >= self._settings.max_crashes:
             return self._worker_lost(turn, token)
         match kind:
@@ -172,7 +176,7 @@ class Attempts:
             started_at=turn.at,
             error=error_info(error, token.node, notes),
             outcome=Outcome.TIMEOUT if expired else Outcome.FAILURE,
-            attempts=token.attempts + turn.claims,
+            attempts=turn.attempt(token),
             retry_s=retry_s,
         )
 
@@ -197,7 +201,7 @@ class Attempts:
             place=turn.place,
             now=turn.at,
             error=ErrorInfo("WorkerLostError", reason, token.node),
-            attempts=token.attempts + turn.claims - 1,
+            attempts=turn.attempt(token) - 1,
         )
 
     async def _run(
@@ -208,13 +212,13 @@ class Attempts:
         clock = asyncio.get_running_loop().time
         limit = TimeLimit(node, turn.at, token, holding)
         if limit.is_spent:
-            return ExpireStep(place=turn.place, now=turn.at, attempts=token.attempts + turn.claims - 1)
+            return ExpireStep(place=turn.place, now=turn.at, attempts=turn.attempt(token) - 1)
         context = self._contexts.make(
             loaded,
             turn.state,
             turn.item.scope,
             token,
-            attempt=token.attempts + turn.claims,
+            attempt=turn.attempt(token),
             limit=limit,
             session=None if share is None else share.session,
         )
@@ -270,7 +274,7 @@ class Attempts:
             outcome=outcome,
             conditions=await conditions_of(loaded, token.node, outcome, context) if asks else None,
             route=route_of(result) if code.routes else (),
-            attempts=token.attempts + turn.claims,
+            attempts=turn.attempt(token),
         )
 
     async def _execute(self, code: StepCode, context: WorkflowContext, holding: Holding) -> tuple[Outcome, Any]:

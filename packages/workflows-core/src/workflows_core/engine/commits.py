@@ -106,6 +106,10 @@ class Commits:
         """
         return await self._folding.commit(decision)
 
+    async def finish(self) -> None:
+        """Wait until what was decided is written, and everybody told of it."""
+        await self._folding.finish()
+
     async def write(
         self,
         transition: Transition,

@@ -111,6 +111,7 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
         if isinstance(self.executor, WakeUps):
             await self.executor.close()
         self._attempts.close()
+        await self._commits.finish()
         await self.store.close()
 
     async def __aenter__(self) -> Self:

@@ -84,6 +84,11 @@ class Folding:
             await self._pass_on(decision.transition, written, decision.take)
         return written
 
+    async def finish(self) -> None:
+        """Wait until what is under way is written, and everybody told of it."""
+        while self._tasks:
+            await asyncio.wait(self._tasks)
+
     async def _drain(self, instance_id: UUID, opened: _Open, state: InstanceState | None) -> None:
         """Write what waits, until nothing does.
 

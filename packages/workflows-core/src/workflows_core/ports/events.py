@@ -18,6 +18,7 @@ class EventPublisher(Protocol):
     async def publish(self, events: Sequence[RecordedEvent]) -> None:
         """Pass on the events of one transition, in their order.
 
-        Called after the commit, in the order of the commits of one process. An error in a listener must not reach the caller:
-        the transition has happened.
+        Called after the commit. Calls for transitions that follow each other closely may overlap, so whoever needs the order of an
+        instance's events goes by their revision and position. An error in a listener must not reach the caller: the transition has
+        happened.
         """

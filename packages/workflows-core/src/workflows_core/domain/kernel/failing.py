@@ -19,7 +19,16 @@ from workflows_core.domain.kernel.draft import Draft
 from workflows_core.domain.state import ROOT, ErrorInfo, Failing, Token
 from workflows_core.domain.types import Parking, StepStatus, WorkflowStatus
 
-__all__ = ["begin_failing", "end_deadline", "fail_instance", "give_up", "halt", "has_inside", "has_to_undo"]
+__all__ = [
+    "begin_failing",
+    "end_deadline",
+    "fail_instance",
+    "give_up",
+    "halt",
+    "has_inside",
+    "has_to_undo",
+    "record_failure",
+]
 
 
 def fail_instance(draft: Draft, error: ErrorInfo, failed: tuple[int, Token] | None = None) -> None:
@@ -72,12 +81,10 @@ def halt(
         scope_id, token = failed
         _halt_inside(draft, scope_id, token)
         if token.outcome is None:
-            draft.record(scope_id, token, StepStatus.FAILED, started_at=started_at, attempts=attempts, error=error)
-            draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
+            record_failure(draft, scope_id, token, error, started_at=started_at, attempts=attempts)
         _stop(draft, scope_id, token, StepStatus.FAILED, attempts)
     for scope_id, token in groups:
-        draft.record(scope_id, token, StepStatus.FAILED, error=error)
-        draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
+        record_failure(draft, scope_id, token, error)
         _stop(draft, scope_id, token, StepStatus.FAILED, token.attempts)
     _halt_scope(draft, ROOT)
     for arrival in draft.arrivals:
@@ -87,6 +94,20 @@ def halt(
     draft.arrivals.clear()
     draft.status, draft.error, draft.parked = WorkflowStatus.FAILED, error, Parking.DEAD_LETTER
     draft.emit(WorkflowFailed, step_name=error.step, error=error.message)
+
+
+def record_failure(
+    draft: Draft,
+    scope_id: int,
+    token: Token,
+    error: ErrorInfo,
+    *,
+    started_at: datetime | None = None,
+    attempts: int = 1,
+) -> None:
+    """Put the failure of a step on record; where its token goes is another matter."""
+    draft.record(scope_id, token, StepStatus.FAILED, started_at=started_at, attempts=attempts, error=error)
+    draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
 
 
 def give_up(draft: Draft, error: ErrorInfo) -> None:

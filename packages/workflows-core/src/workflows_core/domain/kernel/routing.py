@@ -6,12 +6,19 @@ from datetime import datetime
 
 from msgspec.structs import replace
 
-from workflows_core.domain.events import StepCompleted, StepFailed, StepSkipped
+from workflows_core.domain.events import StepCompleted, StepSkipped
 from workflows_core.domain.graph import INSTANCE, GatewayNode
 from workflows_core.domain.kernel.cancelling import cancel_all, cancel_inside, note_to_undo
 from workflows_core.domain.kernel.data import decoded
 from workflows_core.domain.kernel.draft import Arrival, Draft
-from workflows_core.domain.kernel.failing import begin_failing, fail_instance, give_up, halt, has_to_undo
+from workflows_core.domain.kernel.failing import (
+    begin_failing,
+    fail_instance,
+    give_up,
+    halt,
+    has_to_undo,
+    record_failure,
+)
 from workflows_core.domain.program import Exit, StepProgram
 from workflows_core.domain.state import ROOT, ErrorInfo, Failing, Token
 from workflows_core.domain.types import Outcome, StepStatus, WorkflowStatus
@@ -152,8 +159,7 @@ def _fail_inside(
 ) -> None:
     """Record a failure that goes on outwards, and take the token away."""
     cancel_inside(draft, scope_id, token)
-    draft.record(scope_id, token, StepStatus.FAILED, started_at=started_at, attempts=attempts, error=error)
-    draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
+    record_failure(draft, scope_id, token, error, started_at=started_at, attempts=attempts)
     draft.remove(scope_id, token.id)
 
 
@@ -169,8 +175,7 @@ def _fail_and_leave(
     attempts: int = 1,
 ) -> None:
     cancel_inside(draft, scope_id, token)
-    draft.record(scope_id, token, StepStatus.FAILED, started_at=started_at, attempts=attempts, error=error)
-    draft.emit(StepFailed, step_name=token.node, execution=token.execution, error=error.message)
+    record_failure(draft, scope_id, token, error, started_at=started_at, attempts=attempts)
     leave(draft, scope_id, token, outcome, routing)
 
 
