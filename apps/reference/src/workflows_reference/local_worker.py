@@ -24,6 +24,9 @@ class LocalExecutor(StepExecutor):
         if self.running is not None:
             await self.running.publish(items, queue=queue, priority=priority)
 
+    async def close(self) -> None:
+        """Leave the worker to whoever has started it."""
+
 
 class LocalWorker:
     """Runs steps in the event loop that serves.

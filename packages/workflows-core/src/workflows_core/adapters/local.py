@@ -5,15 +5,11 @@ from __future__ import annotations
 import secrets
 from dataclasses import replace
 
-from workflows_core.adapters.event_bus import EventBus
 from workflows_core.adapters.in_process_executor import InProcessExecutor
-from workflows_core.adapters.json_codec import JsonCodec
 from workflows_core.adapters.memory import InMemoryWorkflowQueries, InMemoryWorkflowStore, MemoryState
-from workflows_core.adapters.safe_expressions import SafeExpressions
 from workflows_core.adapters.system_clock import SystemClock
-from workflows_core.adapters.uuid7 import Uuid7Generator
+from workflows_core.adapters.wired_engine import WiredEngine
 from workflows_core.authoring.registry import WorkflowRegistry
-from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.engine.worker import Worker
 from workflows_core.ports.clock import Clock
@@ -27,7 +23,7 @@ from workflows_core.ports.store import WorkflowStore
 __all__ = ["InProcessEngine", "LocalExecutionEngine"]
 
 
-class InProcessEngine(WorkflowEngine):
+class InProcessEngine(WiredEngine):
     """An engine over any store whose worker runs in the same event loop, from the first start on."""
 
     def __init__(
@@ -64,11 +60,10 @@ class InProcessEngine(WorkflowEngine):
             store=store,
             queries=queries,
             executor=executor,
-            events=event_bus if event_bus is not None else EventBus(),
-            clock=clock if clock is not None else SystemClock(),
-            ids=Uuid7Generator(),
-            codec=codec if codec is not None else JsonCodec(),
-            conditions=conditions if conditions is not None else SafeExpressions(),
+            event_bus=event_bus,
+            clock=clock,
+            codec=codec,
+            conditions=conditions,
             settings=settings,
         )
         self._in_process = executor

@@ -40,7 +40,6 @@ from workflows_core.ports.executor import StepExecutor, WorkRef
 from workflows_core.ports.ids import IdGenerator
 from workflows_core.ports.queries import PageRequest, TaskFilter, TaskRecord, WorkflowQueries
 from workflows_core.ports.store import Claim, WorkflowStore
-from workflows_core.ports.wake_ups import WakeUps
 
 __all__ = ["WorkflowEngine"]
 
@@ -108,8 +107,7 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
 
     async def aclose(self) -> None:
         """Give back what the executor and the store hold; the engine is not used afterwards."""
-        if isinstance(self.executor, WakeUps):
-            await self.executor.close()
+        await self.executor.close()
         self._attempts.close()
         await self._commits.finish()
         await self.store.close()

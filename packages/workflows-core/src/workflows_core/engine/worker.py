@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import random
 import secrets
@@ -12,10 +13,12 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import zip_longest
 from typing import Any, Final
 
 from workflows_core.domain.transition import WorkItem, WorkKind
 from workflows_core.engine.admission import Admission
+from workflows_core.engine.answers import Answers, Asked
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.heartbeat import Heartbeat, Known
 from workflows_core.engine.holding import Holding
@@ -33,6 +36,7 @@ logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S: Final = 0.02
 """Seconds between a look that found all that is due and the next one, unless a hint comes."""
+_AT_ONCE: Final = -math.inf
 _SPREAD_S: Final = 0.01
 """Workers that wait for the same moment come one after the other, at most so many seconds late."""
 
@@ -80,6 +84,8 @@ class Worker:
         self._running: dict[asyncio.Task[None], Holding] = {}
         self._lingering: set[Holding] = set()
         self._awake = asyncio.Event()
+        self._answers = Answers()
+        self._looks_at = _AT_ONCE
         self._left_some = False
         self._unfinished: set[WorkRef] = set()
         self._untouched: set[WorkRef] = set()
@@ -105,7 +111,32 @@ class Worker:
 
     def wake(self) -> None:
         """Look for work now. Must be called in the worker's event loop."""
+        self._looks_at = _AT_ONCE
         self._awake.set()
+
+    async def answer(self, queue: str, *, within_s: float = 30.0) -> bool:
+        """Do one piece of due work of a queue, as a task queue asks that has delivered a hint to this process.
+
+        Which piece it is the store decides, not the hint: the most urgent that nobody has. Hints that come at once are answered with one
+        claim. Must be called in the worker's event loop while it runs; whoever gives up waiting stops nothing.
+
+        Args:
+            queue: The queue.
+            within_s: Seconds after which this returns although the work goes on, so that the task queue has no reason to take its
+                message for lost; or although no slot has become free.
+
+        Returns:
+            Whether there was work.
+        """
+        if not self._admission.is_open or not self._admission.serves(queue):
+            return False
+        asked = self._answers.ask(queue)
+        self._awake.set()
+        try:
+            async with asyncio.timeout(within_s):
+                return await asked.answer
+        except TimeoutError:
+            return asked.is_begun
 
     async def run(self) -> None:
         """Claim and run work until `stop` is called; errors of the store are logged and outlasted."""
@@ -138,6 +169,7 @@ class Worker:
             drain_s: Seconds after which steps still under way are cancelled and given back; None waits for all.
         """
         self._admission.close()
+        self._answers.refuse_all()
         self._awake.set()
         if drain_s is not None and self._running:
             await asyncio.wait(self._running, timeout=drain_s)
@@ -146,18 +178,39 @@ class Worker:
     # Looking for work
 
     async def _look(self) -> float:
-        """Claim what fits; the seconds until it is worth to look again."""
+        """Claim what hints ask for and, if it is time, whatever else fits; the seconds until it is worth to look again."""
         self._awake.clear()
         try:
             await self._give_back(delay_s=self._poll_s)
-            return await self._claim()
+            if asked := self._answers.waiting():
+                await self._claim_for_hints(asked)
+            if self._clock() >= self._looks_at:
+                self._looks_at = math.inf
+                pause_s = await self._claim()
+                self._looks_at = min(self._looks_at, self._clock() + pause_s)  # less, if woken meanwhile
+            return max(self._looks_at - self._clock(), 0.0)
         except InfrastructureError as error:
             logger.warning("worker %s cannot look for work: %s", self.id, error)
         except Exception:
             logger.exception("worker %s cannot look for work", self.id)
         finally:
             self._is_claiming = False
+        self._looks_at = _AT_ONCE
         return self._poll_s
+
+    async def _claim_for_hints(self, asked: list[Asked]) -> None:
+        """Claim a piece of work for each hint; those for which there is none are told so, those without a slot go on waiting."""
+        queues = frozenset(one.queue for one in asked)
+        wanted = self._admission.request(self.id, self._lease_s, taken=self.taken, most=len(asked), queues=queues)
+        if wanted is None:
+            self._left_some = True
+            return
+        self._is_claiming = True
+        sent = self._clock()
+        begun = {claim.ref: self._begin(claim, sent) for claim in await self._engine.store.claim(wanted)}
+        self._is_claiming = False
+        for one, work in zip_longest(asked[: wanted.limit], begun.values()):
+            one.follow(work)
 
     async def _claim(self) -> float:
         wanted = self._admission.request(self.id, self._lease_s, taken=self.taken)
@@ -216,16 +269,18 @@ class Worker:
 
     # Running it
 
-    def _begin(self, claim: Claim, sent: float) -> None:
+    def _begin(self, claim: Claim, sent: float) -> asyncio.Task[None] | None:
+        """Run a claim, unless it is too late for that."""
         holding = Holding(claim, sent=sent, lease_s=self._lease_s, clock=self._clock)
         if not self._admission.is_open or not holding.may_begin():
             self._untouched.add(claim.ref)
-            return
+            return None
         if claim.item.kind is WorkKind.EXPIRE:
             self._stop_others(claim.ref)
         task = asyncio.create_task(self._run_claim(claim, holding))
         self._running[task] = holding
         task.add_done_callback(self._finished)
+        return task
 
     def _stop_others(self, ref: WorkRef) -> None:
         """Stop the step whose time is over, if it is under way here."""
@@ -238,7 +293,7 @@ class Worker:
         if holding is not None and holding.is_busy:
             self._lingering.add(holding)
         if self._left_some:
-            self._awake.set()
+            self.wake()
 
     async def _run_claim(self, claim: Claim, holding: Holding) -> None:
         try:
@@ -363,7 +418,7 @@ class _Slot(Seat):
         worker: str,
         lease_s: float,
         sent: float,
-        begin: Callable[[Claim, float], None],
+        begin: Callable[[Claim, float], object],
         unseat: Callable[[_Slot], None],
     ) -> None:
         self.worker = worker

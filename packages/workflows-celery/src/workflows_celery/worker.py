@@ -1,0 +1,97 @@
+"""Celery's worker as a host of workflows, in each of the processes that run its tasks."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from celery import Celery, signals
+from celery.concurrency.thread import TaskPool as ThreadPool
+
+from workflows_celery.executor import TASK
+from workflows_celery.loop import BackgroundLoop
+from workflows_core.engine.hosting import EngineFactory, WorkerHost
+
+__all__ = ["CeleryWorkerHost"]
+
+
+class CeleryWorkerHost(WorkerHost):
+    """Makes the workers of an application of Celery run workflows beside their other tasks.
+
+    It takes one line in the module of the application::
+
+        app = Celery(broker=...)
+        CeleryWorkerHost(app, make_engine)  # celery -A module worker
+
+    Each process that runs tasks has one event loop, in a thread, with one engine and one worker in it: with the pool ``prefork`` each
+    child process, with ``solo`` and ``threads`` the process itself. Pools of greenlets are refused.
+
+    A task that answers a hint lasts as long as its work, but half a minute at most. It is acknowledged before it runs, whatever the
+    application's default is: if the process dies, the store gives the work to another one.
+    """
+
+    def __init__(
+        self,
+        app: Celery,
+        factory: EngineFactory,
+        *,
+        queues: frozenset[str] | None = None,
+        concurrency: int | None = None,
+        drain_s: float = 30.0,
+    ) -> None:
+        """Register the task and the hooks.
+
+        Args:
+            app: The application.
+            factory: Gives the engine, in each process and in its event loop.
+            queues: Queues of work that the processes serve; None serves all.
+            concurrency: Most steps at once in one process; None takes one for ``prefork`` and ``solo``, and as many as there are
+                threads for ``threads``. Steps that wait rather than compute are well served by more.
+            drain_s: Seconds that the end of a process gives the steps under way.
+        """
+        super().__init__(factory, queues=queues, concurrency=concurrency or 1, drain_s=drain_s)
+        self._is_concurrency_given = concurrency is not None
+        self._loop: BackgroundLoop | None = None
+        app.task(
+            self._run,
+            name=TASK,
+            acks_late=False,
+            ignore_result=True,
+            serializer="json",
+            max_retries=0,
+            track_started=False,
+        )
+        # Not weak: nobody else keeps them.
+        signals.worker_init.connect(self._refuse_greenlets, weak=False)
+        signals.worker_process_init.connect(self._begin, weak=False)
+        signals.worker_ready.connect(self._begin_with_threads, weak=False)
+        signals.worker_process_shutdown.connect(self._end, weak=False)
+        signals.worker_shutdown.connect(self._end, weak=False)
+
+    def _refuse_greenlets(self, sender: Any, **_: Any) -> None:
+        module = getattr(sender.pool_cls, "__module__", "")
+        if module.endswith((".gevent", ".eventlet")):
+            msg = (
+                f"workflows cannot run in Celery's pool {module.rpartition('.')[2]!r}: its greenlets and an event loop do not go "
+                "together; use --pool=prefork, threads or solo"
+            )
+            raise SystemExit(msg)
+
+    def _begin_with_threads(self, sender: Any, **_: Any) -> None:
+        if isinstance(sender.pool, ThreadPool):
+            if not self._is_concurrency_given:
+                self.concurrency = sender.pool.limit
+            self._begin()
+
+    def _begin(self, **_: Any) -> None:
+        if self._loop is None:
+            self._loop = BackgroundLoop("workflows-celery-worker")
+            self._loop.run(self.start())
+
+    def _end(self, **_: Any) -> None:
+        loop, self._loop = self._loop, None
+        if loop is not None:
+            loop.run(self.stop())
+            loop.stop()
+
+    def _run(self, *, queue: str, work: str) -> bool:  # noqa: ARG002 - it tells people what the hint was about
+        return self._loop is not None and self._loop.run(self.answer(queue))

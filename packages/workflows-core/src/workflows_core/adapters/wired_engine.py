@@ -1,0 +1,64 @@
+"""An engine whose small ports have their defaults, so that a wiring names only what it is about."""
+
+from __future__ import annotations
+
+from workflows_core.adapters.event_bus import EventBus
+from workflows_core.adapters.json_codec import JsonCodec
+from workflows_core.adapters.safe_expressions import SafeExpressions
+from workflows_core.adapters.system_clock import SystemClock
+from workflows_core.adapters.uuid7 import Uuid7Generator
+from workflows_core.authoring.registry import WorkflowRegistry
+from workflows_core.engine.engine import WorkflowEngine
+from workflows_core.engine.settings import EngineSettings
+from workflows_core.ports.clock import Clock
+from workflows_core.ports.codec import PayloadCodec
+from workflows_core.ports.conditions import ConditionEvaluator
+from workflows_core.ports.events import EventPublisher
+from workflows_core.ports.executor import StepExecutor
+from workflows_core.ports.queries import WorkflowQueries
+from workflows_core.ports.store import WorkflowStore
+
+__all__ = ["WiredEngine"]
+
+
+class WiredEngine(WorkflowEngine):
+    """An engine over any store and executor; it runs no steps itself."""
+
+    def __init__(
+        self,
+        registry: WorkflowRegistry,
+        *,
+        store: WorkflowStore,
+        queries: WorkflowQueries,
+        executor: StepExecutor,
+        event_bus: EventPublisher | None = None,
+        clock: Clock | None = None,
+        codec: PayloadCodec | None = None,
+        conditions: ConditionEvaluator | None = None,
+        settings: EngineSettings | None = None,
+    ) -> None:
+        """Wire the engine; what is None is the default of its port.
+
+        Args:
+            registry: Definitions whose code this process has.
+            store: Where instances live.
+            queries: Lists and look-ups.
+            executor: How workers hear of work.
+            event_bus: Is told what happened.
+            clock: Tells the time to whoever does not ask the store.
+            codec: Encodes the data.
+            conditions: Evaluates the conditions of edges.
+            settings: Limits, times and secrets.
+        """
+        super().__init__(
+            registry,
+            store=store,
+            queries=queries,
+            executor=executor,
+            events=event_bus if event_bus is not None else EventBus(),
+            clock=clock if clock is not None else SystemClock(),
+            ids=Uuid7Generator(),
+            codec=codec if codec is not None else JsonCodec(),
+            conditions=conditions if conditions is not None else SafeExpressions(),
+            settings=settings,
+        )
