@@ -34,7 +34,8 @@ class ARQWorkerHost(WorkerHost):
     @property
     def function(self) -> Function:
         """The function, with its name and its settings."""
-        return func(self._run, name=FUNCTION, timeout=_TIMEOUT_S, keep_result=0)
+        run: Any = self._run  # ARQ's own type asks for positional arguments, of which it passes none
+        return func(run, name=FUNCTION, timeout=_TIMEOUT_S, keep_result=0)
 
     async def startup(self, _context: Any) -> None:
         """Make the engine; for ARQ's ``on_startup``."""

@@ -19,7 +19,8 @@ _TIMEOUT_S: Final = 120
 """Much more than an answer takes. When it is over, SAQ takes its worker for dead, and gives the hint to another one."""
 _RETRIES: Final = 3
 """More than one: a sweep at the start of a worker takes a job for stuck that has just been delivered."""
-_NOT_KEPT: Final = -1
+_KEPT_S: Final = 30
+"""Seconds for which SAQ remembers a job that is over: a sweep that met it under way asks again what became of it."""
 
 
 class SAQStepExecutor(BrokerExecutor):
@@ -52,5 +53,5 @@ def _job(hint: Hint) -> Job:
         kwargs={"queue": hint.queue, "work": str(hint.ref)},
         timeout=_TIMEOUT_S,
         retries=_RETRIES,
-        ttl=_NOT_KEPT,
+        ttl=_KEPT_S,
     )
