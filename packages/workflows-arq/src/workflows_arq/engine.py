@@ -7,14 +7,13 @@ from collections.abc import Mapping
 from arq.connections import ArqRedis
 
 from workflows_arq.executor import ARQStepExecutor
-from workflows_core.adapters.wired_engine import WiredEngine
+from workflows_core.adapters.wired_engine import Persistence, WiredEngine
 from workflows_core.authoring.registry import WorkflowRegistry
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.conditions import ConditionEvaluator
 from workflows_core.ports.events import EventPublisher
-from workflows_core.ports.persistence import Persistence
 
 __all__ = ["ARQExecutionEngine"]
 

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from typing import Protocol
+
 from workflows_core.adapters.event_bus import EventBus
 from workflows_core.adapters.json_codec import JsonCodec
 from workflows_core.adapters.safe_expressions import SafeExpressions
@@ -18,7 +20,19 @@ from workflows_core.ports.executor import StepExecutor
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore
 
-__all__ = ["WiredEngine"]
+__all__ = ["Persistence", "WiredEngine"]
+
+
+class Persistence(Protocol):
+    """The two sides of one database: what `workflows_sqlalchemy.create_store` gives."""
+
+    @property
+    def store(self) -> WorkflowStore:
+        """Where instances live."""
+
+    @property
+    def queries(self) -> WorkflowQueries:
+        """Lists and look-ups."""
 
 
 class WiredEngine(WorkflowEngine):
