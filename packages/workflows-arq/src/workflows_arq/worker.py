@@ -27,8 +27,8 @@ class ARQWorkerHost(WorkerHost):
 
     A worker that has other functions takes `function`, `startup` and `shutdown` among its own.
 
-    An answer to a hint lasts as long as its work, but half a minute at most: so ARQ's ``max_jobs`` bounds the work, and its timeouts never
-    come into it. Should ARQ cancel the answer anyhow, the work goes on.
+    An answer to a hint ends when its work has begun, or when a slot is free again, after half a minute at most: ARQ's timeouts never come
+    into it. Should ARQ cancel the answer anyhow, the work goes on.
     """
 
     @property

@@ -25,8 +25,8 @@ class CeleryWorkerHost(WorkerHost):
     Each process that runs tasks has one event loop, in a thread, with one engine and one worker in it: with the pool ``prefork`` each
     child process, with ``solo`` and ``threads`` the process itself. Pools of greenlets are refused.
 
-    A task that answers a hint lasts as long as its work, but half a minute at most. It is acknowledged before it runs, whatever the
-    application's default is: if the process dies, the store gives the work to another one.
+    A task that answers a hint ends when its work has begun, or when a slot is free again, after half a minute at most. It is acknowledged
+    before it runs, whatever the application's default is: if the process dies, the store gives the work to another one.
     """
 
     def __init__(

@@ -117,12 +117,14 @@ class Worker:
         """Do one piece of due work of a queue, as a task queue asks that has delivered a hint to this process.
 
         Which piece it is the store decides, not the hint: the most urgent that nobody has. Hints that come at once are answered with one
-        claim. Must be called in the worker's event loop while it runs; whoever gives up waiting stops nothing.
+        claim. It returns when the work has begun if there is room for more, else when the work is done: so the task queue delivers as
+        many hints to this process as it has slots, and keeps the others for those that are less busy. Must be called in the worker's
+        event loop while it runs; whoever gives up waiting stops nothing.
 
         Args:
             queue: The queue.
-            within_s: Seconds after which this returns although the work goes on, so that the task queue has no reason to take its
-                message for lost; or although no slot has become free.
+            within_s: Seconds after which this returns although no slot has become free, so that the task queue has no reason to take
+                its message for lost.
 
         Returns:
             Whether there was work.
@@ -208,8 +210,9 @@ class Worker:
         sent = self._clock()
         begun = {claim.ref: self._begin(claim, sent) for claim in await self._engine.store.claim(wanted)}
         self._is_claiming = False
+        has_room = self._admission.request(self.id, self._lease_s, taken=self.taken) is not None
         for one, work in zip_longest(asked[: wanted.limit], begun.values()):
-            one.follow(work)
+            one.follow(work, is_awaited=not has_room)
 
     async def _claim(self) -> float:
         wanted = self._admission.request(self.id, self._lease_s, taken=self.taken)
