@@ -75,6 +75,7 @@ def test_nothing_is_begun_before_the_pool_forks(app: Celery) -> None:
     before = threads()
     CeleryWorkerHost(app, make_engine)
     signals.worker_init.send(sender=Sender())
+    signals.worker_process_init.send(sender=None)  # as the pool `solo` does, long before it is ready
     signals.worker_ready.send(sender=Sender())
     assert threads() == before
     assert not run(app)
@@ -82,7 +83,6 @@ def test_nothing_is_begun_before_the_pool_forks(app: Celery) -> None:
 
 def test_a_process_of_the_pool_begins_with_its_start_and_ends_with_its_end(app: Celery) -> None:
     host = CeleryWorkerHost(app, LocalExecutionEngine)
-    signals.worker_init.send(sender=Sender())
     signals.worker_process_init.send(sender=None)
     assert "workflows-celery-worker" in threads()
     assert host.concurrency == 1
@@ -91,34 +91,38 @@ def test_a_process_of_the_pool_begins_with_its_start_and_ends_with_its_end(app: 
     assert "workflows-celery-worker" not in threads()
 
 
-def test_a_pool_of_threads_begins_in_the_process_itself_with_as_many_slots(app: Celery) -> None:
+@pytest.mark.parametrize(("make_pool", "slots"), [(ThreadPool, 5), (SoloPool, 1)])
+def test_a_pool_without_processes_begins_when_it_is_ready(app: Celery, make_pool: type, slots: int) -> None:
     host = CeleryWorkerHost(app, LocalExecutionEngine)
-    pool = ThreadPool(limit=5)
-    signals.worker_init.send(sender=Sender(ThreadPool))
-    signals.worker_ready.send(sender=Sender(pool=pool))
-    assert host.concurrency == 5
+    signals.worker_init.send(sender=Sender(make_pool))
+    pool = make_pool(limit=5)
+    signals.worker_ready.send(sender=Sender(make_pool, pool))
+    assert host.concurrency == slots
+    assert not run(app), "there is no work"
     signals.worker_shutdown.send(sender=None)
     assert "workflows-celery-worker" not in threads()
     pool.stop()
 
 
-def test_work_is_no_longer_taken_from_the_moment_on_that_the_worker_is_told_to_end(app: Celery) -> None:
+def test_no_work_is_taken_from_the_moment_on_that_the_worker_is_told_to_end(app: Celery) -> None:
     host = CeleryWorkerHost(app, LocalExecutionEngine)
     signals.worker_init.send(sender=Sender())
-    signals.worker_process_init.send(sender=None)
+    pool = SoloPool()
+    signals.worker_ready.send(sender=Sender(pool=pool))
     signals.worker_shutting_down.send(sender="here", sig="SIGTERM", how="Warm", exitcode=0)
-    deadline = threading.Event()
+    pause = threading.Event()
     while host._stopping is None:
-        assert not deadline.wait(0.01)
+        assert not pause.wait(0.01)
     assert not run(app)
-    signals.worker_process_shutdown.send(sender=None)
+    signals.worker_shutdown.send(sender=None)
+    assert "workflows-celery-worker" not in threads()
 
 
 def test_a_process_hears_of_the_end_also_when_the_main_process_is_gone() -> None:
     ending = Ending()
     child = os.fork()
     if child == 0:
-        here = ending.fileno()
+        here = ending.listen()
         os._exit(len(os.read(here, 1)))  # waits until nobody keeps the pipe open
     ending.tell()
     ending.tell()

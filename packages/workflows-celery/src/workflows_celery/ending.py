@@ -19,9 +19,14 @@ class Ending:
         self._there, self._here = os.pipe()
         self._main = os.getpid()
 
-    def fileno(self) -> int:
-        """What becomes readable when the worker is to end; asked in the process that wants to know."""
-        if os.getpid() != self._main:
+    @property
+    def is_main(self) -> bool:
+        """Whether this is the main process."""
+        return os.getpid() == self._main
+
+    def listen(self) -> int:
+        """The descriptor that becomes readable when the worker is to end; for the process that wants to know."""
+        if not self.is_main:
             self.tell()  # this process's copy would keep the pipe open
         return self._there
 

@@ -6,6 +6,7 @@ import asyncio
 from typing import Any
 
 from celery import Celery, signals
+from celery.concurrency.solo import TaskPool as SoloPool
 from celery.concurrency.thread import TaskPool as ThreadPool
 
 from workflows_celery.ending import Ending
@@ -68,8 +69,8 @@ class CeleryWorkerHost(WorkerHost):
         # Not weak: nobody else keeps them.
         signals.worker_init.connect(self._refuse_greenlets, weak=False)
         signals.worker_init.connect(self._prepare, weak=False)
-        signals.worker_process_init.connect(self._begin, weak=False)
-        signals.worker_ready.connect(self._begin_with_threads, weak=False)
+        signals.worker_process_init.connect(self._begin_in_child, weak=False)
+        signals.worker_ready.connect(self._begin_in_main, weak=False)
         signals.worker_shutting_down.connect(self._tell_end, weak=False)
         signals.worker_process_shutdown.connect(self._end, weak=False)
         signals.worker_shutdown.connect(self._end, weak=False)
@@ -92,13 +93,18 @@ class CeleryWorkerHost(WorkerHost):
         if self._ending is not None:
             self._ending.tell()
 
-    def _begin_with_threads(self, sender: Any, **_: Any) -> None:
-        if isinstance(sender.pool, ThreadPool):
-            if not self._is_concurrency_given:
+    def _begin_in_child(self, **_: Any) -> None:
+        if self._ending is None or not self._ending.is_main:
+            self._begin()
+
+    def _begin_in_main(self, sender: Any, **_: Any) -> None:
+        """When Celery is ready, and so hears signals: a step that is cut off by one would only be begun again after its lease."""
+        if isinstance(sender.pool, ThreadPool | SoloPool):
+            if isinstance(sender.pool, ThreadPool) and not self._is_concurrency_given:
                 self.concurrency = sender.pool.limit
             self._begin()
 
-    def _begin(self, **_: Any) -> None:
+    def _begin(self) -> None:
         if self._loop is None:
             self._loop = BackgroundLoop("workflows-celery-worker")
             self._loop.run(self._start())
@@ -112,13 +118,13 @@ class CeleryWorkerHost(WorkerHost):
     async def _start(self) -> None:
         await self.start()
         if self._ending is not None:
-            asyncio.get_running_loop().add_reader(self._ending.fileno(), self._begin_stop)
+            asyncio.get_running_loop().add_reader(self._ending.listen(), self._begin_stop)
 
     def _begin_stop(self) -> None:
         """In the event loop, once: when the worker is told to end, or else when its process ends."""
         if self._stopping is None:
             if self._ending is not None:
-                asyncio.get_running_loop().remove_reader(self._ending.fileno())
+                asyncio.get_running_loop().remove_reader(self._ending.listen())
             self._stopping = asyncio.create_task(self.stop())
 
     async def _stop(self) -> None:

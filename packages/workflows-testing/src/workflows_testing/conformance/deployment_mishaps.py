@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import time
 
 from workflows_testing.conformance.deployment_site import DeploymentContract, Site, no_overlaps
 from workflows_testing.deployments import Deployment, Mishap
@@ -31,13 +30,12 @@ class DeploymentMishaps(DeploymentContract):
         async with self.site(deployment) as site:
             await _stop_broker(deployment)
             try:
-                at = time.monotonic()
-                instances = await site.start_many(_NUMBER, *_KINDS)
-                assert time.monotonic() - at < self.patience_s / 2, "starts wait for the broker"
+                async with asyncio.timeout(self.patience_s):  # nobody waits for the broker
+                    await site.start_many(_NUMBER, *_KINDS)
             finally:
                 await _start_broker(deployment)
             await site.worker()
-            await _same_outcome(site, len(instances))
+            await _same_outcome(site, _NUMBER * len(_KINDS))
 
     async def test_a_broker_that_goes_away_under_workers_delays_work_and_fails_nothing(
         self, deployment: Deployment

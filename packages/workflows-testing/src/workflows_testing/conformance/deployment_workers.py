@@ -4,13 +4,14 @@ from __future__ import annotations
 
 import asyncio
 from collections.abc import Sequence
-from typing import Any, Final
+from typing import Any, ClassVar, Final
 
 from workflows_core.ports.store import Write
 from workflows_testing.builders import with_work
 from workflows_testing.conformance.deployment_site import DeploymentContract, no_overlaps
 from workflows_testing.deployments import Deployment, WorkerOptions, make_engine
-from workflows_testing.faults.relay import StoreCall, StoreRelay
+from workflows_testing.faults import FaultPlan, FaultyStore, StoreFault
+from workflows_testing.faults.relay import StoreCall
 
 __all__ = ["DeploymentWorkers"]
 
@@ -74,7 +75,8 @@ class DeploymentWorkers(DeploymentContract):
     async def test_urgent_work_comes_first(self, deployment: Deployment) -> None:
         async with self.site(deployment) as site:
             async with deployment.connect() as connected:
-                urgently = connected._replace(store=Urgent(connected.store))
+                plan = FaultPlan().on("commit", fault=Urgent())
+                urgently = connected._replace(store=FaultyStore(connected.store, plan))
                 async with make_engine(urgently, WorkerOptions()) as engine:
                     ordinary = await site.start_many(8, "single")
                     urgent = [(await engine.start_workflow("single")).id for _ in range(4)]
@@ -84,11 +86,11 @@ class DeploymentWorkers(DeploymentContract):
             assert set(order[:4]) == {str(instance) for instance in urgent}
 
 
-class Urgent(StoreRelay):
-    """Gives the work of everything that is started here a high priority."""
+class Urgent(StoreFault):
+    """Gives the work of everything that is started a high priority."""
 
-    async def carry(self, call: StoreCall) -> Any:
-        if call.method != "commit":
-            return await call.perform()
+    methods: ClassVar[frozenset[str]] = frozenset({"commit"})
+
+    async def befall(self, call: StoreCall) -> Any:
         writes: Sequence[Write] = call.arguments[0]
         return await call.store.commit([with_work(write, priority=9) for write in writes])

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 import os
 import time
 from collections import defaultdict
@@ -72,9 +73,14 @@ class Effects:
 
     def runs(self) -> dict[str, list[tuple[float, float]]]:
         """When each execution ran, by its key: from when until when, without end if it was given up."""
-        found: dict[str, dict[tuple[int, int], tuple[float, float]]] = defaultdict(dict)
+        found: dict[str, list[tuple[float, float]]] = defaultdict(list)
+        under_way: dict[tuple[str, int, int], list[int]] = defaultdict(list)
         for effect in self.all():
-            run = (effect.attempt, effect.pid)
-            begun, _ = found[effect.key].get(run, (effect.at, 0.0))
-            found[effect.key][run] = (begun, effect.at if effect.phase == "end" else float("inf"))
-        return {key: sorted(runs.values()) for key, runs in found.items()}
+            spans, places = found[effect.key], under_way[effect.key, effect.attempt, effect.pid]
+            if effect.phase == "begin":
+                places.append(len(spans))
+                spans.append((effect.at, math.inf))
+            else:
+                place = places.pop(0)
+                spans[place] = (spans[place][0], effect.at)
+        return found

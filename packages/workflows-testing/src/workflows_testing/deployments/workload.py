@@ -15,7 +15,6 @@ from workflows_testing.deployments.deployment import Connected
 from workflows_testing.deployments.effects import note
 from workflows_testing.deployments.options import Mishap, WorkerOptions
 from workflows_testing.faults import DoubleHint, FaultPlan, FaultyExecutor, FaultyWakeUps, LoseHint, ReorderHints
-from workflows_testing.faults.executor import HintFault
 
 __all__ = ["NAP_S", "WORKFLOWS", "make_engine", "make_registry", "with_mishap"]
 
@@ -118,15 +117,15 @@ def make_engine(connected: Connected, options: WorkerOptions | None = None) -> W
 
 
 def with_mishap(executor: StepExecutor, mishap: Mishap) -> StepExecutor:
-    """An executor whose every hint has this mishap."""
-    faults: dict[Mishap, HintFault] = {
-        Mishap.LOST: LoseHint(),
-        Mishap.DOUBLED: DoubleHint(),
-        Mishap.REORDERED: ReorderHints(),
+    """An executor whose hints have this mishap."""
+    plans = {
+        Mishap.LOST: FaultPlan().on("publish", fault=LoseHint()),
+        Mishap.DOUBLED: FaultPlan().on("publish", fault=DoubleHint()),
+        # Each hint by chance after the next one: were all of them kept back, their order would be as before.
+        Mishap.REORDERED: FaultPlan().randomly("publish", rate=0.5, faults=[ReorderHints()]),
     }
-    if mishap not in faults:
+    if (plan := plans.get(mishap)) is None:
         return executor
-    plan = FaultPlan().on("publish", fault=faults[mishap])
     if isinstance(executor, WakeUps):
         return FaultyWakeUps(executor, executor, plan)
     return FaultyExecutor(executor, plan)
