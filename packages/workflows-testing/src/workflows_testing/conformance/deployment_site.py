@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import itertools
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -137,5 +138,5 @@ class DeploymentContract:
 def no_overlaps(runs: dict[str, list[tuple[float, float]]]) -> None:
     """No execution ran twice at once."""
     for key, spans in runs.items():
-        for (_, ended), (begun, _) in zip(spans, spans[1:], strict=False):
+        for (_, ended), (begun, _) in itertools.pairwise(spans):
             assert ended <= begun, f"execution {key} ran twice at once"

@@ -7,7 +7,14 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from workflows_core import BaseMachineStep, DelayStep, EngineSettings, WorkflowContext, WorkflowDefinition, WorkflowRegistry
+from workflows_core import (
+    BaseMachineStep,
+    DelayStep,
+    EngineSettings,
+    WorkflowContext,
+    WorkflowDefinition,
+    WorkflowRegistry,
+)
 from workflows_core.adapters.wired_engine import WiredEngine
 from workflows_core.ports.executor import StepExecutor
 from workflows_core.ports.wake_ups import WakeUps
@@ -45,7 +52,7 @@ class Gate(BaseMachineStep):
     async def execute(self, context: WorkflowContext) -> None:
         note(context, "begin")
         gate = Path(context.get("gate"))
-        while not gate.exists():
+        while not gate.exists():  # noqa: ASYNC110, ASYNC240
             await asyncio.sleep(0.01)
         note(context, "end")
 

@@ -223,7 +223,7 @@ class WaitingExecutor(ListExecutor):
     """Does not return before the broker has the message."""
 
     async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:
-        while not self.broker.is_up:
+        while not self.broker.is_up:  # noqa: ASYNC110 - of another object
             await asyncio.sleep(0.01)
         await super().publish(items, queue=queue, priority=priority)
 
@@ -245,7 +245,7 @@ class DependentWorker(TaskWorker):
 
     async def watch(self) -> None:
         """Look after the broker."""
-        while self.deployment.broker.is_up:
+        while self.deployment.broker.is_up:  # noqa: ASYNC110 - of another object
             await asyncio.sleep(0.01)
         asyncio.get_running_loop().call_soon(asyncio.ensure_future, self.kill())
 

@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import os
+import shutil
 import tempfile
+import weakref
 from collections import deque
 from collections.abc import AsyncGenerator, Sequence
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
@@ -155,9 +157,10 @@ class InProcessDeployment(Deployment):
     broker: MemoryBroker
 
     def __init__(self, clock: Clock | None = None) -> None:
-        self._directory = tempfile.TemporaryDirectory(prefix="workflows-deployment-")
+        directory = tempfile.mkdtemp(prefix="workflows-deployment-")
+        weakref.finalize(self, shutil.rmtree, directory, ignore_errors=True)
         self.memory = MemoryState(clock)
-        self.effects = Effects(Path(self._directory.name) / "effects.jsonl")
+        self.effects = Effects(Path(directory) / "effects.jsonl")
         self.broker = MemoryBroker()
         os.environ[EFFECTS_VARIABLE] = str(self.effects.path)
 
