@@ -28,7 +28,7 @@ def settings() -> dict[str, Any]:
     host = ARQWorkerHost(make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=10)
     return host.settings(
         redis_settings=RedisSettings.from_dsn(os.environ[BROKER_VARIABLE]),
-        queue_name=QUEUES["mail"] if options.queues == {"mail"} else DEFAULT,
+        queue_name=QUEUES["mail"] if options.queues == frozenset({"mail"}) else DEFAULT,
     )
 
 

@@ -12,6 +12,7 @@ from workflows_core import WorkflowEngine
 from workflows_testing.deployments import Connected, WorkerOptions, make_engine as make_engine_of
 
 QUEUES = {"mail": "workflows-mail"}
+DRAIN_S = 10.0
 POOL_VARIABLE = "WORKFLOWS_TEST_POOL"
 
 
@@ -27,7 +28,7 @@ def make_app(broker_url: str) -> Celery:
 
 
 def main() -> None:
-    queue = QUEUES["mail"] if options.queues == {"mail"} else "workflows"
+    queue = QUEUES["mail"] if options.queues == frozenset({"mail"}) else "workflows"
     pool = os.environ[POOL_VARIABLE]
     command = ["worker", f"--pool={pool}", "--concurrency=2", "--loglevel=INFO", "--without-mingle", "--without-gossip"]
     app.worker_main([*command, "--queues", queue])
@@ -42,4 +43,4 @@ if BROKER_VARIABLE in os.environ:
         return make_engine_of(Connected(store, queries, CeleryStepExecutor(app, queues=QUEUES)))
 
     # The pool has two processes or threads; each process runs as many steps at once as its share is.
-    CeleryWorkerHost(app, make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=10)
+    CeleryWorkerHost(app, make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=DRAIN_S)

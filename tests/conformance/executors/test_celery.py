@@ -2,13 +2,16 @@
 
 from __future__ import annotations
 
+import os
+import signal
+import time
 from collections.abc import AsyncGenerator
 from contextlib import asynccontextmanager
 from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from tests.conformance.executors.celery_app import POOL_VARIABLE, QUEUES, make_app
+from tests.conformance.executors.celery_app import DRAIN_S, POOL_VARIABLE, QUEUES, make_app
 from tests.conformance.executors.site import OnRedis
 
 from workflows_celery import CeleryStepExecutor
@@ -16,6 +19,7 @@ from workflows_core.ports.executor import StepExecutor
 from workflows_sqlalchemy import StoreAndQueries
 from workflows_testing.conformance import StepExecutorConformance
 from workflows_testing.conformance.deployment_deliveries import DeploymentDeliveries
+from workflows_testing.conformance.deployment_site import DeploymentContract
 from workflows_testing.conformance.deployment_workers import DeploymentWorkers
 from workflows_testing.conformance.deployments import ExecutorDeploymentConformance
 from workflows_testing.servers import RedisServer
@@ -97,3 +101,36 @@ class TestCeleryStepExecutor(StepExecutorConformance):
         async with executor_at("redis://127.0.0.1:1/0") as executor:
             yield executor
             await executor.close()
+
+
+class TestCeleryAtItsEnd(DeploymentContract):
+    """What the rules for all executors do not ask."""
+
+    async def test_a_worker_ends_in_time_with_a_backlog_in_the_broker(
+        self, postgres_url: str, tmp_path: Path, broker_server: RedisServer
+    ) -> None:
+        deployment = WithCelery(postgres_url, tmp_path, broker_server)
+        async with self.site(deployment) as site:
+            await site.start_many(1_000, "single", takes_s=0.02)
+            worker = await site.worker()
+            await site.until("a step", lambda: len(deployment.effects.all()) > 20)
+            at = time.monotonic()
+            assert await worker.stop() == 0, site.logs()
+            assert time.monotonic() - at < DRAIN_S
+            runs = deployment.effects.runs()
+            assert all(ended < float("inf") for spans in runs.values() for _, ended in spans), "a step was cut off"
+
+    async def test_the_work_of_a_killed_process_of_the_pool_is_done_by_the_others(
+        self, postgres_url: str, tmp_path: Path, broker_server: RedisServer
+    ) -> None:
+        deployment = WithCelery(postgres_url, tmp_path, broker_server)
+        gate = tmp_path / "gate"
+        async with self.site(deployment) as site:
+            worker = await site.worker()
+            await site.until("Celery", lambda: "ready." in worker.log)  # it gives up if a process dies before
+            instance = await site.start("gated", gate=str(gate))
+            await site.begun(instance)
+            os.kill(site.effects_of(instance)[0].pid, signal.SIGKILL)
+            await site.begun(instance, times=2)
+            gate.touch()
+            await site.completed(instance)

@@ -45,7 +45,8 @@ class DeploymentMishaps(DeploymentContract):
             await site.completed(await site.start("single"))
             await _stop_broker(deployment)
             try:
-                await site.start_many(_NUMBER, *_KINDS)
+                async with asyncio.timeout(self.patience_s):
+                    await site.start_many(_NUMBER, *_KINDS)
                 await asyncio.sleep(0.3)
             finally:
                 await _start_broker(deployment)
