@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from arq.worker import Function, func
@@ -58,6 +59,8 @@ class ARQWorkerHost(WorkerHost):
             "max_jobs": self.concurrency,
             "poll_delay": _POLL_S,
             "log_results": False,
+            # Without it ARQ cancels the answers under way at a stop, and may then leave out `shutdown`.
+            "job_completion_wait": max(math.ceil(self.drain_s), 1),
             **others,
         }
 

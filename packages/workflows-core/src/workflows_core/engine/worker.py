@@ -206,6 +206,7 @@ class Worker:
         if wanted is None:
             self._left_some = True
             return
+        self._left_some |= wanted.limit < len(asked)
         self._is_claiming = True
         sent = self._clock()
         begun = {claim.ref: self._begin(claim, sent) for claim in await self._engine.store.claim(wanted)}
