@@ -182,6 +182,7 @@ def read_human(name: str, step: Any, report: Report) -> tuple[HumanNode, StepCod
         on_success=on_success,
         on_failure=overridden(step, "on_failure"),
         prepare=_preparation(name, hooks, guard) if node.computed else None,
+        asked=hooks if guard is None else {"can_execute": guard, **hooks},
         validate_submission=overridden(step, "validate_submission"),
         is_async=is_coroutine_function(execute or _take_form),
     )

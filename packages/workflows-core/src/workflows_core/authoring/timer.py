@@ -95,7 +95,12 @@ def read_timer(name: str, step: Any, report: Report) -> tuple[TimerNode, StepCod
         hook = source
     code = StepCode(step=step, on_failure=overridden(step, "on_failure"))
     if hook is not None or guard is not None:
-        code = replace(code, prepare=_preparation(name, hook, source, guard))
+        asked = {"can_execute": guard, "get_delay": hook}
+        code = replace(
+            code,
+            prepare=_preparation(name, hook, source, guard),
+            asked={each: function for each, function in asked.items() if function is not None},
+        )
         return TimerNode(computed=True), code
     report.refuse_hooks(name, step, "timer that asks no code", "on_failure")
     if isinstance(source, timedelta):
