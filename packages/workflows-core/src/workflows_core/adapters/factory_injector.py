@@ -7,10 +7,10 @@ from collections.abc import AsyncIterator, Callable, Mapping
 from contextlib import AbstractAsyncContextManager, AsyncExitStack, asynccontextmanager, contextmanager
 from graphlib import CycleError, TopologicalSorter
 from types import TracebackType
-from typing import Annotated, Any, Final, get_origin
+from typing import Any, Final
 
 from workflows_core.authoring.context import WorkflowContext
-from workflows_core.authoring.parameters import INJECTED, further_parameters, type_name, unmarked
+from workflows_core.authoring.parameters import further_parameters, is_injected, type_name, unmarked
 from workflows_core.errors import NotProvidedError
 from workflows_core.ports.injection import Provide, StepInjector
 
@@ -56,7 +56,7 @@ class FactoryInjector(StepInjector):
 
     def provides(self, annotation: Any) -> bool:
         """Whether it is marked with `Injected`; see the port."""
-        if not _is_injected(annotation):
+        if not is_injected(annotation):
             return False
         wanted = unmarked(annotation)
         if wanted not in self._factories and wanted not in _GIVEN:
@@ -72,10 +72,6 @@ class FactoryInjector(StepInjector):
             yield scope.provide
 
 
-def _is_injected(annotation: Any) -> bool:
-    return get_origin(annotation) is Annotated and any(extra is INJECTED for extra in annotation.__metadata__)
-
-
 class _Factory:
     """A factory, with the types of what it wants by name of the parameter."""
 
@@ -85,7 +81,7 @@ class _Factory:
             if parameter.unreadable and parameter.is_required:
                 what = f"the annotation of {parameter.name!r} of its factory cannot be evaluated"
                 raise NotProvidedError(type_name(wanted), f"{what}: {parameter.unreadable}")
-            if parameter.is_required or _is_injected(parameter.annotation):
+            if parameter.is_required or is_injected(parameter.annotation):
                 self.parameters[parameter.name] = unmarked(parameter.annotation)
         self.make: Callable[..., Any] = function
         self.enter: Callable[..., AbstractAsyncContextManager[Any]] | None = None

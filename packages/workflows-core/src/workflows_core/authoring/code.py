@@ -6,18 +6,32 @@ import asyncio
 import inspect
 from collections.abc import Awaitable, Callable, Iterator, Mapping
 from dataclasses import dataclass, field
-from typing import Any, Final, NamedTuple, TypeAlias, TypeVar
+from typing import Any, Concatenate, Final, NamedTuple, TypeAlias, TypeVar
 
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.errors import StepExecutionError
 
-__all__ = ["AuthorFunction", "MaybeAwaitable", "StepCode", "ask", "default_hook", "is_coroutine_function", "overridden"]
+__all__ = [
+    "AuthorFunction",
+    "ContextFunction",
+    "MaybeAwaitable",
+    "StepCode",
+    "ask",
+    "default_hook",
+    "is_coroutine_function",
+    "overridden",
+]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 MaybeAwaitable: TypeAlias = T | Awaitable[T]
 """What a method may return that can be written with ``def`` and with ``async def``."""
+
+ContextFunction: TypeAlias = (
+    Callable[[WorkflowContext], MaybeAwaitable[T]] | Callable[Concatenate[WorkflowContext, ...], MaybeAwaitable[T]]
+)
+"""A function of the context, ``def`` or ``async def``, that may also want dependencies. The first half alone tells type checkers about lambdas."""
 
 _DEFAULT: Final = "__workflow_default__"
 

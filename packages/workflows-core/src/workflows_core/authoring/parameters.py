@@ -11,7 +11,7 @@ from typing import Annotated, Any, Final, NamedTuple, TypeAlias, TypeVar, get_or
 
 import msgspec
 
-__all__ = ["INJECTED", "Injected", "Parameter", "further_parameters", "is_marked", "type_name", "unmarked"]
+__all__ = ["Injected", "Parameter", "further_parameters", "is_injected", "is_marked", "type_name", "unmarked"]
 
 T = TypeVar("T")
 
@@ -20,13 +20,12 @@ class _Mark:
     """The mark of `Injected`."""
 
     def __repr__(self) -> str:
-        return "INJECTED"
+        return "injected"
 
 
-INJECTED: Final = _Mark()
-"""What `Injected` adds to a type."""
+_INJECTED: Final = _Mark()
 
-Injected: TypeAlias = Annotated[T, INJECTED]
+Injected: TypeAlias = Annotated[T, _INJECTED]
 """Marks a parameter that the engine's injector provides: ``async def execute(self, context, ledger: Injected[Ledger])``."""
 
 
@@ -68,6 +67,11 @@ def is_marked(annotation: Any) -> bool:
     if get_origin(annotation) is not Annotated:
         return False
     return any(not isinstance(extra, msgspec.Meta | str) for extra in annotation.__metadata__)
+
+
+def is_injected(annotation: Any) -> bool:
+    """Whether an annotation is marked with `Injected`, which every injector understands."""
+    return get_origin(annotation) is Annotated and any(extra is _INJECTED for extra in annotation.__metadata__)
 
 
 def unmarked(annotation: Any) -> Any:
