@@ -151,12 +151,12 @@ class StepInjectorConformance:
         caught: ValueError | None = None
         try:
             async with injector.open(_given()) as provide:
-                resource = await provide(mark(Resource))
+                await provide(mark(Resource))
                 raise raised
         except ValueError as error:
             caught = error
         assert caught is raised
-        assert log.closed == [(resource, raised)]
+        assert log.closed == [(log.opened[0], raised)]
 
     async def test_an_error_while_a_value_is_made_comes_out_and_the_others_are_closed(
         self, injector: StepInjector, mark: Callable[[Any], Any], log: InjectionLog
