@@ -152,3 +152,4 @@ async def test_an_error_of_a_provider_fails_the_attempt() -> None:
         finished = await engine.wait(started.id, timeout=5)
     assert finished.error is not None
     assert (finished.error.type, finished.error.message) == ("OSError", "no journal")
+    assert "while Journal was made for parameter 'journal' of execute" in (finished.error.traceback or "")

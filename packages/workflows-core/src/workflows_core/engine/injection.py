@@ -49,24 +49,20 @@ class StepNeeds:
 
     def given_to(self, context: WorkflowContext) -> AbstractAsyncContextManager[object]:
         """A scope for the code that is called with a context."""
-        return _Scope(self, context) if self._wants else NOTHING_WANTED
+        return _Scope(self, context)
 
-    def of(self, function: Callable[..., Any]) -> tuple[Parameter, ...]:
-        """The parameters that a function wants.
-
-        Raises:
-            InvalidDefinitionError: Nothing provides them.
-        """
-        found = self._wants.get(_identity(function))
-        if found is None:
-            return ()
-        if self.problems:
-            raise InvalidDefinitionError(self._workflow, self.problems)
-        return found.parameters
+    def of(self, function: Callable[..., Any]) -> _Wants | None:
+        """What a function wants; None if nothing."""
+        return self._wants.get(_identity(function))
 
     def open(self, context: WorkflowContext) -> AbstractAsyncContextManager[Provide]:
-        """A scope of the injector."""
-        assert self._injector is not None, "what nothing can provide is a problem"
+        """A scope of the injector.
+
+        Raises:
+            InvalidDefinitionError: Nothing provides what the step wants.
+        """
+        if self._injector is None or self.problems:
+            raise InvalidDefinitionError(self._workflow, self.problems)
         return self._injector.open({WorkflowContext: context})
 
 
@@ -87,14 +83,21 @@ class _Scope(Dependencies):
         self._context.dependencies = self
 
     async def of(self, function: Callable[..., Any]) -> Mapping[str, Any]:
-        wanted = self._needs.of(function)
-        if not wanted:
+        wants = self._needs.of(function)
+        if wants is None:
             return {}
         if self._provide is None:
             scope = self._needs.open(self._context)
             self._provide = await scope.__aenter__()
             self._scope = scope
-        return {each.name: await self._provide(each.annotation) for each in wanted}
+        given: dict[str, Any] = {}
+        for name, annotation, *_ in wants.parameters:
+            try:
+                given[name] = await self._provide(annotation)
+            except Exception as error:
+                error.add_note(f"while {type_name(annotation)} was made for parameter {name!r} of {wants.written.name}")
+                raise
+        return given
 
     async def __aexit__(
         self, kind: type[BaseException] | None, error: BaseException | None, traceback: TracebackType | None
