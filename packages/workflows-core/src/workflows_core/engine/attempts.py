@@ -231,8 +231,11 @@ class Attempts:
         began = clock()
         try:
             async with limit:
-                async with loaded.dependencies_of(token.node, context):
+                if token.node not in loaded.needs:
                     command = await self._command(loaded, turn, token, node, context, holding)
+                else:
+                    async with loaded.dependencies_of(token.node, context):
+                        command = await self._command(loaded, turn, token, node, context, holding)
                 if share is not None:
                     await share.settle()
                 return command

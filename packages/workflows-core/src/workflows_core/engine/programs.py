@@ -39,9 +39,10 @@ class LoadedProgram:
         definition: The registered definition of the same name and version; None in a process that lacks the code.
         conditions: Computed conditions by index of the edge in *this* graph, whatever index they have in the definition's.
         computed_steps: Steps that have an edge with a computed condition.
+        needs: What the code of steps wants beside its context, by step; only of those that want something.
     """
 
-    __slots__ = ("_needs", "computed_steps", "conditions", "definition", "program")
+    __slots__ = ("computed_steps", "conditions", "definition", "needs", "program")
 
     def __init__(
         self, program: Program, definition: WorkflowDefinition | None, injector: StepInjector | None = None
@@ -50,13 +51,14 @@ class LoadedProgram:
         self.definition = definition
         self.computed_steps = frozenset(edge.source for edge in program.graph.edges if edge.computed)
         self.conditions: Mapping[int, Callable[[Any], Any]] = {}
+        self.needs: Mapping[str, StepNeeds] = {}
         if definition is not None:
             self.conditions = _by_place(definition, program.graph)
-        self._needs = {} if definition is None else self._needs_by_step(definition, injector)
+            self.needs = self._needs_by_step(definition, injector)
 
     def dependencies_of(self, step: str, context: WorkflowContext) -> AbstractAsyncContextManager[object]:
         """A scope for the code of a step that is called with a context: what it wants is given to it, and closed with the scope."""
-        needs = self._needs.get(step)
+        needs = self.needs.get(step)
         return NOTHING_WANTED if needs is None else needs.given_to(context)
 
     def refuse_unprovided(self) -> None:
@@ -65,9 +67,20 @@ class LoadedProgram:
         Raises:
             InvalidDefinitionError: There is such code; lists all that nothing provides.
         """
-        problems = [problem for needs in self._needs.values() for problem in needs.problems]
+        problems = [problem for needs in self.needs.values() for problem in needs.problems]
         if problems:
             raise InvalidDefinitionError(self.program.graph.name, problems)
+
+    def can_run(self, item: WorkItem) -> bool:
+        """Whether this process has the code that a work item asks for."""
+        if self.definition is None:
+            return False
+        if item.kind in _RUNS_STEP and item.step not in self.definition.code:
+            return False
+        if item.kind not in _LEAVES_STEP or item.step not in self.computed_steps:
+            return True
+        edges = enumerate(self.program.graph.edges)
+        return all(index in self.conditions for index, edge in edges if edge.computed and edge.source == item.step)
 
     def _needs_by_step(self, definition: WorkflowDefinition, injector: StepInjector | None) -> dict[str, StepNeeds]:
         written = {step: list(code.functions()) for step, code in definition.code.items()}
@@ -80,17 +93,6 @@ class LoadedProgram:
             for step, functions in written.items()
         }
         return {step: found for step, found in needs.items() if found is not None}
-
-    def can_run(self, item: WorkItem) -> bool:
-        """Whether this process has the code that a work item asks for."""
-        if self.definition is None:
-            return False
-        if item.kind in _RUNS_STEP and item.step not in self.definition.code:
-            return False
-        if item.kind not in _LEAVES_STEP or item.step not in self.computed_steps:
-            return True
-        edges = enumerate(self.program.graph.edges)
-        return all(index in self.conditions for index, edge in edges if edge.computed and edge.source == item.step)
 
 
 def _places(graph: WorkflowGraph) -> dict[int, tuple[str, str, int]]:
