@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable
-from typing import TypeAlias
+from collections.abc import Callable, Coroutine
+from typing import Any, TypeAlias
 
 from workflows_core.domain.transition import WorkItem
-from workflows_core.ports.store import Claim
+from workflows_core.ports.store import Claim, WriteResult
 
 __all__ = ["Offer", "Seat", "Seats"]
 
@@ -41,6 +42,12 @@ class Seats:
 
     def __init__(self) -> None:
         self._offers: list[Offer] = []
+        self._under_way: set[asyncio.Task[WriteResult]] = set()
+
+    @property
+    def offers(self) -> tuple[Offer, ...]:
+        """The workers that can be asked for a slot."""
+        return tuple(self._offers)
 
     def add(self, offer: Offer) -> Callable[[], None]:
         """Ask a worker too.
@@ -56,10 +63,9 @@ class Seats:
 
         return end
 
-    def find(self, item: WorkItem) -> Seat | None:
-        """Take a seat for a work item; None if no worker has one."""
-        for offer in self._offers:
-            seat = offer(item)
-            if seat is not None:
-                return seat
-        return None
+    def see_through(self, commit: Coroutine[Any, Any, WriteResult]) -> asyncio.Task[WriteResult]:
+        """Let a commit for which a slot is kept run to its end, whoever waits for it."""
+        task = asyncio.get_running_loop().create_task(commit)
+        self._under_way.add(task)
+        task.add_done_callback(self._under_way.discard)
+        return task
