@@ -107,8 +107,9 @@ def _transaction(connection: Connection, begin: str, work: Callable[[Connection]
         result = work(connection)
         command(connection, "COMMIT")
     except BaseException:
-        driver: Any = connection.connection.driver_connection
-        if driver.in_transaction:  # SQLite may have ended it itself
-            command(connection, "ROLLBACK")
+        if not connection.invalidated:
+            driver: Any = connection.connection.driver_connection
+            if driver.in_transaction:  # SQLite may have ended it itself
+                command(connection, "ROLLBACK")
         raise
     return result
