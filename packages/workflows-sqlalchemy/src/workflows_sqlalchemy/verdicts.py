@@ -13,7 +13,7 @@ from workflows_core.ports.store import Committed, Conflict, DuplicateKey, Held, 
 from workflows_sqlalchemy.column_types import safe_text
 from workflows_sqlalchemy.tables import instances, work_items
 
-__all__ = ["KnownInstance", "Situation", "WorkId", "among", "committed", "situation_of", "start_keys_of", "verdict"]
+__all__ = ["KeyId", "KnownInstance", "Situation", "WorkId", "among", "committed", "key_id", "situation_of", "verdict"]
 
 WorkId: TypeAlias = tuple[UUID, int]
 KeyId: TypeAlias = tuple[str, str, str]
@@ -66,7 +66,7 @@ def situation_of(connection: Connection, writes: Sequence[Write]) -> Situation:
         asked = select(work_items.c.instance_id, work_items.c.number, work_items.c.fence, work_items.c.worker)
         for row in connection.execute(asked.where(*among(wanted))):
             fences[row.instance_id, row.number] = (row.fence, row.worker)
-    return Situation(known, fences, start_keys_of(connection, writes))
+    return Situation(known, fences, _start_keys(connection, writes))
 
 
 def committed(write: Write, situation: Situation) -> Committed | None:
@@ -82,7 +82,7 @@ def verdict(write: Write, situation: Situation) -> WriteResult | None:
     state = write.transition.state
     known = situation.instances.get(state.id)
     if write.start_key is not None:
-        used = situation.start_keys.get(_key_id(write))
+        used = situation.start_keys.get(key_id(write))
         if used is not None:
             return DuplicateKey(*used)
     if not all(_is_held(write, held, situation) for held in write.holds):
@@ -105,15 +105,15 @@ def _fences(write: Write, situation: Situation) -> dict[int, int]:
     }
 
 
-def _key_id(write: Write) -> KeyId:
+def key_id(write: Write) -> KeyId:
+    """Tenant, workflow and start key of a write that has one, as they are stored."""
     state = write.transition.state
     key = write.start_key.key if write.start_key is not None else ""
     return safe_text(state.tenant), safe_text(state.workflow), safe_text(key)
 
 
-def start_keys_of(connection: Connection, writes: Sequence[Write]) -> dict[KeyId, tuple[UUID, str]]:
-    """Instance and digest of those start keys of these writes that are used."""
-    asked = [_key_id(write) for write in writes if write.start_key is not None]
+def _start_keys(connection: Connection, writes: Sequence[Write]) -> dict[KeyId, tuple[UUID, str]]:
+    asked = [key_id(write) for write in writes if write.start_key is not None]
     if not asked:
         return {}
     key = instances.c.tenant_id, instances.c.workflow_name, instances.c.start_key

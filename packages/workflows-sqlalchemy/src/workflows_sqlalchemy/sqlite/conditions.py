@@ -1,4 +1,4 @@
-"""Reading on SQLite what the conditions of writes depend on, in one statement whose text is always the same."""
+"""Reading on SQLite what the conditions of writes depend on, in statements whose text is always the same: one, and one for start keys."""
 
 from __future__ import annotations
 
@@ -12,7 +12,7 @@ from sqlalchemy import Connection, text
 from workflows_core.ports.store import Write
 from workflows_sqlalchemy.column_types import from_microseconds
 from workflows_sqlalchemy.sqlite.direct import Statement
-from workflows_sqlalchemy.verdicts import KnownInstance, Situation, WorkId, start_keys_of
+from workflows_sqlalchemy.verdicts import KeyId, KnownInstance, Situation, WorkId, key_id
 
 __all__ = ["read_situation"]
 
@@ -25,6 +25,15 @@ CROSS JOIN workflow_instances i ON i.id = substr(:ids, 16 * asked.key + 1, 16)
 LEFT JOIN workflow_work_items w ON w.instance_id = i.id AND w.number = asked.value
 """),
     ("numbers", "ids"),
+)
+_READ_START_KEYS: Final = Statement(
+    text("""
+SELECT asked.key, i.id, i.start_digest
+FROM json_each(:keys) asked
+CROSS JOIN workflow_instances i ON i.tenant_id = json_extract(asked.value, '$[0]')
+    AND i.workflow_name = json_extract(asked.value, '$[1]') AND i.start_key = json_extract(asked.value, '$[2]')
+"""),
+    ("keys",),
 )
 
 
@@ -44,4 +53,12 @@ def read_situation(connection: Connection, writes: Sequence[Write]) -> Situation
         known[instance_id] = KnownInstance(revision, UUID(bytes=transition_id), from_microseconds(updated_at))
         if number is not None and fence is not None:
             fences[instance_id, number] = fence, worker
-    return Situation(known, fences, start_keys_of(connection, writes))
+    return Situation(known, fences, _read_start_keys(connection, writes))
+
+
+def _read_start_keys(connection: Connection, writes: Sequence[Write]) -> dict[KeyId, tuple[UUID, str]]:
+    keys = [key_id(write) for write in writes if write.start_key is not None]
+    if not keys:
+        return {}
+    found = _READ_START_KEYS.fetch(connection, (json.dumps(keys),))
+    return {keys[place]: (UUID(bytes=instance_id), digest) for place, instance_id, digest in found}
