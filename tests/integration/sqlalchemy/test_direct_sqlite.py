@@ -22,7 +22,7 @@ from workflows_core.domain.state import ROOT, Scope
 from workflows_core.domain.transition import ItemRange, TaskChange, TaskOpening, WorkKind
 from workflows_core.domain.types import TaskStatus
 from workflows_core.errors import StoreUnavailableError
-from workflows_core.ports.store import Committed, StartKey, Write, WriteResult
+from workflows_core.ports.store import ClaimRequest, Committed, StartKey, Write, WriteResult
 from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
 from workflows_sqlalchemy.errors import Fault, fault_of
 from workflows_sqlalchemy.sqlite import commits
@@ -71,16 +71,17 @@ def writes_of_every_kind() -> list[Sequence[Write]]:
         item_results={group.id: b"7"},
     )
     dropped = with_transition(run.touch(), dropped_items=(ItemRange(930, 2),))
-    return [started, [full, bare.touch()], [changed, bare.cancel()], [dropped]]
+    return [started, [full, bare.touch()], [changed, bare.cancel()], [dropped, an_instance().start()]]
 
 
 async def commit_all(url: str, batches: Sequence[Sequence[Write]], sent: list[str] | None) -> list[WriteResult]:
-    """Commit batches; what is sent is noted, which lets all of it go through SQLAlchemy."""
+    """Commit batches and claim; what is sent is noted, which lets all of it go through SQLAlchemy."""
     store = create_store(url, clock=ManualClock()).store
     if sent is not None:
         engine = store.backend.engine
         event.listen(engine, "before_cursor_execute", lambda _connection, _cursor, text, *_rest: sent.append(text))
     results = [result for batch in batches for result in await store.commit(batch)]
+    assert len(await store.claim(ClaimRequest(worker=ODD, limit=1, lease_s=30))) == 1
     await store.close()
     return results
 
@@ -103,7 +104,7 @@ async def test_the_driver_is_given_the_very_values_that_sqlalchemy_gives_it(
         results = await commit_all(f"sqlite+aiosqlite:///{path}", batches, notes)
         assert all(isinstance(result, Committed) for result in results)
     statements = [value for value in vars(commits).values() if isinstance(value, Statement)]
-    assert len({text for text in sent if WRITING.match(text)}) == len(statements)
+    assert len({text for text in sent if WRITING.match(text)}) == len(statements) + 1  # and that of the claim
     found = rows_of_all_tables(straight)
     assert repr(found) == repr(rows_of_all_tables(through_sqlalchemy))
     assert all(rows for name, rows in found.items() if name != definitions.name)
@@ -131,7 +132,7 @@ async def test_a_connection_that_proves_dead_is_replaced(store: SQLAlchemyWorkfl
     connections: list[Any] = []
 
     def close_it_once(connection: Connection) -> None:
-        driver = connection.connection.driver_connection
+        driver: Any = connection.connection.driver_connection
         if not connections:
             driver.close()
         connections.append(driver)
