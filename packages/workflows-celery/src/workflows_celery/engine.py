@@ -3,17 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
+from typing import Unpack
 
 from celery import Celery
 
 from workflows_celery.executor import CeleryStepExecutor
-from workflows_core.adapters.wired_engine import Persistence, WiredEngine
+from workflows_core.adapters.wired_engine import Persistence, WiredEngine, Wiring
 from workflows_core.authoring.registry import WorkflowRegistry
-from workflows_core.engine.settings import EngineSettings
-from workflows_core.ports.clock import Clock
-from workflows_core.ports.codec import PayloadCodec
-from workflows_core.ports.conditions import ConditionEvaluator
-from workflows_core.ports.events import EventPublisher
 
 __all__ = ["CeleryExecutionEngine"]
 
@@ -28,33 +24,21 @@ class CeleryExecutionEngine(WiredEngine):
         registry: WorkflowRegistry | None = None,
         *,
         queues: Mapping[str, str] | None = None,
-        event_bus: EventPublisher | None = None,
-        clock: Clock | None = None,
-        codec: PayloadCodec | None = None,
-        conditions: ConditionEvaluator | None = None,
-        settings: EngineSettings | None = None,
+        **wiring: Unpack[Wiring],
     ) -> None:
-        """Wire the engine; what is None is the default of its port.
+        """Wire the engine.
 
         Args:
             celery_app: The application of Celery.
             persistence: Where instances live, for instance what `workflows_sqlalchemy.create_store` gives; closed with the engine.
             registry: Definitions whose code this process has.
             queues: See `CeleryStepExecutor`.
-            event_bus: Is told what happened.
-            clock: Tells the time to whoever does not ask the store.
-            codec: Encodes the data.
-            conditions: Evaluates the conditions of edges.
-            settings: Limits, times and secrets.
+            wiring: See `workflows_core.adapters.wired_engine.Wiring`.
         """
         super().__init__(
             registry if registry is not None else WorkflowRegistry(),
             store=persistence.store,
             queries=persistence.queries,
             executor=CeleryStepExecutor(celery_app, queues=queues),
-            event_bus=event_bus,
-            clock=clock,
-            codec=codec,
-            conditions=conditions,
-            settings=settings,
+            **wiring,
         )

@@ -4,19 +4,19 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from typing import Unpack
 
 from workflows_core.adapters.in_process_executor import InProcessExecutor
 from workflows_core.adapters.memory import InMemoryWorkflowQueries, InMemoryWorkflowStore, MemoryState
 from workflows_core.adapters.system_clock import SystemClock
-from workflows_core.adapters.wired_engine import WiredEngine
+from workflows_core.adapters.wired_engine import WiredEngine, Wiring
 from workflows_core.authoring.registry import WorkflowRegistry
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.engine.worker import Worker
 from workflows_core.ports.clock import Clock
-from workflows_core.ports.codec import PayloadCodec
-from workflows_core.ports.conditions import ConditionEvaluator
 from workflows_core.ports.events import EventPublisher
 from workflows_core.ports.executor import StepExecutor
+from workflows_core.ports.injection import StepInjector
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore
 
@@ -32,27 +32,19 @@ class InProcessEngine(WiredEngine):
         *,
         store: WorkflowStore,
         queries: WorkflowQueries,
-        event_bus: EventPublisher | None = None,
-        clock: Clock | None = None,
-        codec: PayloadCodec | None = None,
-        conditions: ConditionEvaluator | None = None,
-        settings: EngineSettings | None = None,
         others: StepExecutor | None = None,
         concurrency: int = 32,
+        **wiring: Unpack[Wiring],
     ) -> None:
-        """Wire the engine; what is None is the default of its port.
+        """Wire the engine.
 
         Args:
             registry: Definitions whose code this process has.
             store: Where instances live.
             queries: Lists and look-ups.
-            event_bus: Is told what happened.
-            clock: Tells the time to whoever does not ask the store.
-            codec: Encodes the data.
-            conditions: Evaluates the conditions of edges.
-            settings: Limits, times and secrets.
             others: Reaches the workers of other processes on the same store, and hears from them if it also is a `WakeUps`.
             concurrency: Most steps at once.
+            wiring: See `Wiring`.
         """
         executor = InProcessExecutor(others)
         super().__init__(
@@ -60,11 +52,7 @@ class InProcessEngine(WiredEngine):
             store=store,
             queries=queries,
             executor=executor,
-            event_bus=event_bus,
-            clock=clock,
-            codec=codec,
-            conditions=conditions,
-            settings=settings,
+            **wiring,
         )
         self._in_process = executor
         executor.bind(lambda: Worker(self, concurrency=concurrency))
@@ -93,6 +81,7 @@ class LocalExecutionEngine(InProcessEngine):
         event_bus: EventPublisher | None = None,
         clock: Clock | None = None,
         settings: EngineSettings | None = None,
+        injector: StepInjector | None = None,
         concurrency: int = 32,
     ) -> None:
         """Wire the engine over a memory store of its own."""
@@ -108,5 +97,6 @@ class LocalExecutionEngine(InProcessEngine):
             event_bus=event_bus,
             clock=clock,
             settings=wanted,
+            injector=injector,
             concurrency=concurrency,
         )

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from typing import Protocol
+from typing import Protocol, TypedDict, Unpack
 
 from workflows_core.adapters.event_bus import EventBus
 from workflows_core.adapters.json_codec import JsonCodec
@@ -17,10 +17,11 @@ from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.conditions import ConditionEvaluator
 from workflows_core.ports.events import EventPublisher
 from workflows_core.ports.executor import StepExecutor
+from workflows_core.ports.injection import StepInjector
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore
 
-__all__ = ["Persistence", "WiredEngine"]
+__all__ = ["Persistence", "WiredEngine", "Wiring"]
 
 
 class Persistence(Protocol):
@@ -35,6 +36,23 @@ class Persistence(Protocol):
         """Lists and look-ups."""
 
 
+class Wiring(TypedDict, total=False):
+    """What a wiring may name beside what it is about; the default of its port is taken for what it leaves out."""
+
+    event_bus: EventPublisher | None
+    """Is told what happened."""
+    clock: Clock | None
+    """Tells the time to whoever does not ask the store."""
+    codec: PayloadCodec | None
+    """Encodes the data."""
+    conditions: ConditionEvaluator | None
+    """Evaluates the conditions of edges."""
+    settings: EngineSettings | None
+    """Limits, times and secrets."""
+    injector: StepInjector | None
+    """Provides what the code of steps wants beside its context."""
+
+
 class WiredEngine(WorkflowEngine):
     """An engine over any store and executor; it runs no steps itself."""
 
@@ -45,25 +63,19 @@ class WiredEngine(WorkflowEngine):
         store: WorkflowStore,
         queries: WorkflowQueries,
         executor: StepExecutor,
-        event_bus: EventPublisher | None = None,
-        clock: Clock | None = None,
-        codec: PayloadCodec | None = None,
-        conditions: ConditionEvaluator | None = None,
-        settings: EngineSettings | None = None,
+        **wiring: Unpack[Wiring],
     ) -> None:
-        """Wire the engine; what is None is the default of its port.
+        """Wire the engine.
 
         Args:
             registry: Definitions whose code this process has.
             store: Where instances live.
             queries: Lists and look-ups.
             executor: How workers hear of work.
-            event_bus: Is told what happened.
-            clock: Tells the time to whoever does not ask the store.
-            codec: Encodes the data.
-            conditions: Evaluates the conditions of edges.
-            settings: Limits, times and secrets.
+            wiring: See `Wiring`.
         """
+        event_bus, clock = wiring.get("event_bus"), wiring.get("clock")
+        codec, conditions = wiring.get("codec"), wiring.get("conditions")
         super().__init__(
             registry,
             store=store,
@@ -74,5 +86,6 @@ class WiredEngine(WorkflowEngine):
             ids=Uuid7Generator(),
             codec=codec if codec is not None else JsonCodec(),
             conditions=conditions if conditions is not None else SafeExpressions(),
-            settings=settings,
+            settings=wiring.get("settings"),
+            injector=wiring.get("injector"),
         )

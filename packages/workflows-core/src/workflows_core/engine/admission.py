@@ -58,6 +58,10 @@ class Admission:
         """Whether work of this queue may be taken at all."""
         return self.queues is None or queue in self.queues
 
+    def has_room(self, taken: int) -> bool:
+        """Whether another step may begin while so many slots are in use."""
+        return self.is_open and taken < self._slots
+
     def request(
         self,
         worker: str,
@@ -76,12 +80,11 @@ class Admission:
             most: Most that is wanted.
             queues: Of which queues, instead of all that are served.
         """
-        free = min(self._slots - taken, most, _MOST_AT_ONCE)
-        if free <= 0 or not self.is_open:
+        if not self.has_room(taken):
             return None
         return ClaimRequest(
             worker=worker,
-            limit=free,
+            limit=min(self._slots - taken, most, _MOST_AT_ONCE),
             lease_s=lease_s,
             queues=self.queues if queues is None else queues,
             codes=self._codes(),

@@ -37,6 +37,7 @@ from workflows_sqlalchemy.loading import (
     Claimed,
     claimed,
 )
+from workflows_sqlalchemy.sqlite.direct import Statement
 from workflows_sqlalchemy.tables import instances, scopes, work_items
 from workflows_sqlalchemy.verdicts import among
 
@@ -55,7 +56,7 @@ WITH RECURSIVE lanes(queue, priority) AS (
         ORDER BY w.queue, w.priority LIMIT 1
     )
 )"""
-_ALL_LANES: Final = text(f"{_LANES} SELECT queue, priority FROM lanes ORDER BY priority DESC, queue")
+_ALL_LANES: Final = Statement(text(f"{_LANES} SELECT queue, priority FROM lanes ORDER BY priority DESC, queue"), ())
 _WORK_AND_INSTANCE: Final = "workflow_work_items w JOIN workflow_instances i ON i.id = w.instance_id"
 _NEXT: Final = f"""
 SELECT min(moment) FROM (
@@ -81,7 +82,7 @@ _WITH_ITEM: Final = _OF_INSTANCE.outerjoin(
         scopes.c.scope_id == work_items.c.home,
     ),
 )
-_TAKE: Final = (
+_UPDATE: Final = (
     update(work_items)
     .where(work_items.c.instance_id == bindparam("of_instance"), work_items.c.number == bindparam("of_number"))
     .values(
@@ -92,7 +93,11 @@ _TAKE: Final = (
         crashes=work_items.c.crashes + case((work_items.c.worker.is_not(None), 1), else_=0),
     )
 )
-_EXPIRE: Final = _TAKE.values(kind=WorkKind.EXPIRE.value, due_at=work_items.c.timeout_at, timeout_at=None)
+_NAMES: Final = "of_instance", "of_number", "by", "until"
+_TAKE: Final = Statement(_UPDATE, _NAMES)
+_EXPIRE: Final = Statement(
+    _UPDATE.values(kind=WorkKind.EXPIRE.value, due_at=work_items.c.timeout_at, timeout_at=None), _NAMES
+)
 
 
 class _Candidate(NamedTuple):
@@ -115,13 +120,11 @@ def claim(connection: Connection, request: ClaimRequest, now: datetime) -> list[
     query = select(*columns).select_from(_WITH_ITEM).where(*among(places))
     wanted = frozenset(places)
     rows = [row for row in connection.execute(query) if (row.id, row.number) in wanted]
-    taken = {"by": request.worker, "until": now + timedelta(seconds=request.lease_s)}
+    taken = safe_text(request.worker), now + timedelta(seconds=request.lease_s)
     for statement, expires in ((_TAKE, False), (_EXPIRE, True)):
-        chosen = [
-            {"of_instance": row.id, "of_number": row.number, **taken} for row in rows if _expires(row, now) is expires
-        ]
+        chosen = [(row.id, row.number, *taken) for row in rows if _expires(row, now) is expires]
         if chosen:
-            connection.execute(statement, chosen)
+            statement.execute(connection, chosen)
     return [_claimed(row, now) for row in rows]
 
 
@@ -180,7 +183,7 @@ def _due(connection: Connection, request: ClaimRequest, now: datetime) -> list[_
     found.extend(_candidates(connection, work_items.c.timeout_at, *over, *wanted, limit=request.limit))
     fresh = 0
     last_priority: int | None = None
-    for queue, priority in connection.execute(_ALL_LANES).all():
+    for queue, priority in _ALL_LANES.fetch(connection, ()):
         if request.queues is not None and queue not in request.queues:
             continue
         if fresh >= request.limit and priority != last_priority:
