@@ -32,11 +32,10 @@ class Stack:
     def __init__(self, directory: Path, environment: dict[str, str], *arguments: str) -> None:
         self.log_path = directory / "stack.log"
         self._ended = False
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("WORKFLOWS_")}
         with self.log_path.open("wb") as log:
             self._process = subprocess.Popen(
                 [DEMO, "stack", "--port", "0", *arguments],
-                env={**inherited, "WORKFLOWS_DATA_DIR": str(directory / "data"), **environment},
+                env={"WORKFLOWS_DATA_DIR": str(directory / "data"), **environment},
                 cwd=directory,
                 stdin=subprocess.DEVNULL,
                 stdout=log,
@@ -86,12 +85,12 @@ def is_alive(pid: int) -> bool:
 
 
 @pytest.fixture
-def stack(tmp_path: Path) -> Generator[Callable[..., Stack]]:
+def stack(tmp_path: Path, inherited: dict[str, str]) -> Generator[Callable[..., Stack]]:
     """Starts a stack; it is ended whatever happens."""
     started: list[Stack] = []
 
     def start(environment: dict[str, str], *arguments: str) -> Stack:
-        started.append(Stack(tmp_path, environment, *arguments))
+        started.append(Stack(tmp_path, {**inherited, **environment}, *arguments))
         return started[-1]
 
     yield start
@@ -106,6 +105,7 @@ def test_the_tour_passes_although_a_worker_is_killed_in_the_middle(
     postgres_url: str,
     redis_service: RedisServer,
     eventually: Callable[..., Any],
+    inherited: dict[str, str],
     tmp_path: Path,
 ) -> None:
     log, gate = tmp_path / "steps.log", tmp_path / "gate"
@@ -130,17 +130,16 @@ def test_the_tour_passes_although_a_worker_is_killed_in_the_middle(
     assert (victim in running.pids("server")) == (executor == "local")
     assert victim in [pid for name in ("server", "worker 1", "worker 2") for pid in running.pids(name)]
 
-    tour = subprocess.Popen(
-        [DEMO, "tour", "--url", running.url], stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True
-    )
-    assert tour.stdout is not None
     lines = []
-    for line in tour.stdout:
-        lines.append(line)
-        if line.startswith(KILL_AT):
-            os.kill(victim, signal.SIGKILL)
-            gate.touch()
-    assert tour.wait(10) == 0, "".join(lines)
+    command = [DEMO, "tour", "--url", running.url]
+    with subprocess.Popen(command, env=inherited, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as tour:
+        assert tour.stdout is not None
+        for line in tour.stdout:
+            lines.append(line)
+            if line.startswith(KILL_AT):
+                os.kill(victim, signal.SIGKILL)
+                gate.touch()
+    assert tour.returncode == 0, "".join(lines)
     assert re.search(r"All \d\d checks passed", lines[-1])
 
     assert "has ended with -9, and is started again" in running.log
