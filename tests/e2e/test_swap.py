@@ -91,7 +91,10 @@ def scene(
         left.template.close()
 
 
-@pytest.mark.parametrize(("before", "after"), itertools.permutations(EXECUTORS, 2), ids="-".join)
+PAIRS = [pytest.param(*pair, id="-".join(pair)) for pair in itertools.permutations(EXECUTORS, 2)]
+
+
+@pytest.mark.parametrize(("before", "after"), PAIRS)
 def test_running_instances_go_on_when_everything_is_started_on_another_executor(
     before: str, after: str, scene: Scene, settings: Settings, inherited: dict[str, str]
 ) -> None:
