@@ -13,6 +13,8 @@ import psycopg
 from sqlalchemy import Connection, event
 
 from workflows_core import (
+    Actor,
+    BaseHumanStep,
     BaseMachineStep,
     Edge,
     EventBus,
@@ -71,7 +73,7 @@ async def test_five_steps_take_seven_commits(store: SQLAlchemyWorkflowStore) -> 
 
 
 async def test_a_batch_of_transitions_is_one_statement(store: SQLAlchemyWorkflowStore) -> None:
-    writes = [an_instance(a_graph(*STEPS)).start() for _ in range(20)]
+    writes = [an_instance(a_graph(*STEPS)).start() for _ in range(10)]
     with statements_of(store) as sent:
         await store.commit(writes)
     if store.backend.engine.dialect.name == "sqlite":
@@ -168,10 +170,13 @@ async def sent_for_one_workflow(url: str) -> Sent:
     async with PersistentExecutionEngine(registry, url, event_bus=bus) as engine:
         assert isinstance(engine.store, SQLAlchemyWorkflowStore)
 
-        def connected(connection: Any, _record: Any) -> None:
-            connection.driver_connection.add_query_logger(lambda logged: sent.append(" ".join(logged.query.split())))
+        def note(logged: Any) -> None:
+            sent.append(" ".join(logged.query.split()))
 
-        event.listen(engine.store.backend.engine, "connect", connected)
+        def taken(connection: Any, _record: Any, _proxy: Any) -> None:
+            connection.driver_connection.add_query_logger(note)  # of those that are equal it keeps one
+
+        event.listen(engine.store.backend.engine, "checkout", taken)
         for _ in range(3):  # what happens once happens here
             completed.clear()
             await engine.start_workflow("linear")
@@ -197,3 +202,23 @@ async def test_a_workflow_of_five_steps_takes_six_commits_and_reads_nothing_betw
     # Nobody looks for its first step: it was started as claimed. What is seen are the looks that come in any case, each with
     # the question when to look next, at least 20 milliseconds apart.
     assert len(sent.looks) <= 2 * (1 + sent.seconds / 0.02)
+
+
+async def test_a_decision_and_the_step_after_it_take_two_commits_and_two_reads(postgres_url: str) -> None:
+    steps = {"ask": BaseHumanStep(name="ask"), "then": Nothing(name="then")}
+    registry, bus = WorkflowRegistry(), EventBus()
+    registry.register_definition(WorkflowDefinition(name="decided", steps=steps, edges=[("ask", "then")]))
+    completed = asyncio.Event()
+    bus.subscribe(WorkflowCompleted, lambda _event: completed.set())
+    async with PersistentExecutionEngine(registry, postgres_url, event_bus=bus) as engine:
+        instance = await engine.wait((await engine.start_workflow("decided")).id, timeout=10)
+        (task,) = await engine.get_pending_tasks(instance_id=instance.id)
+        await asyncio.sleep(0.3)
+        assert isinstance(engine.store, SQLAlchemyWorkflowStore)
+        with statements_of(engine.store) as sent:
+            await engine.complete_task(task.id, {}, actor=Actor("ann"))
+            await completed.wait()
+    looks = [text for text in sent if text.startswith("WITH RECURSIVE")]
+    commits = [text for text in sent if "asked AS" in text]
+    assert len(commits) == 2
+    assert [text.split()[0] for text in sent if text not in commits and text not in looks] == ["SELECT"] * 2

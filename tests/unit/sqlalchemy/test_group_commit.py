@@ -88,6 +88,34 @@ async def test_as_many_batches_are_under_way_as_are_allowed() -> None:
     assert database.sizes == [1, 1, 2]
 
 
+async def test_a_crowd_is_dealt_out_among_the_batches_that_may_be_under_way() -> None:
+    database = Database()
+    group = GroupCommit(database.commit, parallel=3)
+    commit = asyncio.create_task(group.commit(starts(90)))
+    await turn()
+    assert database.sizes == [30, 30, 30]
+    later = asyncio.create_task(group.commit(starts(60)))
+    await turn()
+    assert database.sizes == [30, 30, 30], "nobody has a place for those"
+    database.gate.set()
+    await asyncio.gather(commit, later)
+    assert sum(database.sizes) == 150
+
+
+async def test_a_few_are_not_dealt_out() -> None:
+    database = Database()
+    database.gate.set()
+    await GroupCommit(database.commit, parallel=3).commit(starts(10))
+    assert database.sizes == [10]
+
+
+async def test_a_database_that_takes_one_batch_at_a_time_gets_a_crowd_whole() -> None:
+    database = Database()
+    database.gate.set()
+    await GroupCommit(database.commit, parallel=1).commit(starts(90))
+    assert database.sizes == [90]
+
+
 async def test_a_batch_never_holds_an_instance_twice_and_keeps_their_order() -> None:
     database = Database()
     run = an_instance()

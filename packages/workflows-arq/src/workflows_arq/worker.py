@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import math
 from typing import Any, Final
 
 from arq.worker import Function, func
@@ -27,8 +28,8 @@ class ARQWorkerHost(WorkerHost):
 
     A worker that has other functions takes `function`, `startup` and `shutdown` among its own.
 
-    An answer to a hint lasts as long as its work, but half a minute at most: so ARQ's ``max_jobs`` bounds the work, and its timeouts never
-    come into it. Should ARQ cancel the answer anyhow, the work goes on.
+    An answer to a hint ends when its work has begun, or when a slot is free again, after half a minute at most: ARQ's timeouts never come
+    into it. Should ARQ cancel the answer anyhow, the work goes on.
     """
 
     @property
@@ -58,6 +59,8 @@ class ARQWorkerHost(WorkerHost):
             "max_jobs": self.concurrency,
             "poll_delay": _POLL_S,
             "log_results": False,
+            # Without it ARQ cancels the answers under way at a stop, and may then leave out `shutdown`.
+            "job_completion_wait": max(math.ceil(self.drain_s), 1),
             **others,
         }
 

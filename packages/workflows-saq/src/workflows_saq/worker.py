@@ -23,8 +23,8 @@ class SAQWorkerHost(WorkerHost):
 
     A worker that has other functions takes `function`, `startup` and `shutdown` among its own.
 
-    An answer to a hint lasts as long as its work, but half a minute at most: so SAQ's concurrency bounds the work, and its timeouts never
-    come into it. Should SAQ cancel the answer anyhow, the work goes on.
+    An answer to a hint ends when its work has begun, or when a slot is free again, after half a minute at most: SAQ's timeouts never come
+    into it. Should SAQ cancel the answer anyhow, the work goes on.
     """
 
     @property

@@ -1,12 +1,15 @@
 """Group commit: writes that arrive while others are being committed go into the next batch together.
 
 A write that finds nobody at work goes out at once, so a lone caller waits for nothing. Under load the batches grow with it, and the cost
-of a transaction is shared. Each caller learns of its own write, after the commit and never before.
+of a transaction is shared. Where several batches may be under way, a crowd is dealt out among those that are not: all in one batch would
+be told at once, so that nobody wrote while the next steps run, and nothing ran while they are written. Each caller learns of its own
+write, after the commit and never before.
 """
 
 from __future__ import annotations
 
 import asyncio
+import math
 from collections import deque
 from collections.abc import Awaitable, Callable, Sequence
 from typing import Final, NamedTuple, TypeAlias
@@ -20,6 +23,8 @@ Outcome: TypeAlias = WriteResult | Exception
 """What became of one write: its result, or the error that is its own."""
 
 _MOST: Final = 256
+_LEAST: Final = 16
+"""Writes that are not dealt out: so few gain less by overlapping than another transaction costs."""
 
 
 class _Waiting(NamedTuple):
@@ -61,19 +66,19 @@ class GroupCommit:
 
     def _send(self) -> None:
         self._is_called = False
-        while len(self._batches) < self._parallel:
-            batch = self._take()
+        while free := self._parallel - len(self._batches):
+            batch = self._take(min(max(_LEAST, math.ceil(len(self._waiting) / free)), _MOST))
             if not batch:
                 return
             task = asyncio.get_running_loop().create_task(self._run(batch))
             self._batches.add(task)
             task.add_done_callback(self._sent)
 
-    def _take(self) -> list[_Waiting]:
+    def _take(self, most: int) -> list[_Waiting]:
         """The writes that have waited longest, one of each instance; none of an instance that is under way."""
         batch: list[_Waiting] = []
         left: list[_Waiting] = []
-        while self._waiting and len(batch) < _MOST:
+        while self._waiting and len(batch) < most:
             waiting = self._waiting.popleft()
             instance_id = waiting.write.transition.state.id
             if instance_id in self._busy:

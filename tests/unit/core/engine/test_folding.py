@@ -54,14 +54,17 @@ class Gated(InMemoryWorkflowStore):
 class Told(Decision):
     """A command that somebody sends."""
 
-    def __init__(self, run: Run, command: Command, claim: Claim | None = None, *, takes: bool = True) -> None:
+    def __init__(
+        self, run: Run, command: Command, claim: Claim | None = None, *, takes: bool = True, worker: str = ""
+    ) -> None:
         self.seen = run.state if claim is None else claim.state
         self.held = None if claim is None else Held(claim.item.number, claim.fence, "worker-1")
+        self.worker = worker if claim is None else "worker-1"
         self.lease_s = 30.0
         self.decided = 0
         self._run = run
         self._command = command
-        self._takes = takes and claim is not None
+        self._takes = takes and self.worker != ""
 
     def decide(self, state: InstanceState) -> None:
         actor = "ann" if isinstance(self._command, Cancel | CompleteTask) else "system"
@@ -246,6 +249,56 @@ async def test_people_and_workers_are_written_apart() -> None:
     assert isinstance(results[3], StateError)
     actors = [write.transition.actor for write in world.store.written]
     assert actors == ["ann", "system", "system", "ann"]
+
+
+def decisions(world: World, *workers: str) -> list[Told]:
+    """Decisions of one person, each of the next branch; what follows is left to a worker."""
+    tokens = world.run.state.scopes[0].tokens.values()
+    return [
+        Told(
+            world.run,
+            CompleteTask(
+                place=Place(0, token.id, token.execution),
+                now=START,
+                task_id=task_id(world.run.id, token.execution),
+                actor=Actor("ann"),
+                form={},
+                form_document=encode_payload({}),
+            ),
+            worker=worker,
+        )
+        for token, worker in zip(tokens, workers, strict=True)
+    ]
+
+
+async def test_what_follows_from_decisions_that_are_written_together_is_left_to_one_worker() -> None:
+    world = World(a_parallel_graph(*BRANCHES[:4], kind=HumanNode(title="Do it")))
+    await world.begin()
+    results = await world.send_at_once(decisions(world, "", "worker-1", "", "worker-1"))
+    assert [type(result) for result in results] == [Committed] * 4
+    written = world.store.written[1:]
+    assert [(write.worker, write.take != ()) for write in written] == [("", False), ("worker-1", True)]
+
+
+async def test_decisions_that_leave_what_follows_to_other_workers_are_written_apart() -> None:
+    world = World(a_parallel_graph(*BRANCHES[:3], kind=HumanNode(title="Do it")))
+    await world.begin()
+    results = await world.send_at_once(decisions(world, "", "worker-1", "worker-2"))
+    assert [type(result) for result in results] == [Committed] * 3
+    (work,) = await world.queries.list_work(world.run.id)
+    assert (work.item.step, work.worker) == ("join", "worker-2")
+
+
+async def test_what_a_later_decision_takes_away_is_left_to_nobody() -> None:
+    world = World(a_parallel_graph(*BRANCHES[:2], kind=HumanNode(title="Do it")))
+    await world.begin()
+    cancel = Told(world.run, Cancel(actor=Actor("ann"), now=START))
+    results = await world.send_at_once([*decisions(world, "", "worker-1"), cancel])
+    assert [len(write.transition.executions) for write in world.store.written[1:]] == [1, 2], (
+        "they were written together"
+    )
+    assert [result.fences for result in results if isinstance(result, Committed)] == [{}] * 3
+    assert await world.queries.list_work(world.run.id) == []
 
 
 async def test_a_listener_may_send_a_command_for_the_instance_that_it_hears_of() -> None:

@@ -14,7 +14,7 @@ class Asked:
 
     Attributes:
         queue: Of which queue it tells.
-        answer: Whether there was work; known when that is done.
+        answer: Whether there was work; known when its task queue may deliver more.
         is_begun: Whether there is, known before.
     """
 
@@ -25,13 +25,17 @@ class Asked:
         self.answer: Final[asyncio.Future[bool]] = asyncio.get_running_loop().create_future()
         self.is_begun = False
 
-    def follow(self, work: asyncio.Task[None] | None) -> None:
-        """Answer when work has ended; None is no work."""
-        if work is None:
-            self._tell(answer=False)
-        else:
-            self.is_begun = True
+    def refuse(self) -> None:
+        """Answer that there is no work."""
+        self._tell(answer=False)
+
+    def follow(self, work: asyncio.Task[None] | None, *, is_awaited: bool) -> None:
+        """Answer for the work that was found, if any: now, or when it has ended."""
+        self.is_begun = work is not None
+        if work is not None and is_awaited:
             work.add_done_callback(lambda _: self._tell(answer=True))
+        else:
+            self._tell(answer=self.is_begun)
 
     def _tell(self, *, answer: bool) -> None:
         if not self.answer.done():
@@ -59,4 +63,4 @@ class Answers:
     def refuse_all(self) -> None:
         """There will be no work for any of them."""
         for asked in self.waiting():
-            asked.follow(None)
+            asked.refuse()

@@ -89,7 +89,7 @@ class Commits:
             StoreUnavailableError: The store does not answer; whether the transition was committed will show when it does.
         """
         holds = () if held is None else (held,)
-        result = await self.write(transition, holds, take, lease_s, start_key, worker)
+        result = await self.write(transition, holds, take, lease_s, worker, start_key)
         if isinstance(result, Committed):
             await self.pass_on(transition, result, take)
         return result
@@ -116,8 +116,8 @@ class Commits:
         holds: tuple[Held, ...],
         take: tuple[int, ...],
         lease_s: float,
-        start_key: StartKey | None = None,
         worker: str = "",
+        start_key: StartKey | None = None,
     ) -> WriteResult:
         """Commit one transition; nobody is told. Where the answer is lost, find out whether it was committed, and commit it once more if not.
 

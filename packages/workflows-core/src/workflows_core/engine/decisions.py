@@ -3,22 +3,20 @@
 from __future__ import annotations
 
 from collections.abc import Callable
-from typing import Final
 
 from workflows_core.domain.commands import Command
 from workflows_core.domain.kernel import decide
 from workflows_core.domain.state import InstanceState
-from workflows_core.domain.transition import Transition, WorkItem, WorkKind
-from workflows_core.domain.types import WorkflowStatus
+from workflows_core.domain.transition import WorkItem
 from workflows_core.engine.folds import Decision
+from workflows_core.engine.following import following_of
 from workflows_core.engine.holding import Holding
 from workflows_core.engine.limits import check_size
 from workflows_core.engine.programs import LoadedProgram
+from workflows_core.engine.seating import Seating
 from workflows_core.ports.store import Held
 
-__all__ = ["RequestDecision", "StepDecision", "following_of"]
-
-_WAITS: Final = frozenset({WorkKind.TIMER, WorkKind.AWAIT})
+__all__ = ["RequestDecision", "StepDecision"]
 
 
 class StepDecision(Decision):
@@ -60,6 +58,7 @@ class StepDecision(Decision):
         self.command = command
         self.seen = seen
         self.held = held
+        self.worker = held.worker
         self.lease_s = lease_s
         self.following: WorkItem | None = None
         self._loaded = loaded
@@ -85,6 +84,7 @@ class RequestDecision(Decision):
         loaded: What its instance runs.
         seen: The instance as it was read.
         make: Makes the command from the instance as it stands; may refuse by raising.
+        seating: Keeps a slot for what follows.
         actor: Who asks.
         max_bytes: Most bytes of data.
     """
@@ -95,33 +95,22 @@ class RequestDecision(Decision):
         seen: InstanceState,
         make: Callable[[InstanceState], Command],
         *,
+        seating: Seating,
         actor: str,
         max_bytes: int,
     ) -> None:
         self.seen = seen
         self._loaded = loaded
         self._make = make
+        self._seating = seating
         self._actor = actor
         self._max_bytes = max_bytes
 
     def decide(self, state: InstanceState) -> None:
-        """Make the command anew, and decide."""
+        """Make the command anew, decide, and say what is taken."""
         transition = decide(self._loaded.program, state, self._make(state), self._actor)
         check_size(transition, self._max_bytes)
+        seating = self._seating
+        seating.keep(self._loaded, transition)
         self.transition = transition
-
-
-def following_of(
-    loaded: LoadedProgram, transition: Transition, number: int, admits: Callable[[WorkItem], bool] | None
-) -> WorkItem | None:
-    """The work item with which a worker goes on: that of this number, else the first that is ready; None if it takes none."""
-    if transition.state.status is WorkflowStatus.PAUSED:
-        return None
-    same = transition.work.get(number)
-    candidates = (same, *transition.work.values()) if same is not None else transition.work.values()
-    for item in candidates:
-        if item is None or item.delay_s > 0 or item.kind in _WAITS:
-            continue
-        if transition.state.knows_data(item.scope) and loaded.can_run(item) and (admits is None or admits(item)):
-            return item
-    return None
+        self.take, self.worker, self.lease_s = seating.take, seating.worker, seating.lease_s

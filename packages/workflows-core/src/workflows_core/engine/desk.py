@@ -47,8 +47,9 @@ class Desk:
         settings: EngineSettings,
         seats: Seats | None = None,
     ) -> None:
-        """Wire the use cases over both sides of a store, and over what commits their transitions; ``seats`` are for first steps."""
-        self.requests = Requests(store, commits, programs, settings)
+        """Wire the use cases over both sides of a store, and over what commits their transitions; ``seats`` are for the steps that follow."""
+        seats = seats if seats is not None else Seats()
+        self.requests = Requests(store, commits, programs, settings, seats)
         self.webhooks = Webhooks(requests=self.requests, codec=codec, settings=settings)
         self.signals = Signals(store=store, queries=queries, requests=self.requests, codec=codec)
         self.starting = Starting(
@@ -59,10 +60,9 @@ class Desk:
             ids=ids,
             clock=clock,
             settings=settings,
-            seats=seats if seats is not None else Seats(),
+            seats=seats,
         )
         self.tasks = Tasks(
-            store=store,
             queries=queries,
             requests=self.requests,
             programs=programs,

@@ -25,7 +25,7 @@ __all__ = ["Decision", "Folding"]
 
 class _Write(Protocol):
     async def __call__(
-        self, transition: Transition, holds: tuple[Held, ...], take: tuple[int, ...], lease_s: float, /
+        self, transition: Transition, holds: tuple[Held, ...], take: tuple[int, ...], lease_s: float, worker: str, /
     ) -> WriteResult: ...
 
 
@@ -71,7 +71,7 @@ class Folding:
         holds = () if decision.held is None else (decision.held,)
         after: InstanceState | None = None
         try:
-            written = await self._write(decision.transition, holds, decision.take, decision.lease_s)
+            written = await self._write(decision.transition, holds, decision.take, decision.lease_s, decision.worker)
             if isinstance(written, Committed):
                 opened.line.note(decision.transition)
                 after = decision.transition.state
@@ -131,7 +131,7 @@ class Folding:
         transition, take = fold.transition(), tuple(fold.take)
         lease_s = max(member.decision.lease_s for member in group.members)
         try:
-            written = await self._write(transition, tuple(fold.holds), take, lease_s)
+            written = await self._write(transition, tuple(fold.holds), take, lease_s, fold.worker)
         except Exception as error:  # noqa: BLE001 - each sender is told
             _tell(group.all, error)
             return None

@@ -19,13 +19,15 @@ class Decision(ABC):
 
     Attributes:
         held: The work item under which it is decided; None for a request from outside.
+        worker: Who holds that, and goes on with what follows; empty for nobody.
         lease_s: Seconds for which what follows is taken.
         seen: The state that its sender knows.
         transition: What was decided last; after the commit, what was written.
-        take: Numbers of the work items of its own part that the holder goes on with.
+        take: Numbers of the work items of its own part that the worker goes on with.
     """
 
     held: Held | None = None
+    worker: str = ""
     lease_s: float = 0.0
     seen: InstanceState
     transition: Transition
@@ -33,7 +35,7 @@ class Decision(ABC):
 
     @abstractmethod
     def decide(self, state: InstanceState) -> None:
-        """Decide on a state, and set ``transition`` and ``take``; an error is the answer to the sender."""
+        """Decide on a state, and set ``transition`` and ``take``, and of a request who takes; an error is the answer to the sender."""
 
 
 class Line:
@@ -73,14 +75,15 @@ class Line:
 class Fold:
     """Decisions that are to be written as one transition, each made on the state after the one before."""
 
-    __slots__ = ("_rewritten", "decisions", "holds", "state", "take")
+    __slots__ = ("_rewritten", "decisions", "holds", "state", "take", "worker")
 
     def __init__(self, state: InstanceState) -> None:
         """Begin on a state."""
         self.state = state
         self.decisions: list[Decision] = []
         self.holds: list[Held] = []
-        self.take: dict[int, None] = {}
+        self.worker = ""
+        self.take: dict[int, Decision] = {}
         self._rewritten: set[int] = set()
 
     def takes(self, decision: Decision) -> bool:
@@ -96,18 +99,21 @@ class Fold:
             return False
         if decision.transition.actor != self.decisions[0].transition.actor:
             return False
-        if held is None:
-            return True
-        return held.number not in self._rewritten and (not self.holds or held.worker == self.holds[0].worker)
+        if held is not None and held.number in self._rewritten:
+            return False
+        return not decision.worker or decision.worker == self.worker or not self.worker
 
     def add(self, decision: Decision) -> None:
         """Write a decision with the others."""
         self.decisions.append(decision)
         self.state = decision.transition.state
         self._rewritten.update(decision.transition.work)
+        self.worker = self.worker or decision.worker
         for number in decision.transition.work:
-            self.take.pop(number, None)
-        self.take.update(dict.fromkeys(decision.take))
+            before = self.take.pop(number, None)
+            if before is not None:
+                before.take = tuple(taken for taken in before.take if taken != number)
+        self.take.update(dict.fromkeys(decision.take, decision))
         if decision.held is not None:
             self.holds.append(decision.held)
 

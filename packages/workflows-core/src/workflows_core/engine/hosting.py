@@ -44,6 +44,7 @@ class WorkerHost:
 
     Attributes:
         concurrency: Most steps at once; read by `start`.
+        drain_s: Seconds that `stop` gives the steps under way.
     """
 
     def __init__(
@@ -65,7 +66,7 @@ class WorkerHost:
         self._factory = factory
         self._queues = queues
         self.concurrency = concurrency
-        self._drain_s = drain_s
+        self.drain_s = drain_s
         self._engine: WorkflowEngine | None = None
         self._worker: Worker | None = None
         self._task: asyncio.Task[None] | None = None
@@ -88,7 +89,7 @@ class WorkerHost:
         if engine is None or worker is None or task is None:
             return
         try:
-            await worker.stop(drain_s=self._drain_s)
+            await worker.stop(drain_s=self.drain_s)
             await task
         finally:
             await engine.aclose()

@@ -12,6 +12,8 @@ from workflows_core.domain.state import InstanceState
 from workflows_core.engine.decisions import RequestDecision
 from workflows_core.engine.joining import CommitsTransitions
 from workflows_core.engine.programs import LoadedProgram, Programs
+from workflows_core.engine.seating import Seating
+from workflows_core.engine.seats import Seats
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.errors import InstanceNotFoundError, ItemsNotLoadedError, RevisionConflictError
 from workflows_core.ports.store import Committed, Loaded, WorkflowStore
@@ -25,18 +27,38 @@ class Requests:
     """Applies commands of people and programs to instances."""
 
     def __init__(
-        self, store: WorkflowStore, commits: CommitsTransitions, programs: Programs, settings: EngineSettings
+        self,
+        store: WorkflowStore,
+        commits: CommitsTransitions,
+        programs: Programs,
+        settings: EngineSettings,
+        seats: Seats,
     ) -> None:
         self._store = store
         self._commits = commits
         self._programs = programs
         self._settings = settings
+        self._seats = seats
+
+    async def read(
+        self, instance_id: UUID, *, tenant: str | None = None, scopes: Collection[int] = (), all_items: bool = False
+    ) -> Loaded:
+        """An instance as it is stored.
+
+        Raises:
+            InstanceNotFoundError: There is no such instance (for that tenant).
+        """
+        found = await self._store.load(instance_id, tenant=tenant, scopes=scopes, all_items=all_items)
+        if found is None:
+            raise InstanceNotFoundError(instance_id)
+        return found
 
     async def apply(
         self,
         instance_id: UUID,
         make: MakeCommand,
         *,
+        found: Loaded | None = None,
         actor: str,
         tenant: str | None = None,
         scopes: Collection[int] = (),
@@ -47,6 +69,7 @@ class Requests:
         Args:
             instance_id: The instance.
             make: Makes the command from the instance as it stands; called anew when it changed meanwhile, and may refuse by raising.
+            found: The instance, if it was read before.
             actor: Who asks, for the audit record.
             tenant: Only if the instance belongs to this tenant; None does not ask.
             scopes: Scopes that the command concerns.
@@ -61,26 +84,32 @@ class Requests:
             StateError: The kernel refused the command.
         """
         for _attempt in range(self._settings.max_conflicts):
-            found = await self._store.load(instance_id, tenant=tenant, scopes=scopes, all_items=all_items)
             if found is None:
-                raise InstanceNotFoundError(instance_id)
+                found = await self.read(instance_id, tenant=tenant, scopes=scopes, all_items=all_items)
             loaded = await self._programs.of(found.state)
+            seating = Seating(self._seats)
             decision = RequestDecision(
                 loaded,
                 found.state,
                 partial(_command, make, found, loaded),
+                seating=seating,
                 actor=actor,
                 max_bytes=self._settings.max_data_bytes,
             )
             try:
                 decision.decide(found.state)
-                result = await self._commits.decide(decision)
+                result = await seating.commit(partial(self._commits.decide, decision), partial(_decided, decision))
             except ItemsNotLoadedError:
                 all_items = True
-                continue
-            if isinstance(result, Committed):
-                return decision.transition.state, result.at
+            else:
+                if isinstance(result, Committed):
+                    return decision.transition.state, result.at
+            found = None
         raise RevisionConflictError(instance_id, self._settings.max_conflicts)
+
+
+def _decided(decision: RequestDecision) -> InstanceState:
+    return decision.transition.state
 
 
 def _command(make: MakeCommand, found: Loaded, loaded: LoadedProgram, state: InstanceState) -> Command:

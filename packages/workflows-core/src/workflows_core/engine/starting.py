@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-import asyncio
 import hashlib
 from collections.abc import Mapping
 from datetime import timedelta
+from functools import partial
 from typing import Any
 
 from workflows_core.domain.actor import Actor
@@ -13,13 +13,13 @@ from workflows_core.domain.commands import Start
 from workflows_core.domain.forms import validate_document
 from workflows_core.domain.kernel import decide, initial_state
 from workflows_core.domain.payload import encode_data, encode_value
-from workflows_core.domain.transition import Transition, WorkItem
-from workflows_core.engine.decisions import following_of
+from workflows_core.domain.transition import Transition
 from workflows_core.engine.instances import WorkflowInstance, to_instance
 from workflows_core.engine.joining import CommitsTransitions
 from workflows_core.engine.limits import check_size
 from workflows_core.engine.programs import LoadedProgram, Programs
-from workflows_core.engine.seats import Seat, Seats
+from workflows_core.engine.seating import Seating
+from workflows_core.engine.seats import Seats
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.errors import (
     IdempotencyConflictError,
@@ -30,7 +30,7 @@ from workflows_core.errors import (
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.ids import IdGenerator
-from workflows_core.ports.store import Claim, Committed, DuplicateKey, StartKey, WorkflowStore, WriteResult
+from workflows_core.ports.store import Committed, DuplicateKey, StartKey, WorkflowStore, WriteResult
 
 __all__ = ["Starting"]
 
@@ -58,7 +58,6 @@ class Starting:
         self._clock = clock
         self._settings = settings
         self._seats = seats
-        self._under_way: set[asyncio.Task[WriteResult]] = set()
 
     async def start(
         self,
@@ -105,35 +104,18 @@ class Starting:
                 raise RevisionConflictError(command.instance_id, 1)
 
     async def _commit(self, loaded: LoadedProgram, transition: Transition, start_key: StartKey | None) -> WriteResult:
-        """Commit a start; if a worker of this process has a free slot, its first step is written as claimed by that worker."""
-        seat: Seat | None = None
-
-        def admits(item: WorkItem) -> bool:
-            nonlocal seat
-            seat = self._seats.find(item)
-            return seat is not None
-
-        item = following_of(loaded, transition, 0, admits)
-        if item is None or seat is None:
-            return await self._commits.commit(transition, start_key=start_key)
-        # In a task of its own: what was claimed is run also if the caller gives up waiting.
-        task = asyncio.create_task(self._commit_seated(seat, item, transition, start_key))
-        self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
-        return await asyncio.shield(task)
-
-    async def _commit_seated(
-        self, seat: Seat, item: WorkItem, transition: Transition, start_key: StartKey | None
-    ) -> WriteResult:
-        try:
-            result = await self._commits.commit(
-                transition, take=(item.number,), lease_s=seat.lease_s, start_key=start_key, worker=seat.worker
-            )
-            if isinstance(result, Committed) and item.number in result.fences:
-                seat.begin(Claim(item, transition.state, result.fences[item.number], 1, result.at))
-            return result
-        finally:
-            seat.leave()
+        """Commit a start, and its first step as claimed if a worker of this process has a free slot."""
+        seating = Seating(self._seats)
+        seating.keep(loaded, transition)
+        commit = partial(
+            self._commits.commit,
+            transition,
+            take=seating.take,
+            lease_s=seating.lease_s,
+            start_key=start_key,
+            worker=seating.worker,
+        )
+        return await seating.commit(commit, lambda: transition.state)
 
 
 def _digest(name: str, version: str | None, data: Mapping[str, bytes]) -> str:

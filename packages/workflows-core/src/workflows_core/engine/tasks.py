@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Collection, Mapping, Sequence
+from collections.abc import Collection, Mapping, Sequence
 from typing import Any
 from uuid import UUID
 
@@ -11,12 +11,13 @@ from workflows_core.domain.actor import Actor
 from workflows_core.domain.commands import Command, CompleteTask, Place, ReassignTask
 from workflows_core.domain.forms import FieldProblem, validate_form
 from workflows_core.domain.payload import encode_data, encode_value
+from workflows_core.domain.state import InstanceState
 from workflows_core.domain.tasks import may_act
 from workflows_core.domain.types import TaskStatus
 from workflows_core.engine.contexts import Contexts
 from workflows_core.engine.instances import WorkflowInstance, to_instance
 from workflows_core.engine.programs import LoadedProgram, Programs
-from workflows_core.engine.requests import Requests
+from workflows_core.engine.requests import MakeCommand, Requests
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.errors import (
     AmbiguousTaskError,
@@ -30,7 +31,7 @@ from workflows_core.errors import (
 )
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.queries import PageRequest, TaskFilter, TaskRecord, WorkflowQueries
-from workflows_core.ports.store import Loaded, WorkflowStore
+from workflows_core.ports.store import Loaded
 
 __all__ = ["Tasks"]
 
@@ -41,7 +42,6 @@ class Tasks:
     def __init__(
         self,
         *,
-        store: WorkflowStore,
         queries: WorkflowQueries,
         requests: Requests,
         programs: Programs,
@@ -49,7 +49,6 @@ class Tasks:
         codec: PayloadCodec,
         settings: EngineSettings,
     ) -> None:
-        self._store = store
         self._queries = queries
         self._requests = requests
         self._programs = programs
@@ -91,11 +90,9 @@ class Tasks:
         self._refuse_closed(task)
         self._permit(task, actor, "complete", trusted=trusted)
         opening = task.opening
-        problems: Sequence[FieldProblem] = validate_form(opening.form_schema, dict(data))
-        if not problems:
-            problems = await self._ask_step(task, data)
-        if problems:
-            raise FormValidationError(f"form of task {opening.title!r}", problems)
+        self._refuse_form(task, validate_form(opening.form_schema, dict(data)))
+        found = await self._requests.read(task.instance_id, tenant=task.tenant_id, scopes=(opening.scope,))
+        self._refuse_form(task, await self._ask_step(task, found.state, data))
         form = encode_data(data, self._codec.encode)
         document = encode_value(f"forms.{opening.step_name}", dict(data), self._codec.encode)
 
@@ -110,7 +107,7 @@ class Tasks:
                 comment=comment,
             )
 
-        return await self._apply(task, command, actor)
+        return await self._apply(task, command, actor, found)
 
     async def reassign(self, task: TaskRecord, assignee_id: str, *, actor: Actor, reason: str | None) -> TaskRecord:
         """Give a task to somebody else; see `WorkflowEngine.reassign_task`."""
@@ -132,11 +129,16 @@ class Tasks:
         return await self.get(task.id, tenant=task.tenant_id)
 
     async def _apply(
-        self, task: TaskRecord, make: Callable[[Loaded, LoadedProgram], Command], actor: Actor
+        self, task: TaskRecord, make: MakeCommand, actor: Actor, found: Loaded | None = None
     ) -> WorkflowInstance:
         try:
             state, at = await self._requests.apply(
-                task.instance_id, make, actor=actor.id, tenant=task.tenant_id, scopes=(task.opening.scope,)
+                task.instance_id,
+                make,
+                found=found,
+                actor=actor.id,
+                tenant=task.tenant_id,
+                scopes=(task.opening.scope,),
             )
         except (StaleExecutionError, InstanceFinishedError):
             self._refuse_closed(await self.get(task.id, tenant=task.tenant_id))
@@ -168,18 +170,21 @@ class Tasks:
             whose = f"it is assigned to {task.assignee_id}" if task.assignee_id else "it is for other users or groups"
             raise PermissionDeniedError(actor.id, f"{action} task {task.id}", whose)
 
-    async def _ask_step(self, task: TaskRecord, data: Mapping[str, Any]) -> Sequence[FieldProblem]:
+    def _refuse_form(self, task: TaskRecord, problems: Sequence[FieldProblem]) -> None:
+        if problems:
+            raise FormValidationError(f"form of task {task.opening.title!r}", problems)
+
+    async def _ask_step(
+        self, task: TaskRecord, state: InstanceState, data: Mapping[str, Any]
+    ) -> Sequence[FieldProblem]:
         """What the step's own ``validate_submission`` finds wrong."""
         opening = task.opening
-        found = await self._store.load(task.instance_id, scopes=(opening.scope,))
-        if found is None:
-            return ()
-        loaded = await self._programs.of(found.state)
+        loaded = await self._programs.of(state)
         code = loaded.definition.code.get(opening.step_name) if loaded.definition is not None else None
-        token = found.state.find(opening.scope, opening.token, opening.execution)
+        token = state.find(opening.scope, opening.token, opening.execution)
         if code is None or code.validate_submission is None or token is None:
             return ()
-        context = self._contexts.make(loaded, found.state, opening.scope, token)
+        context = self._contexts.make(loaded, state, opening.scope, token)
         try:
             answer = await ask(code.validate_submission, context, dict(data))
         except ValueError as error:

@@ -22,9 +22,10 @@ from workflows_core.engine.answers import Answers, Asked
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.heartbeat import Heartbeat, Known
 from workflows_core.engine.holding import Holding
+from workflows_core.engine.leftovers import Leftovers
 from workflows_core.engine.loop_thread import LoopThread
 from workflows_core.engine.pace import Pace
-from workflows_core.engine.seats import Seat
+from workflows_core.engine.seats import Seat, Slot
 from workflows_core.errors import InfrastructureError, WorkflowsError
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import Claim
@@ -87,11 +88,9 @@ class Worker:
         self._answers = Answers()
         self._looks_at = _AT_ONCE
         self._left_some = False
-        self._unfinished: set[WorkRef] = set()
-        self._untouched: set[WorkRef] = set()
+        self._leftovers = Leftovers()
         self._is_claiming = False
-        self._strays: set[WorkRef] = set()
-        self._seats: set[_Slot] = set()
+        self._seats: set[Slot] = set()
 
     @property
     def queues(self) -> frozenset[str] | None:
@@ -118,12 +117,14 @@ class Worker:
         """Do one piece of due work of a queue, as a task queue asks that has delivered a hint to this process.
 
         Which piece it is the store decides, not the hint: the most urgent that nobody has. Hints that come at once are answered with one
-        claim. Must be called in the worker's event loop while it runs; whoever gives up waiting stops nothing.
+        claim. It returns when the work has begun if there is room for more, else when the work is done: so the task queue delivers as
+        many hints to this process as it has slots, and keeps the others for those that are less busy. Must be called in the worker's
+        event loop while it runs; whoever gives up waiting stops nothing.
 
         Args:
             queue: The queue.
-            within_s: Seconds after which this returns although the work goes on, so that the task queue has no reason to take its
-                message for lost; or although no slot has become free.
+            within_s: Seconds after which this returns although no slot has become free, so that the task queue has no reason to take
+                its message for lost.
 
         Returns:
             Whether there was work.
@@ -205,12 +206,14 @@ class Worker:
         if wanted is None:
             self._left_some = True
             return
+        self._left_some |= wanted.limit < len(asked)
         self._is_claiming = True
         sent = self._clock()
         begun = {claim.ref: self._begin(claim, sent) for claim in await self._engine.store.claim(wanted)}
         self._is_claiming = False
+        has_room = self._admission.request(self.id, self._lease_s, taken=self.taken) is not None
         for one, work in zip_longest(asked[: wanted.limit], begun.values()):
-            one.follow(work)
+            one.follow(work, is_awaited=not has_room)
 
     async def _claim(self) -> float:
         wanted = self._admission.request(self.id, self._lease_s, taken=self.taken)
@@ -244,7 +247,7 @@ class Worker:
             return None
         if self._admission.request(self.id, self._lease_s, taken=self.taken) is None:
             return None
-        slot = _Slot(self.id, self._lease_s, self._clock(), self._begin, self._unseat)
+        slot = Slot(self.id, self._lease_s, self._clock(), self._begin, self._unseat)
         self._seats.add(slot)
         return slot
 
@@ -254,7 +257,7 @@ class Worker:
             self._awake.clear()
             await self._awake.wait()
 
-    def _unseat(self, slot: _Slot) -> None:
+    def _unseat(self, slot: Slot) -> None:
         self._seats.discard(slot)
         if not self._admission.is_open:
             self._awake.set()
@@ -273,7 +276,7 @@ class Worker:
         """Run a claim, unless it is too late for that."""
         holding = Holding(claim, sent=sent, lease_s=self._lease_s, clock=self._clock)
         if not self._admission.is_open or not holding.may_begin():
-            self._untouched.add(claim.ref)
+            self._leftovers.untouched.add(claim.ref)
             return None
         if claim.item.kind is WorkKind.EXPIRE:
             self._stop_others(claim.ref)
@@ -301,16 +304,16 @@ class Worker:
                 self._admission.note_lack(claim.state, claim.item)
         except asyncio.CancelledError:
             others = (running.refs for running in self._running.values() if running is not holding)
-            self._unfinished |= holding.refs.difference(*others)
+            self._leftovers.unfinished |= holding.refs.difference(*others)
             with suppress(InfrastructureError):
                 await self._give_back(delay_s=0.0)
             raise
         except WorkflowsError as error:
             logger.warning("work item %s was not finished and will be claimed again: %s", holding.ref, error)
-            self._unfinished |= holding.refs
+            self._leftovers.unfinished |= holding.refs
         except Exception:
             logger.exception("work item %s was not finished and will be claimed again", holding.ref)
-            self._unfinished |= holding.refs
+            self._leftovers.unfinished |= holding.refs
 
     def _cancel(self, task: asyncio.Task[None], holding: Holding) -> None:
         holding.ask_to_stop()
@@ -327,20 +330,8 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _give_back(self, *, delay_s: float) -> None:
-        """Give back work that was not finished or not begun.
-
-        Args:
-            delay_s: Seconds before what was begun may be claimed again.
-
-        Raises:
-            InfrastructureError: The store does not answer; the work stays noted.
-        """
-        for refs, untouched in ((self._untouched, True), (self._unfinished, False)):
-            if refs:
-                given = tuple(refs)
-                pause_s = 0.0 if untouched else delay_s
-                await self._engine.store.release(self.id, given, delay_s=pause_s, untouched=untouched)
-                refs.difference_update(given)
+        """Give back work that was not finished or not begun; see `Leftovers.give_back`."""
+        await self._leftovers.give_back(self._engine.store, self.id, delay_s=delay_s)
 
     # Leases
 
@@ -355,7 +346,7 @@ class Worker:
             self.id,
             lease_s=self._lease_s,
             holdings=lambda: tuple(self._running.copy().values()),
-            has_more=lambda: bool(self._unfinished or self._untouched),
+            has_more=lambda: bool(self._leftovers),
             renewed=lambda held, known: tell(self._renewed, held, known),
             lapsed=lambda holding: tell(self._lapsed, holding),
             clock=self._clock,
@@ -385,8 +376,9 @@ class Worker:
             if held.isdisjoint(holding.refs):
                 logger.warning("worker %s has lost the lease of work item %s and stops it", self.id, holding.ref)
                 self._cancel(task, holding)
-        self._note_strays(held.difference(*known.values()))
-        if self._unfinished or self._untouched:
+        strays = held.difference(*known.values(), *(holding.refs for holding in self._running.values()))
+        self._leftovers.note_strays(strays, expects_more=self._is_claiming or bool(self._seats))
+        if self._leftovers:
             self._awake.set()  # it is given back at the next look
 
     def _lapsed(self, holding: Holding) -> None:
@@ -396,42 +388,3 @@ class Worker:
                     "the lease of work item %s has ended without a renewal; worker %s stops it", holding.ref, self.id
                 )
                 self._cancel(task, holding)
-
-    def _note_strays(self, held: set[WorkRef]) -> None:
-        """Find what the store holds for this worker although nobody runs it: the answer to a claim or to a commit was lost.
-
-        It is given back if it was so at two renewals in a row, and no claim is under way whose answer may still come.
-        """
-        noted = self._unfinished | self._untouched
-        strays = held.difference(*(holding.refs for holding in self._running.values()), noted)
-        if self._is_claiming or self._seats:
-            strays.clear()
-        self._unfinished |= strays & self._strays
-        self._strays = strays - self._unfinished
-
-
-class _Slot(Seat):
-    """A slot of a worker that is kept free."""
-
-    def __init__(
-        self,
-        worker: str,
-        lease_s: float,
-        sent: float,
-        begin: Callable[[Claim, float], object],
-        unseat: Callable[[_Slot], None],
-    ) -> None:
-        self.worker = worker
-        self.lease_s = lease_s
-        self._sent = sent
-        self._begin = begin
-        self._unseat = unseat
-
-    def begin(self, claim: Claim) -> None:
-        """Run the step in the slot."""
-        self._unseat(self)
-        self._begin(claim, self._sent)
-
-    def leave(self) -> None:
-        """Let others have the slot."""
-        self._unseat(self)

@@ -13,6 +13,7 @@ from workflows_testing.faulty import (
     commits,
     crashes,
     definitions,
+    deployments,
     failures,
     fences,
     hints,
@@ -60,5 +61,6 @@ FAULTS: tuple[Fault, ...] = (
     *hints.FAULTS,
     *transactions.FAULTS,
     *unserved.FAULTS,
+    *deployments.FAULTS,
 )
 """Every fault."""
