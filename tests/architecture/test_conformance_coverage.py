@@ -30,7 +30,6 @@ ALONE = {
     "FaultyExecutor": "it is part of the deployments of others",
     "FaultyWakeUps": "the same",
     "NetworkExecutor": "it belongs to the simulation, which has no processes",
-    "LocalExecutor": "it belongs to the reference application, whose tests run it",
 }
 """Executors without a deployment of their own, and why."""
 
@@ -93,9 +92,7 @@ def test_every_adapter_passes_the_kit_of_its_port(
     assert wanted - passed == set(), "subclass these kits in tests/conformance, each with `adapter = …`"
 
 
-def test_every_executor_is_tested_at_work(
-    product: Classes, conformance_classes: list[Classes]
-) -> None:
+def test_every_executor_is_tested_at_work(product: Classes, conformance_classes: list[Classes]) -> None:
     executors = {
         found.name
         for found in _all(product)

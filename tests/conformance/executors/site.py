@@ -98,5 +98,3 @@ class OnRedis(OnDatabase):
         self.broker_url = server.url
         self.broker = RedisBroker(server)
         self.environment[BROKER_VARIABLE] = server.url
-
-
