@@ -98,3 +98,5 @@ class OnRedis(OnDatabase):
         self.broker_url = server.url
         self.broker = RedisBroker(server)
         self.environment[BROKER_VARIABLE] = server.url
+
+

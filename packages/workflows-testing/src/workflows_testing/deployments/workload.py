@@ -7,14 +7,7 @@ import time
 from pathlib import Path
 from typing import Any, Final
 
-from workflows_core import (
-    BaseMachineStep,
-    DelayStep,
-    EngineSettings,
-    WorkflowContext,
-    WorkflowDefinition,
-    WorkflowRegistry,
-)
+from workflows_core import BaseMachineStep, DelayStep, EngineSettings, WorkflowContext, WorkflowDefinition, WorkflowRegistry
 from workflows_core.adapters.wired_engine import WiredEngine
 from workflows_core.ports.executor import StepExecutor
 from workflows_core.ports.wake_ups import WakeUps
