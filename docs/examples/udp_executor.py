@@ -112,6 +112,8 @@ async def main() -> None:
 
     await worker.stop()
     await running
+    await web.aclose()
+    await working.aclose()
     transport.close()
 
 

@@ -30,7 +30,6 @@ ALONE = {
     "FaultyExecutor": "it is part of the deployments of others",
     "FaultyWakeUps": "the same",
     "NetworkExecutor": "it belongs to the simulation, which has no processes",
-    "LocalExecutor": "it belongs to the reference application, whose tests run it",
 }
 """Executors without a deployment of their own, and why."""
 
