@@ -38,6 +38,8 @@ logger = logging.getLogger(__name__)
 _LOOK_AGAIN_S: Final = 0.02
 """Seconds between a look that found all that is due and the next one, unless a hint comes."""
 _AT_ONCE: Final = -math.inf
+_ROUNDING_S: Final = 1e-6
+"""A sleep may end so much early, by rounding; where time passes only by sleeping, the rest would never pass."""
 _SPREAD_S: Final = 0.01
 """Workers that wait for the same moment come one after the other, at most so many seconds late."""
 
@@ -185,7 +187,7 @@ class Worker:
             await self._give_back(delay_s=self._poll_s)
             if asked := self._answers.waiting():
                 await self._claim_for_hints(asked)
-            if self._clock() >= self._looks_at:
+            if self._clock() >= self._looks_at - _ROUNDING_S:
                 self._looks_at = math.inf
                 pause_s = await self._claim()
                 self._looks_at = min(self._looks_at, self._clock() + pause_s)  # less, if woken meanwhile

@@ -107,11 +107,15 @@ class DeploymentContract:
         adapter: The executor under test.
         patience_s: Seconds after which work is taken for lost; workers start within that time too.
         flood: How many instances are started at once.
+        kills: How often a worker is killed under load.
+        load: How many instances there are at each of these kills.
     """
 
     adapter: type
     patience_s: float = 20.0
     flood: int = 1_000
+    kills: int = 3
+    load: int = 50
 
     @pytest.fixture
     def deployment(self) -> Deployment:

@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
+from uuid import UUID
 
 from workflows_core.ports.store import Write
 from workflows_testing.builders import with_work
@@ -16,6 +18,7 @@ from workflows_testing.faults.relay import StoreCall
 __all__ = ["DeploymentWorkers"]
 
 _QUIET_S: Final = 0.6
+_BETWEEN_KILLS_S: Final = 3.0
 
 
 class DeploymentWorkers(DeploymentContract):
@@ -35,6 +38,25 @@ class DeploymentWorkers(DeploymentContract):
             for instance in instances:
                 ended = [effect.step for effect in site.effects_of(instance) if effect.phase == "end"]
                 assert ended == ["gate", "after"]
+
+    async def test_workers_that_are_killed_again_and_again_lose_nothing(self, deployment: Deployment) -> None:
+        async with self.site(deployment) as site:
+            workers = [await site.worker(), await site.worker()]
+            instances: list[UUID] = []
+            for _ in range(self.kills):
+                instances += await site.start_many(self.load, "fork", takes_s=0.02)
+                await asyncio.sleep(_BETWEEN_KILLS_S)
+                await workers.pop(0).kill()
+                workers.append(await site.worker())
+            await site.drained(len(instances), within=instances, patience_s=self.patience_s * self.kills)
+            begun = Counter(effect.key for effect in deployment.effects.all() if effect.phase == "begin")
+            attempts = {
+                f"{instance}/{record.execution.number}": record.execution.attempts
+                for instance in instances
+                for record in await site.engine.queries.list_executions(instance)
+            }
+            assert begun.keys() == attempts.keys(), "a step has no effect, or one that is not recorded"
+            assert all(begun[key] <= attempts[key] for key in attempts), "a step began more often than is recorded"
 
     async def test_a_stopped_worker_finishes_what_is_under_way_and_leaves_the_rest(
         self, deployment: Deployment
