@@ -13,7 +13,7 @@ from pathlib import Path
 from tests.conformance.executors import test_arq, test_celery, test_local, test_notifiers, test_saq
 
 from workflows_testing.conformance import ExecutorDeploymentConformance
-from workflows_testing.conformance.deployment_site import DeploymentContract
+from workflows_testing.conformance.deployment_deliveries import DeploymentDeliveries
 
 PAGE = Path(__file__).parents[2] / "docs" / "reference" / "executors.md"
 MARK = "<!-- rules: from here on written by tests/docs/test_executors.py -->\n"
@@ -34,7 +34,7 @@ def deployments() -> Iterator[tuple[str, str, type]]:
     """The executor, the store and the test class of each deployment."""
     for module in MODULES:
         for name, found in vars(module).items():
-            if name.startswith("Test") and issubclass(found, DeploymentContract):
+            if name.startswith("Test") and issubclass(found, DeploymentDeliveries):
                 executor, _, store = name.removeprefix("Test").partition("On")
                 yield executor, store, found
 

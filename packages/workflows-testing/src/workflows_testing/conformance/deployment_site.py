@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import os
 import time
 from collections.abc import AsyncGenerator, Callable, Collection
 from contextlib import asynccontextmanager
@@ -107,14 +108,16 @@ class DeploymentContract:
         adapter: The executor under test.
         patience_s: Seconds after which work is taken for lost; workers start within that time too.
         flood: How many instances are started at once.
-        kills: How often a worker is killed under load.
-        load: How many instances there are at each of these kills.
+        kills: How often a worker is killed under load; ``WORKFLOWS_TEST_KILLS`` says otherwise.
+        kill_every_s: Seconds between two kills.
+        load: How many instances are started before each of them.
     """
 
     adapter: type
     patience_s: float = 20.0
     flood: int = 1_000
-    kills: int = 3
+    kills: int = int(os.environ.get("WORKFLOWS_TEST_KILLS", "2"))
+    kill_every_s: float = 1.5
     load: int = 50
 
     @pytest.fixture

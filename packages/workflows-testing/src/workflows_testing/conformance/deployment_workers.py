@@ -18,7 +18,6 @@ from workflows_testing.faults.relay import StoreCall
 __all__ = ["DeploymentWorkers"]
 
 _QUIET_S: Final = 0.6
-_BETWEEN_KILLS_S: Final = 3.0
 
 
 class DeploymentWorkers(DeploymentContract):
@@ -45,7 +44,7 @@ class DeploymentWorkers(DeploymentContract):
             instances: list[UUID] = []
             for _ in range(self.kills):
                 instances += await site.start_many(self.load, "fork", takes_s=0.02)
-                await asyncio.sleep(_BETWEEN_KILLS_S)
+                await asyncio.sleep(self.kill_every_s)
                 await workers.pop(0).kill()
                 workers.append(await site.worker())
             await site.drained(len(instances), within=instances, patience_s=self.patience_s * self.kills)
