@@ -123,6 +123,7 @@ def state_of(row: AnyRow, items: Iterable[Scope] = ()) -> InstanceState:
         marking.has_deadline,
         marking.signals,
         marking.signal_keys,
+        marking.priority,
     )
 
 

@@ -70,6 +70,8 @@ def one(**step: Any) -> dict[str, Any]:
     [
         alone(words("a", queue="q", description="d", summary="s", join="all", terminal="instance")),
         alone(words("a", terminal=True)),
+        alone(words("a", priority=-3), queue="mail", priority=7),
+        alone(words("a", queue="default"), queue="mail"),
         alone(
             BaseHumanStep(
                 title="t",

@@ -43,6 +43,8 @@ class Blueprint:
     state: type | None
     input_schema: Mapping[str, Any] | type | None
     deadline: timedelta | None
+    queue: str | None
+    priority: int
     owner: object
 
 
@@ -70,7 +72,8 @@ class Compiled:
 def compile_blueprint(blueprint: Blueprint) -> Compiled:
     """Compile a workflow; never fails, but reports everything that is wrong."""
     report = Report(blueprint.name)
-    steps = StepCompiler(report, blueprint.owner)
+    queue = _queue(blueprint, report)
+    steps = StepCompiler(report, blueprint.owner, queue or "default")
     if isinstance(blueprint.steps, Mapping):
         for name, source in blueprint.steps.items():
             steps.add(source, name)
@@ -95,6 +98,8 @@ def compile_blueprint(blueprint: Blueprint) -> Compiled:
         input_schema=read_schema(blueprint.input_schema, "", "input_schema", report),
         state_keys=state_keys,
         deadline_s=_deadline(blueprint, report),
+        queue=queue,
+        priority=_priority(blueprint, report),
     )
     return Compiled(
         graph=_checked(graph, report),
@@ -158,6 +163,22 @@ def _deadline(blueprint: Blueprint, report: Report) -> float | None:
         return None if deadline is None else deadline.total_seconds()
     report.about_workflow("bad_type", f"its deadline is {deadline!r}", "write a timedelta")
     return None
+
+
+def _queue(blueprint: Blueprint, report: Report) -> str | None:
+    queue: Any = blueprint.queue
+    if queue is None or isinstance(queue, str):
+        return queue or None
+    report.about_workflow("bad_type", f"its queue is {queue!r}", "write the name of a queue")
+    return None
+
+
+def _priority(blueprint: Blueprint, report: Report) -> int:
+    priority: Any = blueprint.priority
+    if isinstance(priority, int) and not isinstance(priority, bool):
+        return priority
+    report.about_workflow("bad_type", f"its priority is {priority!r}", "write a whole number")
+    return 0
 
 
 def _check_version(blueprint: Blueprint, report: Report) -> None:

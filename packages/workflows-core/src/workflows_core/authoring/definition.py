@@ -57,6 +57,8 @@ class WorkflowDefinition:
         state: type | None = None,
         input_schema: Mapping[str, Any] | type | None = None,
         deadline: timedelta | None = None,
+        queue: str | None = None,
+        priority: int = 0,
         owner: object = None,
     ) -> None:
         """Compile a workflow.
@@ -74,6 +76,9 @@ class WorkflowDefinition:
             state: A msgspec Struct or dataclass: the type of ``context.state``.
             input_schema: JSON Schema of the initial data, or a msgspec Struct or dataclass; None accepts any.
             deadline: Time after its start at which an instance fails if it is not over.
+            queue: Queue of the steps that name none, and of the work that belongs to no step; None is ``default``, and for the latter
+                the queue of the first step.
+            priority: Of the instances' work among what is due, higher is taken first, unless a start or a step says otherwise.
             owner: Object to whose methods functions with ``@step`` belong.
 
         Raises:
@@ -92,6 +97,8 @@ class WorkflowDefinition:
                 state=state,
                 input_schema=input_schema,
                 deadline=deadline,
+                queue=queue,
+                priority=priority,
                 owner=owner,
             )
         )

@@ -44,7 +44,8 @@ class StepDocument(_Document, kw_only=True, tag_field="type"):
     summary: str = ""
     join: int | Literal["auto", "all", "any", "each"] | None = None
     terminal: bool | Literal["instance"] = False
-    queue: str = "default"
+    queue: str | None = None
+    priority: int | None = None
     next: str | list[str] | None = None
     retry: RetryPolicy | None = None
     timeout_s: float | None = None
@@ -181,6 +182,8 @@ class WorkflowDocument(_Document, kw_only=True):
     reducers: dict[str, str] = {}
     input_schema: dict[str, Any] | None = None
     deadline_s: float | None = None
+    queue: str | None = None
+    priority: int = 0
 
 
 def document_schema() -> dict[str, Any]:

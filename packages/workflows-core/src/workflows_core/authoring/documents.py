@@ -73,6 +73,8 @@ def definition_from_document(
             reducers=written.reducers,
             input_schema=written.input_schema,
             deadline=_duration(written.deadline_s),
+            queue=written.queue,
+            priority=written.priority,
         )
     except InvalidDefinitionError as error:
         raise InvalidDefinitionError(written.name, [*builder.problems, *error.problems]) from error
@@ -112,6 +114,7 @@ class _Builder:
             "join": step.join,
             "terminal": step.terminal,
             "queue": step.queue,
+            "priority": step.priority,
             "next": step.next,
             "retry": step.retry,
             "timeout": _duration(step.timeout_s),
@@ -186,7 +189,6 @@ def _human(step: HumanDocument, common: dict[str, Any]) -> BaseHumanStep:
         candidate_groups=step.candidate_groups,
         due=_duration(step.due_s),
         reminder=_duration(step.reminder_s),
-        priority=step.priority,
         into=step.into,
         **common,
     )

@@ -64,6 +64,8 @@ def document_of(graph: WorkflowGraph) -> dict[str, Any]:
         reducers=graph.reducers,
         input_schema=graph.input_schema,
         deadline_s=graph.deadline_s,
+        queue=graph.queue,
+        priority=graph.priority,
     )
     plain: dict[str, Any] = msgspec.to_builtins(document)
     return plain
@@ -102,6 +104,7 @@ def _step(graph: WorkflowGraph, node: Node) -> AnyStepDocument:
                 catalogue=kind.catalogue, config=kind.config, transactional=kind.transactional, **common
             )
         case HumanNode():
+            common["priority"] = kind.priority
             common["description"] = kind.description or ""
             common["summary"] = "" if node.description == kind.description else node.description
             settings = {name: getattr(kind, name) for name in _HUMAN}
@@ -123,7 +126,7 @@ def _step(graph: WorkflowGraph, node: Node) -> AnyStepDocument:
             return _group(graph, kind, {**common, "outputs": kind.outputs, "into": kind.into})
 
 
-_HUMAN = ("title", "form_schema", "assignee", "due_s", "reminder_s", "priority", "into")
+_HUMAN = ("title", "form_schema", "assignee", "due_s", "reminder_s", "into")
 
 
 def _common(graph: WorkflowGraph, node: Node) -> dict[str, Any]:
@@ -136,7 +139,8 @@ def _common(graph: WorkflowGraph, node: Node) -> dict[str, Any]:
         "description": node.description,
         "join": join,
         "terminal": {"": False, "branch": True, "instance": "instance"}[node.terminal],
-        "queue": node.queue,
+        "queue": None if node.queue == (graph.queue or "default") else node.queue,
+        "priority": node.priority,
         "next": named or None,
         "retry": node.retry,
         "timeout_s": node.timeout_s,

@@ -14,7 +14,7 @@ from workflows_core.authoring.report import Report
 from workflows_core.authoring.signal import read_signal
 from workflows_core.authoring.timer import read_timer
 from workflows_core.authoring.webhook import read_webhook
-from workflows_core.domain.graph import INSTANCE, Join, MachineNode, Node, NodeKind
+from workflows_core.domain.graph import INSTANCE, HumanNode, Join, MachineNode, Node, NodeKind
 from workflows_core.domain.retry import RetryPolicy
 from workflows_core.domain.types import StepType
 
@@ -76,8 +76,8 @@ _READERS: Final[dict[str, Callable[[str, Any, Report], tuple[NodeKind, StepCode]
 }
 
 
-def node_of(name: str, kind: NodeKind, code: StepCode, scope: str, report: Report) -> Node:
-    """The node of a step, with what `StepAttributes` says about it."""
+def node_of(name: str, kind: NodeKind, code: StepCode, scope: str, queue: str, report: Report) -> Node:
+    """The node of a step, with what `StepAttributes` says about it; ``queue`` is that of the workflow."""
     step = code.step
     return Node(
         name=name,
@@ -86,7 +86,8 @@ def node_of(name: str, kind: NodeKind, code: StepCode, scope: str, report: Repor
         scope=scope,
         join=_join(name, getattr(step, "join", None), report),
         terminal=_terminal(name, getattr(step, "terminal", False), report),
-        queue=_text(name, step, "queue", report) or "default",
+        queue=_text(name, step, "queue", report) or queue,
+        priority=None if isinstance(kind, HumanNode) else _priority(name, step, report),
         retry=_retry(name, getattr(step, "retry", None), report),
         timeout_s=_seconds(name, step, "timeout", report),
         attempt_timeout_s=_seconds(name, step, "attempt_timeout", report),
@@ -113,6 +114,14 @@ def _retry(name: str, retry: Any, report: Report) -> RetryPolicy | None:
         case int() if retry > 0 and not isinstance(retry, bool):
             return RetryPolicy(max_attempts=retry)
     report.about_step(name, "bad_retry", f"retry is {retry!r}", "write a RetryPolicy, or the number of attempts")
+    return None
+
+
+def _priority(name: str, step: Any, report: Report) -> int | None:
+    priority = getattr(step, "priority", None)
+    if priority is None or (isinstance(priority, int) and not isinstance(priority, bool)):
+        return priority
+    report.about_step(name, "bad_type", f"priority is {priority!r}", "write a whole number")
     return None
 
 

@@ -34,6 +34,10 @@ class WorkflowOptions(TypedDict, total=False):
     """JSON Schema of the initial data, or a type."""
     deadline: timedelta | None
     """Time after its start at which an instance fails if it is not over."""
+    queue: str | None
+    """Queue of the steps that name none, and of the work that belongs to no step."""
+    priority: int | None
+    """Of the instances' work among what is due, higher is taken first; 0 by default."""
 
 
 class StepOptions(TypedDict, total=False):
@@ -52,7 +56,7 @@ class StepOptions(TypedDict, total=False):
     join: str | int | None
     """What it does with several incoming edges."""
     queue: str | None
-    """Name of the queue whose workers run its function."""
+    """Name of the queue whose workers run its function; that of the workflow by default."""
     retry: RetryPolicy | int | None
     """When a failed attempt is repeated: a policy, or the number of attempts."""
     timeout: timedelta | None
@@ -70,6 +74,8 @@ class MachineStepOptions(StepOptions, total=False):
 
     transactional: bool
     """What it writes through ``context.session`` and its result are one transaction; see `BaseMachineStep`."""
+    priority: int | None
+    """Of its work among what is due, higher is taken first; that of the instance by default."""
 
 
 class HumanTaskOptions(StepOptions, total=False):

@@ -92,7 +92,9 @@ class StepAttributes:
             ``"all"`` for one on each edge, ``"any"`` or a number for the first or the n-th, ``"each"`` runs once for each. None is
             ``"auto"``, but ``"each"`` for a step that is only entered after failures and timeouts.
         terminal: True ends the token here; ``"instance"`` ends the whole instance.
-        queue: Name of the queue whose workers run it.
+        queue: Name of the queue whose workers run it; None is that of the workflow, which is ``default`` unless it says otherwise.
+        priority: Of its work among what is due, higher is taken first, 0 is usual; None is that of the instance. A human step has
+            the priority of its task instead, see `BaseHumanStep`.
         next: Successors: one name is an edge to it; a collection are those among which the result chooses, by name. None looks at
             the edges only.
         retry: When a failed attempt of its code is repeated: a policy, or just the number of attempts. None never.
@@ -107,7 +109,8 @@ class StepAttributes:
     summary: str = ""
     join: str | int | None = None
     terminal: bool | str = False
-    queue: str = "default"
+    queue: str | None = None
+    priority: int | None = None
     next: str | AnyStep | Sequence[str | AnyStep] | None = None
     retry: RetryPolicy | int | None = None
     timeout: timedelta | None = None
@@ -134,6 +137,7 @@ class StepAttributes:
         join: str | int | None = None,
         terminal: bool | str | None = None,
         queue: str | None = None,
+        priority: int | None = None,
         next: str | AnyStep | Sequence[str | AnyStep] | None = None,  # noqa: A002 - the name of the attribute
         retry: RetryPolicy | int | None = None,
         timeout: timedelta | None = None,
@@ -141,7 +145,7 @@ class StepAttributes:
         heartbeat_timeout: timedelta | None = None,
     ) -> None:
         self._assign(name=name, description=description, summary=summary, join=join, queue=queue, next=next)
-        self._assign(terminal=terminal, retry=retry, timeout=timeout)
+        self._assign(priority=priority, terminal=terminal, retry=retry, timeout=timeout)
         self._assign(attempt_timeout=attempt_timeout, heartbeat_timeout=heartbeat_timeout)
 
     def __set_name__(self, owner: type, attribute: str) -> None:

@@ -67,6 +67,10 @@ class Workflow(Generic[StateT]):
     """JSON Schema of the initial data, or a type."""
     __deadline__: ClassVar[timedelta]
     """Time after its start at which an instance fails if it is not over."""
+    __queue__: ClassVar[str]
+    """Queue of the steps that name none, and of the work that belongs to no step."""
+    __priority__: ClassVar[int] = 0
+    """Of the instances' work among what is due, higher is taken first, unless a start or a step says otherwise."""
 
     @classmethod
     def get_definition(cls) -> WorkflowDefinition:
@@ -119,6 +123,8 @@ def build_definition(cls: type) -> WorkflowDefinition:
         state=_said(cls, "__state__", _state_parameter(cls)),
         input_schema=_said(cls, "__input_schema__", None),
         deadline=_said(cls, "__deadline__", None),
+        queue=_said(cls, "__queue__", None),
+        priority=_said(cls, "__priority__", 0),
         owner=_owner(cls, name) if has_methods(written) else None,
     )
     setattr(cls, _CACHE, definition)

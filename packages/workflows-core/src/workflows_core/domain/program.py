@@ -133,6 +133,8 @@ class StepProgram:
         """What the work item of a token at this step is for; None if the token has none."""
         if token.status is not StepStatus.SCHEDULED:
             return self.wait_work if token.status is StepStatus.WAITING else None
+        if not token.execution:
+            return WorkKind.ENTER
         if token.compensates:
             return WorkKind.UNDO
         if token.outcome is not None:

@@ -34,6 +34,7 @@ FIELDS: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
         "has_deadline",
         "signals",
         "signal_keys",
+        "priority",
         "started_at",
         "metadata",
     ),

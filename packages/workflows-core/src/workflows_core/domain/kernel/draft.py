@@ -233,8 +233,10 @@ class Draft:
         if kind is not None:
             if kind is WorkKind.AWAIT:
                 delay_s = math.inf
-            item = WorkItem(token.id, kind, token.node, scope_id, token.execution, step.node.queue, delay_s, due_at)
-            if step.timeout_s is not None and not token.compensates and token.outcome is None:
+            node = step.node
+            priority = self.state.priority if node.priority is None else node.priority
+            item = WorkItem(token.id, kind, node.name, scope_id, token.execution, node.queue, delay_s, due_at, priority)
+            if step.timeout_s is not None and token.execution and not token.compensates and token.outcome is None:
                 goes_on = self._goes_on(scope_id, token)
                 item = replace(item, timeout_s=step.timeout_s, keeps_timeout=goes_on)
             self.work[token.id] = item
@@ -338,7 +340,7 @@ class Draft:
             before.version,
             before.graph_hash,
             before.revision + 1,
-            self.status or status_of(scopes),
+            self.status or status_of(scopes, before.status),
             self.counter,
             scopes,
             before.created_by,
@@ -351,6 +353,7 @@ class Draft:
             self.has_deadline,
             self.signals,
             self.signal_keys,
+            before.priority,
         )
         return Transition(
             state,

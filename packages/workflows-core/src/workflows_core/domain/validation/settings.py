@@ -8,6 +8,7 @@ from typing import Final
 
 from workflows_core.domain.forms import SchemaProblem, check_document_schema, check_form_schema
 from workflows_core.domain.graph import (
+    MOST_URGENT,
     ForEachNode,
     GroupNode,
     HumanNode,
@@ -36,6 +37,8 @@ def check_settings(view: GraphView) -> Findings:
         for code, message, mend in _schema("input schema", check_document_schema(view.graph.input_schema)):
             yield about_workflow(view, code, message, mend)
     for code, message, mend in _duration("deadline", view.graph.deadline_s):
+        yield about_workflow(view, code, message, mend)
+    for code, message, mend in _priority(view.graph.priority):
         yield about_workflow(view, code, message, mend)
     for name, node in view.graph.nodes.items():
         for code, message, mend in (*_of(node.kind), *_limits(node)):
@@ -73,6 +76,7 @@ def _limits(node: Node) -> _Faults:
         yield from _duration(what, seconds)
         if seconds == 0:
             yield "bad_duration", f"its {what} is 0 s, so it would be over before it begins", "use more than 0 seconds"
+    yield from _priority(node.priority or 0)
     if node.retry is not None:
         yield from _retry(node.retry)
     runs_code = isinstance(node.kind, MachineNode) or getattr(node.kind, "computed", False)
@@ -80,6 +84,11 @@ def _limits(node: Node) -> _Faults:
     if is_limited and not runs_code and not getattr(node.kind, "handler", False):
         message = "it runs no code, so no attempt of it can take too long"
         yield "misplaced_setting", message, "limit the time of the whole step with timeout instead"
+
+
+def _priority(priority: int) -> _Faults:
+    if abs(priority) > MOST_URGENT:
+        yield "bad_priority", f"its priority is {priority}", f"use {-MOST_URGENT} (least) to {MOST_URGENT}"
 
 
 def _retry(policy: RetryPolicy) -> _Faults:
