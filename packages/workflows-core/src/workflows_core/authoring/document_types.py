@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 from workflows_core.domain.types import Outcome
 
 __all__ = [
@@ -51,6 +52,8 @@ class StepDocument(_Document, kw_only=True, tag_field="type"):
     timeout_s: float | None = None
     attempt_timeout_s: float | None = None
     heartbeat_s: float | None = None
+    concurrency: ConcurrencyLimit | int | None = None
+    rate: RateLimit | None = None
 
 
 class MachineDocument(StepDocument, kw_only=True, tag="machine"):

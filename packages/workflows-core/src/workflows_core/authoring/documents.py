@@ -120,6 +120,8 @@ class _Builder:
             "timeout": _duration(step.timeout_s),
             "attempt_timeout": _duration(step.attempt_timeout_s),
             "heartbeat_timeout": _duration(step.heartbeat_s),
+            "concurrency": step.concurrency,
+            "rate": step.rate,
         }
         match step:
             case MachineDocument():
@@ -135,7 +137,7 @@ class _Builder:
             case SignalDocument():
                 return WaitForSignal(signal=step.signal, payload_schema=step.payload_schema, into=step.into, **common)
             case ForEachDocument():
-                common |= {"item": step.item, "index": step.index, "concurrency": step.concurrency, "into": step.into}
+                common |= {"item": step.item, "index": step.index, "into": step.into}
                 return ForEach(step.source, self.build(step.body), **common)
             case _:
                 return self._group(step, {**common, "outputs": step.outputs, "into": step.into})

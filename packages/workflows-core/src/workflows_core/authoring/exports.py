@@ -119,9 +119,9 @@ def _step(graph: WorkflowGraph, node: Node) -> AnyStepDocument:
         case SignalNode():
             return SignalDocument(signal=kind.signal, payload_schema=kind.payload_schema, into=kind.into, **common)
         case ForEachNode():
-            settings = {name: getattr(kind, name) for name in ("item", "index", "concurrency", "into")}
+            common |= {name: getattr(kind, name) for name in ("item", "index", "concurrency", "into")}
             body = _step(graph, graph.nodes[kind.body])
-            return ForEachDocument(source=kind.source or "", body=body, **settings, **common)
+            return ForEachDocument(source=kind.source or "", body=body, **common)
         case GroupNode():
             return _group(graph, kind, {**common, "outputs": kind.outputs, "into": kind.into})
 
@@ -146,6 +146,8 @@ def _common(graph: WorkflowGraph, node: Node) -> dict[str, Any]:
         "timeout_s": node.timeout_s,
         "attempt_timeout_s": node.attempt_timeout_s,
         "heartbeat_s": node.heartbeat_s,
+        "concurrency": node.concurrency,
+        "rate": node.rate,
     }
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from workflows_core.authoring.edge import AnyEdge, End
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 
 __all__ = ["HumanTaskOptions", "MachineStepOptions", "StepOptions", "WorkflowOptions", "refuse_unknown"]
 
@@ -65,6 +66,10 @@ class StepOptions(TypedDict, total=False):
     """Time that one attempt may take."""
     heartbeat_timeout: timedelta | None
     """Time for which the function may go without ``context.heartbeat()``."""
+    concurrency: ConcurrencyLimit | int | None
+    """How many executions of its function may run at once, in all processes."""
+    rate: RateLimit | None
+    """How many may begin in a time, in all processes."""
     compensation: Callable[..., Any] | None
     """A function, or another method of the class, that undoes what this one did."""
 

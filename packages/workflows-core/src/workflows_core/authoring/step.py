@@ -13,6 +13,7 @@ from workflows_core.authoring.code import MaybeAwaitable, default_hook
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.naming import snake_case
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 from workflows_core.domain.types import StepType
 
 __all__ = ["AnyStep", "BaseMachineStep", "BaseStep", "Step", "StepAttributes", "StepLike", "StepRunner"]
@@ -102,6 +103,9 @@ class StepAttributes:
             edges. None is as long as it takes.
         attempt_timeout: Time that one attempt of its code may take. One that takes longer has failed, and may be repeated.
         heartbeat_timeout: Time for which its code may go without calling ``context.heartbeat()``; after that the attempt has failed.
+        concurrency: How many executions of its code may run at once, in all processes; a number is a limit without a key. For a
+            `ForEach`, how many of its items are active at once.
+        rate: How many executions of its code may begin in a time, in all processes.
     """
 
     name: str = ""
@@ -116,6 +120,8 @@ class StepAttributes:
     timeout: timedelta | None = None
     attempt_timeout: timedelta | None = None
     heartbeat_timeout: timedelta | None = None
+    concurrency: ConcurrencyLimit | int | None = None
+    rate: RateLimit | None = None
 
     _name_suffix: ClassVar[str] = "Step"
     _class_has_name: ClassVar[bool] = False
@@ -143,10 +149,13 @@ class StepAttributes:
         timeout: timedelta | None = None,
         attempt_timeout: timedelta | None = None,
         heartbeat_timeout: timedelta | None = None,
+        concurrency: ConcurrencyLimit | int | None = None,
+        rate: RateLimit | None = None,
     ) -> None:
         self._assign(name=name, description=description, summary=summary, join=join, queue=queue, next=next)
         self._assign(priority=priority, terminal=terminal, retry=retry, timeout=timeout)
         self._assign(attempt_timeout=attempt_timeout, heartbeat_timeout=heartbeat_timeout)
+        self._assign(concurrency=concurrency, rate=rate)
 
     def __set_name__(self, owner: type, attribute: str) -> None:
         if self._name_is_derived or not self._has_name:

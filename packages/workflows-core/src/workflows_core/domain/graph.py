@@ -13,6 +13,7 @@ from typing import Any, Final, Literal
 import msgspec
 
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 from workflows_core.domain.types import Outcome, StepType
 
 __all__ = [
@@ -257,6 +258,8 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
         attempt_timeout_s: Seconds that one attempt may take.
         heartbeat_s: Seconds that its code may go without ``context.heartbeat()``.
         compensable: Its code can undo it.
+        concurrency: How many executions of its code may run at once.
+        rate: How many may begin in a time.
     """
 
     name: str
@@ -272,6 +275,8 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     attempt_timeout_s: float | None = None
     heartbeat_s: float | None = None
     compensable: bool = False
+    concurrency: ConcurrencyLimit | None = None
+    rate: RateLimit | None = None
 
     @property
     def step_type(self) -> StepType:

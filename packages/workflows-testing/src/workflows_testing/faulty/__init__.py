@@ -29,6 +29,7 @@ from workflows_testing.faulty import (
     starts,
     states,
     tasks,
+    throttles,
     transactions,
     unserved,
 )
@@ -53,6 +54,7 @@ FAULTS: tuple[Fault, ...] = (
     *definitions.FAULTS,
     *instances.FAULTS,
     *tasks.FAULTS,
+    *throttles.FAULTS,
     *history.FAULTS,
     *failures.FAULTS,
     *clocks.FAULTS,

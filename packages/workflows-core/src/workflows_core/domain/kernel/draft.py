@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from workflows_core.domain.events import Event, HumanTaskCanceled, HumanTaskCreated, WorkflowEvent
 from workflows_core.domain.identity import task_id
 from workflows_core.domain.kernel.marking import OpenScope, final_scopes, holds, status_of, within
+from workflows_core.domain.kernel.throttling import throttled
 from workflows_core.domain.program import Program
 from workflows_core.domain.state import ROOT, ErrorInfo, InstanceState, Items, LastExecution, Scope, Token
 from workflows_core.domain.transition import (
@@ -239,6 +240,9 @@ class Draft:
             if step.timeout_s is not None and token.execution and not token.compensates and token.outcome is None:
                 goes_on = self._goes_on(scope_id, token)
                 item = replace(item, timeout_s=step.timeout_s, keeps_timeout=goes_on)
+            if step.is_throttled:
+                root = self.look(ROOT)
+                item = throttled(self.program, step, item, (root.data if root is not None else None) or {})
             self.work[token.id] = item
 
     def _goes_on(self, scope_id: int, token: Token) -> bool:

@@ -10,6 +10,7 @@ from workflows_core.domain.forms import SchemaProblem, check_document_schema, ch
 from workflows_core.domain.graph import (
     MOST_URGENT,
     ForEachNode,
+    GatewayNode,
     GroupNode,
     HumanNode,
     MachineNode,
@@ -27,6 +28,9 @@ __all__ = ["LONGEST_WAIT", "check_settings"]
 
 LONGEST_WAIT: Final = timedelta(days=36525)
 """Longest delay, due time and reminder: a hundred years, so that no date grows past what a database can hold."""
+
+MOST_AT_ONCE: Final = 1_000_000
+"""The largest limit."""
 
 _Faults = Iterator[tuple[str, str, str]]
 
@@ -77,6 +81,7 @@ def _limits(node: Node) -> _Faults:
         if seconds == 0:
             yield "bad_duration", f"its {what} is 0 s, so it would be over before it begins", "use more than 0 seconds"
     yield from _priority(node.priority or 0)
+    yield from _throttles(node)
     if node.retry is not None:
         yield from _retry(node.retry)
     runs_code = isinstance(node.kind, MachineNode) or getattr(node.kind, "computed", False)
@@ -89,6 +94,25 @@ def _limits(node: Node) -> _Faults:
 def _priority(priority: int) -> _Faults:
     if abs(priority) > MOST_URGENT:
         yield "bad_priority", f"its priority is {priority}", f"use {-MOST_URGENT} (least) to {MOST_URGENT}"
+
+
+def _throttles(node: Node) -> _Faults:
+    rate, kind = node.rate, node.kind
+    limits = [(what, limit) for what, limit in (("concurrency", node.concurrency), ("rate", rate)) if limit is not None]
+    for what, limit in limits:
+        if not 1 <= limit.limit <= MOST_AT_ONCE:
+            yield "bad_limit", f"its {what} is limited to {limit.limit}", f"use 1 to {MOST_AT_ONCE}"
+        if limit.key == "":
+            yield "bad_key", f"the key of its {what} limit is empty", "name a key of the data, or leave it out"
+        if limit.name is not None and not (limit.name and limit.name.isprintable()):
+            yield "bad_name", f"the name of its {what} limit is {limit.name!r}", "use printable characters"
+    if rate is not None:
+        yield from _duration("time of its rate", rate.per.total_seconds())
+        if rate.per <= timedelta():
+            yield "bad_duration", "the time of its rate is 0 s", "use more than 0 seconds"
+    runs = isinstance(kind, MachineNode) or (isinstance(kind, GatewayNode) and kind.computed)
+    if limits and not runs and not getattr(kind, "handler", False):
+        yield "misplaced_setting", "it runs no code that could be limited", "limit the steps that run code"
 
 
 def _retry(policy: RetryPolicy) -> _Faults:
