@@ -15,6 +15,7 @@ from workflows_core.domain.types import TaskStatus
 from workflows_core.ports.store import Committed, DuplicateKey, Write, WriteResult
 from workflows_sqlalchemy.rows import DroppedRow, InstanceRow, Rows, StartRow, TaskChangeRow, TaskRow, WorkRow
 from workflows_sqlalchemy.tables import definitions, events, executions, instances, scopes, tasks, work_items
+from workflows_sqlalchemy.throttles import read_throttle
 from workflows_sqlalchemy.verdicts import Situation, situation_of, verdict
 from workflows_sqlalchemy.writing import rows_of
 
@@ -210,6 +211,7 @@ def _work(row: WorkRow, at: datetime) -> dict[str, Any]:
     values = _values(row)
     delay_s, lease_s, timeout_s = values.pop("delay_s"), values.pop("lease_s"), values.pop("timeout_s")
     del values["keeps_timeout"]
+    values.update(read_throttle(values.pop("throttle"))._asdict())
     taken = row.worker is not None
     return {
         **values,

@@ -189,12 +189,12 @@ class SlotRules(StoreContract):
     async def test_queues_codes_and_steps_choose_among_work_that_needs_a_slot(self, store: WorkflowStore) -> None:
         await begin(store, Slot("a", 1), an_instance(a_graph(name="order", queue="heavy")))
         await begin(store, Slot("b", 1), an_instance(a_graph(name="refund", queue="light")))
-        nothing: dict[str, Any]
-        for nothing in (
+        choices: tuple[dict[str, Any], ...] = (
             {"queues": frozenset({"other"})},
             {"codes": frozenset({"order@9"})},
             {"without": frozenset({"order@1.0.0/first", "refund@1.0.0/first"})},
-        ):
+        )
+        for nothing in choices:
             assert await claim(store, **nothing) == []
             assert await store.next_due(**nothing) is None
         (heavy,) = await claim(store, queues=frozenset({"heavy"}))

@@ -1,0 +1,165 @@
+"""Looking for work that may have to wait although it is due, on every database; `workflows_sqlalchemy.throttles` chooses among it.
+
+Who takes what was found has locked its slots and rates before looking, so that nobody else takes it or counts meanwhile.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from datetime import datetime
+from typing import Any, Final
+from uuid import UUID
+
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, text, tuple_, union_all
+
+from workflows_core.domain.types import WorkflowStatus
+from workflows_core.ports.store import ClaimRequest
+from workflows_sqlalchemy.column_types import Moment, safe_text
+from workflows_sqlalchemy.tables import instances, rates, work_items
+from workflows_sqlalchemy.throttles import LANES_AT_ONCE, Chosen, Throttle, Waiting, choose, keys_of
+
+__all__ = ["Lanes", "count", "find_due", "next_throttled", "wanted"]
+
+_NEXT_LANE: Final = """SELECT min(w.throttle) FROM workflow_work_items w
+    WHERE w.worker IS NULL AND w.due_at IS NOT NULL AND w.throttle IS NOT NULL AND w.throttle > """
+_LANES: Final = text(f"""
+WITH RECURSIVE lanes(throttle) AS (
+    {_NEXT_LANE} :after
+    UNION ALL
+    SELECT ({_NEXT_LANE} l.throttle) FROM lanes l WHERE l.throttle IS NOT NULL
+)
+SELECT throttle FROM lanes WHERE throttle IS NOT NULL LIMIT :most""")
+_COUNT: Final = text("""
+INSERT INTO workflow_rates (key, expected_at) VALUES (:key, :expected_at)
+ON CONFLICT (key) DO UPDATE SET expected_at = excluded.expected_at""").bindparams(
+    bindparam("expected_at", type_=Moment)
+)
+_OPEN: Final = (WorkflowStatus.PENDING.value, WorkflowStatus.RUNNING.value, WorkflowStatus.WAITING.value)
+_CODE: Final = instances.c.workflow_name + "@" + instances.c.workflow_version
+_WORK: Final = work_items.c
+_COLUMNS: Final = (
+    _WORK.priority,
+    _WORK.due_at,
+    _WORK.instance_id,
+    _WORK.number,
+    *(_WORK[name] for name in Throttle._fields),
+)
+_IS_FREE: Final = and_(_WORK.worker.is_(None), _WORK.due_at.is_not(None), _WORK.throttle.is_not(None))
+_IS_HELD: Final = and_(_WORK.worker.is_not(None), _WORK.throttle.is_not(None))
+
+
+class Lanes:
+    """Finds lanes: each look goes on where the last one stopped, so that no lane is left out for ever."""
+
+    __slots__ = ("_after",)
+
+    def __init__(self) -> None:
+        self._after = ""
+
+    def find(self, connection: Connection, request: ClaimRequest, now: datetime) -> list[str]:
+        """The lanes to look into: some, and those in which a lease has ended; all of what is asked for by name."""
+        if request.items is not None:
+            query = _of_work(_WORK.throttle).where(_WORK.throttle.is_not(None), *wanted(request)).distinct()
+            return list(connection.scalars(query))
+        found = list(connection.scalars(_LANES, {"after": self._after, "most": LANES_AT_ONCE}))
+        if self._after and len(found) < LANES_AT_ONCE:
+            found += connection.scalars(_LANES, {"after": "", "most": LANES_AT_ONCE - len(found)})
+        self._after = found[-1] if len(found) == LANES_AT_ONCE else ""
+        lapsed = select(_WORK.throttle).where(_IS_HELD, _WORK.lease_until <= now).distinct().limit(LANES_AT_ONCE)
+        return list(dict.fromkeys([*found, *connection.scalars(lapsed)]))
+
+
+def wanted(request: ClaimRequest) -> list[ColumnElement[bool]]:
+    """Which work of an instance somebody wants: of the join of work items and instances."""
+    conditions: list[ColumnElement[bool]] = [instances.c.status.in_(_OPEN)]
+    if request.queues is not None:
+        conditions.append(_WORK.queue.in_([safe_text(queue) for queue in request.queues]))
+    if request.codes is not None:
+        conditions.append(_CODE.in_([safe_text(code) for code in request.codes]))
+    if request.without:
+        conditions.append((_CODE + "/" + _WORK.step_name).not_in([safe_text(step) for step in request.without]))
+    if request.items is not None:
+        refs = [(_identity(ref.instance_id), ref.number) for ref in request.items]
+        conditions.append(tuple_(_WORK.instance_id, _WORK.number).in_(refs))
+    return conditions
+
+
+def find_due(connection: Connection, request: ClaimRequest, lanes: Sequence[str], limit: int, now: datetime) -> Chosen:
+    """What can be taken of these lanes, at most ``limit``."""
+    in_time = or_(_WORK.timeout_at.is_(None), _WORK.timeout_at > now)
+    waiting = _first_of(connection, request, lanes, limit, now, _WORK.due_at <= now, in_time)
+    return _choose(connection, waiting, lanes, limit, now)
+
+
+def next_throttled(connection: Connection, request: ClaimRequest, now: datetime) -> datetime | None:
+    """When the first of this work can be taken, if nothing ends before; None without any."""
+    lanes = Lanes().find(connection, request, now)
+    first = _first_of(connection, request, lanes, 1, now)
+    due = [one for one in first if one.due_at <= now]
+    moments = [one.due_at for one in first if one.due_at > now]
+    if due:
+        chosen = _choose(connection, due, lanes, len(due), now)
+        moments.append(now if chosen.taken or chosen.free_at is None else chosen.free_at)
+    return min(moments, default=None)
+
+
+def count(connection: Connection, chosen: Chosen) -> None:
+    """Count what was taken to its rates."""
+    if chosen.expected:
+        values = [{"key": key, "expected_at": moment} for key, moment in sorted(chosen.expected.items())]
+        connection.execute(_COUNT, values)
+
+
+def _first_of(
+    connection: Connection,
+    request: ClaimRequest,
+    lanes: Sequence[str],
+    limit: int,
+    now: datetime,
+    *conditions: ColumnElement[bool],
+) -> list[Waiting]:
+    """The first of each lane, and those whose lease has ended."""
+    if not lanes:
+        return []
+    chosen = wanted(request)
+    order = (_WORK.due_at, _WORK.instance_id, _WORK.number)
+    parts = [
+        _of_work(*_COLUMNS).where(_IS_FREE, _WORK.throttle == lane, *conditions, *chosen).order_by(*order).limit(limit)
+        for lane in lanes
+    ]
+    lapsed = _of_work(*_COLUMNS).where(
+        _IS_HELD, _WORK.lease_until <= now, _WORK.throttle.in_(lanes), *conditions, *chosen
+    )
+    parts.append(lapsed.order_by(*order).limit(limit))
+    query = union_all(*(select(part.subquery()) for part in parts))
+    return [
+        Waiting(-priority, due_at, _identity(instance_id), number, Throttle(*throttle))
+        for priority, due_at, instance_id, number, *throttle in connection.execute(query)
+    ]
+
+
+def _choose(
+    connection: Connection, waiting: Sequence[Waiting], lanes: Sequence[str], limit: int, now: datetime
+) -> Chosen:
+    slot_keys, rate_keys = keys_of(lanes)
+    leases: dict[str, list[datetime]] = {}
+    if waiting and slot_keys:
+        held = select(_WORK.slot_key, _WORK.lease_until).where(
+            _IS_HELD, _WORK.slot_key.in_(slot_keys), _WORK.lease_until > now
+        )
+        for key, until in connection.execute(held):
+            leases.setdefault(key, []).append(until)
+    expected: dict[str, datetime] = {}
+    if waiting and rate_keys:
+        known = select(rates.c.key, rates.c.expected_at).where(rates.c.key.in_(rate_keys))
+        expected.update((key, moment) for key, moment in connection.execute(known))
+    return choose(waiting, limit, now, leases=leases, expected=expected)
+
+
+def _of_work(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:
+    return select(*columns).select_from(work_items.join(instances, instances.c.id == _WORK.instance_id))
+
+
+def _identity(found: UUID) -> UUID:
+    """A plain identity, whatever the driver's is."""
+    return UUID(int=found.int)
