@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 from uuid import UUID
 
-from dishka import AsyncContainer, Provider, Scope, make_async_container, provide
+from dishka import AsyncContainer, FromDishka, Provider, Scope, make_async_container, provide
 from dishka.integrations.litestar import setup_dishka
 from litestar import Litestar
 from litestar.testing import AsyncTestClient
@@ -39,14 +39,10 @@ class Mailer:
 
 
 class Welcome(BaseMachineStep):
-    """A step is an object: it gets what it needs when it is made."""
+    """A step asks for what it needs, and gets it out of the container."""
 
-    def __init__(self, mailer: Mailer) -> None:
-        super().__init__()
-        self._mailer = mailer
-
-    async def execute(self, context: WorkflowContext) -> None:
-        await self._mailer.send(f"Welcome, {context.get('name')}!")
+    async def execute(self, context: WorkflowContext, mailer: FromDishka[Mailer]) -> None:
+        await mailer.send(f"Welcome, {context.get('name')}!")
 
 
 class ApplicationProvider(Provider):
@@ -56,9 +52,9 @@ class ApplicationProvider(Provider):
     mailer = provide(Mailer)
 
     @provide
-    def registry(self, mailer: Mailer) -> WorkflowRegistry:
+    def registry(self) -> WorkflowRegistry:
         registry = WorkflowRegistry()
-        registry.register(WorkflowDefinition("onboarding", steps=[Welcome(mailer)]))
+        registry.register(WorkflowDefinition("onboarding", steps=[Welcome]))
         return registry
 
     @provide

@@ -8,12 +8,12 @@ from pathlib import Path
 import pytest
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
-from workflows_core import Actor, LocalExecutionEngine, Parking, WorkflowStatus
+from workflows_core import Actor, FactoryInjector, LocalExecutionEngine, Parking, WorkflowStatus
 from workflows_reference.accounts.directory import UserDirectory
 from workflows_reference.archive import Archive
 from workflows_reference.records import Records
 from workflows_reference.tables import metadata, payments
-from workflows_reference.workflows.expense import expense_approval
+from workflows_reference.workflows.expense import ExpenseApproval
 
 ALICE = Actor("alice", tenant="acme")
 
@@ -34,10 +34,11 @@ async def test_without_a_receipt_the_payment_is_taken_back_until_an_operator_let
     await directory.seed()
     in_the_way = tmp_path / "archive"
     in_the_way.write_text("a file where a directory should be")
-    workflow = expense_approval(records=records, directory=directory, archive=Archive(in_the_way))
+    archive = Archive(in_the_way)
+    injector = FactoryInjector({Records: lambda: records, UserDirectory: lambda: directory, Archive: lambda: archive})
     request = {"purpose": "Train to Ghent", "category": "travel", "amount": 84.5}
-    async with LocalExecutionEngine() as engine:
-        started = await engine.start_workflow(workflow, request, actor=ALICE)
+    async with LocalExecutionEngine(injector=injector) as engine:
+        started = await engine.start_workflow(ExpenseApproval, request, actor=ALICE)
         await engine.wait(started.id, timeout=10)
         await engine.complete_human_task(started.id, "manager_approval", "bob", {"decision": "approve"})
         failed = await engine.wait(started.id, timeout=10, until=lambda found: found.status.is_final)

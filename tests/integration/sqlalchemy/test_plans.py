@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from workflows_core.domain.transition import TaskOpening
 from workflows_core.domain.types import TaskStatus, WorkflowStatus
 from workflows_core.ports.queries import InstanceFilter, PageRequest, TaskFilter
-from workflows_core.ports.store import ClaimRequest, Committed, Held
+from workflows_core.ports.store import ClaimRequest, Committed, Held, StartKey
 from workflows_sqlalchemy import SQLAlchemyWorkflowQueries, SQLAlchemyWorkflowStore, create_store
 from workflows_sqlalchemy.encoding import encode_data, encode_marking, encode_opening
 from workflows_sqlalchemy.postgresql.claims import claim_statement, due_statement
@@ -172,6 +172,22 @@ async def test_renewing_reads_the_index_of_held_work(planned: Planned) -> None:
     plan = await planned.plans()
     assert "ix_workflow_work_items_held" in plan
     assert not reads_all_of(plan, "workflow_work_items")
+
+
+async def test_the_conditions_of_a_write_are_looked_up_by_their_keys(sqlite_url: str) -> None:
+    engine = create_async_engine(sqlite_url)
+    planned, run = Planned(engine), an_instance()
+    await planned.store.commit([run.start(take="first", worker="one", start_key=StartKey("order-1", "digest"))])
+    held = Held(run.number("first"), 1, "one")
+    (done,) = await planned.store.commit([run.complete("first", held=held)])
+    assert isinstance(done, Committed)
+    plan = await planned.plans()
+    await planned.store.close()
+    await engine.dispose()
+    assert "uq_workflow_instances_start_key" in plan
+    assert "sqlite_autoindex_workflow_work_items_1" in plan
+    assert not {"SCAN i", "SCAN w"} & set(plan.splitlines())
+    assert not reads_all_of(plan, "workflow_instances")
 
 
 async def test_work_of_queues_that_a_worker_does_not_serve_is_not_read(postgres_url: str) -> None:

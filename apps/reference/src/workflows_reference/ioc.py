@@ -25,7 +25,7 @@ from workflows_reference.records import Records
 from workflows_reference.secret_file import read_or_make_secret
 from workflows_reference.settings import InvalidSettingError, Settings
 from workflows_reference.workflows.document_review import document_review
-from workflows_reference.workflows.expense import expense_approval
+from workflows_reference.workflows.expense import ExpenseApproval
 from workflows_reference.workflows.onboarding import employee_onboarding
 from workflows_sqlalchemy.config import StoreAndQueries, create_store
 
@@ -131,7 +131,7 @@ class DemoProvider(Provider):
     ) -> WorkflowRegistry:
         """The demo's workflows, and those of the modules that the environment names."""
         registry = WorkflowRegistry()
-        registry.register(expense_approval(records=records, directory=directory, archive=archive))
+        registry.register(ExpenseApproval)  # its steps get what they need from this container, attempt by attempt
         registry.register(document_review(directory=directory, archive=archive))
         registry.register(employee_onboarding(records=records, archive=archive))
         for name in settings.modules:

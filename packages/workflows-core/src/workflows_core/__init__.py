@@ -7,6 +7,7 @@ engine: `LocalExecutionEngine` in memory, or one from an adapter package over a 
 from __future__ import annotations
 
 from workflows_core.adapters.event_bus import EventBus
+from workflows_core.adapters.factory_injector import FactoryInjector
 from workflows_core.adapters.in_process_executor import InProcessExecutor, NullExecutor
 from workflows_core.adapters.json_codec import JsonCodec
 from workflows_core.adapters.local import InProcessEngine, LocalExecutionEngine
@@ -31,6 +32,7 @@ from workflows_core.authoring.groups import (
     StepGroup,
 )
 from workflows_core.authoring.human import BaseHumanStep
+from workflows_core.authoring.parameters import Injected
 from workflows_core.authoring.registry import WorkflowRegistry
 from workflows_core.authoring.signal import WaitForSignal
 from workflows_core.authoring.step import BaseMachineStep, BaseStep, Step
@@ -97,6 +99,7 @@ from workflows_core.errors import (
     NotFoundError,
     NothingToReopenError,
     NotParkedError,
+    NotProvidedError,
     PayloadError,
     PayloadTooLargeError,
     PermissionDeniedError,
@@ -148,6 +151,7 @@ __all__ = [
     "ExclusiveGateway",
     "ExecutionEngine",
     "ExpressionError",
+    "FactoryInjector",
     "ForEach",
     "FormValidationError",
     "HumanTaskCanceled",
@@ -161,6 +165,7 @@ __all__ = [
     "InProcessExecutor",
     "InclusiveGateway",
     "InfrastructureError",
+    "Injected",
     "InputValidationError",
     "InstanceEndingError",
     "InstanceFinishedError",
@@ -175,6 +180,7 @@ __all__ = [
     "NonRetryableError",
     "NotFoundError",
     "NotParkedError",
+    "NotProvidedError",
     "NothingToReopenError",
     "NullExecutor",
     "Outcome",

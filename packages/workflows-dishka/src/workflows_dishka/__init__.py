@@ -1,7 +1,8 @@
-"""dishka providers for the engine and its ports."""
+"""dishka providers for the engine and its ports, and dependencies for steps."""
 
 from __future__ import annotations
 
+from workflows_dishka.injector import DishkaInjector
 from workflows_dishka.provider import WorkflowsProvider
 
-__all__ = ["WorkflowsProvider"]
+__all__ = ["DishkaInjector", "WorkflowsProvider"]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from collections.abc import AsyncIterator
 
-from dishka import Provider, Scope, provide
+from dishka import AsyncContainer, Provider, Scope, provide
+from dishka.entities.scope import BaseScope
 
 from workflows_core import (
     EngineSettings,
@@ -14,6 +15,7 @@ from workflows_core import (
     SafeExpressions,
     SystemClock,
     Uuid7Generator,
+    WorkflowContext,
     WorkflowEngine,
     WorkflowRegistry,
 )
@@ -23,8 +25,10 @@ from workflows_core.ports.conditions import ConditionEvaluator
 from workflows_core.ports.events import EventPublisher
 from workflows_core.ports.executor import StepExecutor
 from workflows_core.ports.ids import IdGenerator
+from workflows_core.ports.injection import StepInjector
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore
+from workflows_dishka.injector import DishkaInjector
 
 __all__ = ["WorkflowsProvider"]
 
@@ -38,9 +42,21 @@ class WorkflowsProvider(Provider):
 
     Closing the container closes the engine, and with it the store. Opening it (``await engine.open()``) is left to whoever starts the
     application: `workflows_litestar.WorkflowPlugin`, a worker, a command.
+
+    The steps of the engine get their dependencies out of the same container, each attempt in a scope of its own: see `DishkaInjector`.
     """
 
     scope = Scope.APP
+
+    def __init__(self, *, step_scope: BaseScope = Scope.REQUEST) -> None:
+        """Wire the engine.
+
+        Args:
+            step_scope: Scope of an attempt at a step, in which its `WorkflowContext` can be had.
+        """
+        super().__init__()
+        self._step_scope = step_scope
+        self.from_context(WorkflowContext, scope=step_scope)
 
     @provide
     def settings(self) -> EngineSettings:
@@ -83,6 +99,11 @@ class WorkflowsProvider(Provider):
         return SafeExpressions()
 
     @provide
+    def injector(self, container: AsyncContainer) -> StepInjector:
+        """This container."""
+        return DishkaInjector(container, scope=self._step_scope)
+
+    @provide
     async def engine(
         self,
         registry: WorkflowRegistry,
@@ -95,6 +116,7 @@ class WorkflowsProvider(Provider):
         codec: PayloadCodec,
         conditions: ConditionEvaluator,
         settings: EngineSettings,
+        injector: StepInjector,
     ) -> AsyncIterator[WorkflowEngine]:
         """The engine; closed with the container."""
         engine = WorkflowEngine(
@@ -108,6 +130,7 @@ class WorkflowsProvider(Provider):
             codec=codec,
             conditions=conditions,
             settings=settings,
+            injector=injector,
         )
         yield engine
         await engine.aclose()

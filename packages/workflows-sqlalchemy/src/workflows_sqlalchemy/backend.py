@@ -33,6 +33,7 @@ Work: TypeAlias = Callable[[Connection], T]
 
 _FIRST_PAUSE_S: Final = 0.005
 _LONGEST_PAUSE_S: Final = 0.1
+_SERVER_MOMENT: Final = func.clock_timestamp(type_=Moment())
 
 
 class Backend(ABC):
@@ -75,7 +76,7 @@ class Backend(ABC):
     def moment(self) -> ColumnElement[datetime]:
         """The moment, as an expression of a query."""
         if self.clock is None:
-            return func.clock_timestamp(type_=Moment())
+            return _SERVER_MOMENT
         return literal(self.clock.now(), Moment())
 
     @abstractmethod

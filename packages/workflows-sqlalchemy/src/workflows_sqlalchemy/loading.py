@@ -4,11 +4,12 @@ from __future__ import annotations
 
 from collections.abc import Collection, Iterable
 from datetime import datetime
+from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
 from uuid import UUID
 
 from msgspec.structs import replace
-from sqlalchemy import ColumnElement, Connection, Row, select
+from sqlalchemy import ColumnElement, Connection, Row, Select, bindparam, select
 
 from workflows_core.domain.state import ROOT, InstanceState, Scope
 from workflows_core.domain.transition import WorkItem, WorkKind
@@ -172,13 +173,21 @@ def read_instance(
     lock: bool = False,
 ) -> Loaded | None:
     """An instance, without the scopes of items; one statement. With ``lock`` nobody else changes it until the transaction ends."""
-    query = select(moment.label("at"), *STATE_COLUMNS).where(instances.c.id == instance_id)
+    query = _instance_query(moment, of_tenant=tenant is not None, lock=lock)
+    values: dict[str, Any] = {"wanted": instance_id}
+    if tenant is not None:
+        values["tenant"] = safe_text(tenant)
+    row = (connection.execute(query, values)).one_or_none()
+    return None if row is None else Loaded(state_of(row), row.at)
+
+
+@lru_cache(maxsize=16)
+def _instance_query(moment: ColumnElement[datetime], *, of_tenant: bool, lock: bool) -> Select[*tuple[Any, ...]]:
+    """The query of one instance; kept, because making it costs as much as running it."""
+    query = select(moment.label("at"), *STATE_COLUMNS).where(instances.c.id == bindparam("wanted"))
     if lock:
         query = query.with_for_update(key_share=True)
-    if tenant is not None:
-        query = query.where(instances.c.tenant_id == safe_text(tenant))
-    row = (connection.execute(query)).one_or_none()
-    return None if row is None else Loaded(state_of(row), row.at)
+    return query.where(instances.c.tenant_id == bindparam("tenant")) if of_tenant else query
 
 
 def read_with_scopes(

@@ -12,6 +12,7 @@ from workflows_core.ports.clock import Clock
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.conditions import ConditionEvaluator
 from workflows_core.ports.events import EventPublisher
+from workflows_core.ports.injection import StepInjector
 from workflows_sqlalchemy.config import SQLAlchemyStoreConfig
 
 __all__ = ["PersistentExecutionEngine"]
@@ -34,6 +35,7 @@ class PersistentExecutionEngine(InProcessEngine):
         codec: PayloadCodec | None = None,
         conditions: ConditionEvaluator | None = None,
         settings: EngineSettings | None = None,
+        injector: StepInjector | None = None,
         concurrency: int = 32,
     ) -> None:
         """Wire the engine; what is None is the default of its port.
@@ -46,6 +48,7 @@ class PersistentExecutionEngine(InProcessEngine):
             codec: Encodes the data.
             conditions: Evaluates the conditions of edges.
             settings: Limits, times and secrets. Webhook addresses need ``secret``.
+            injector: Provides what the code of steps wants beside its context.
             concurrency: Most steps at once.
 
         Raises:
@@ -66,6 +69,7 @@ class PersistentExecutionEngine(InProcessEngine):
             codec=codec,
             conditions=conditions,
             settings=settings,
+            injector=injector,
             others=sides.store.notifier(),
             concurrency=concurrency,
         )

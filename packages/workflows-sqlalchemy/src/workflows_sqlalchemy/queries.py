@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import timedelta
-from typing import TypeVar
+from typing import Any, Final, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Executable, func, select
+from sqlalchemy import Executable, bindparam, func, select
 
 from workflows_core.domain.events import RecordedEvent
 from workflows_core.domain.types import WorkflowStatus
@@ -45,6 +45,10 @@ from workflows_sqlalchemy.tables import definitions, events, executions, instanc
 __all__ = ["SQLAlchemyWorkflowQueries"]
 
 T = TypeVar("T")
+
+# Kept, because making a query costs as much as running it.
+_TASK: Final = select(tasks).where(tasks.c.id == bindparam("wanted"))
+_TASK_OF_TENANT: Final = _TASK.where(tasks.c.tenant_id == bindparam("tenant"))
 
 
 class SQLAlchemyWorkflowQueries(WorkflowQueries):
@@ -124,10 +128,10 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
         )
 
     async def get_task(self, task_id: UUID, *, tenant: str | None = None) -> TaskRecord | None:
-        query = select(tasks).where(tasks.c.id == task_id)
-        if tenant is not None:
-            query = query.where(tasks.c.tenant_id == tenant)
-        rows = await self._rows(query)
+        if tenant is None:
+            rows = await self._rows(_TASK, {"wanted": task_id})
+        else:
+            rows = await self._rows(_TASK_OF_TENANT, {"wanted": task_id, "tenant": tenant})
         return task_record(rows[0]) if rows else None
 
     async def find_stalled(self, *, limit: int = 100) -> Sequence[UUID]:
@@ -158,8 +162,8 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
         )
         return [unserved_work(row, now) for row in await self._rows(query)]
 
-    async def _rows(self, query: Executable) -> Sequence[AnyRow]:
-        return await self._backend.read(lambda connection: connection.execute(query).all())
+    async def _rows(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
+        return await self._backend.read(lambda connection: connection.execute(query, values).all())
 
     async def _page(self, read: Work[Cut], page: PageRequest, record: Callable[[AnyRow], T]) -> Page[T]:
         cut = await (self._backend.snapshot(read) if page.with_total else self._backend.read(read))

@@ -29,6 +29,9 @@ WITH RECURSIVE lanes(throttle) AS (
     SELECT ({_NEXT_LANE} l.throttle) FROM lanes l WHERE l.throttle IS NOT NULL
 )
 SELECT throttle FROM lanes WHERE throttle IS NOT NULL LIMIT :most""")
+_LOOKS: Final = 8
+"""How often somebody who wants to know what is due next looks for lanes at once."""
+
 _COUNT: Final = text("""
 INSERT INTO workflow_rates (key, expected_at) VALUES (:key, :expected_at)
 ON CONFLICT (key) DO UPDATE SET expected_at = excluded.expected_at""").bindparams(
@@ -49,24 +52,34 @@ _IS_HELD: Final = and_(_WORK.worker.is_not(None), _WORK.throttle.is_not(None))
 
 
 class Lanes:
-    """Finds lanes: each look goes on where the last one stopped, so that no lane is left out for ever."""
+    """Finds lanes, some at a time; one look goes on where another one stopped, so that no lane is left out for ever."""
 
-    __slots__ = ("_after",)
+    __slots__ = ("_after", "_last")
 
     def __init__(self) -> None:
-        self._after = ""
+        self._after = self._last = ""
+
+    @property
+    def is_at_start(self) -> bool:
+        """Whether the first lanes come next."""
+        return not self._after
 
     def find(self, connection: Connection, request: ClaimRequest, now: datetime) -> list[str]:
-        """The lanes to look into: some, and those in which a lease has ended; all of what is asked for by name."""
+        """The lanes to look into now, and those in which a lease has ended; all of what is asked for by name."""
         if request.items is not None:
             query = _of_work(_WORK.throttle).where(_WORK.throttle.is_not(None), *wanted(request)).distinct()
             return list(connection.scalars(query))
         found = list(connection.scalars(_LANES, {"after": self._after, "most": LANES_AT_ONCE}))
-        if self._after and len(found) < LANES_AT_ONCE:
-            found += connection.scalars(_LANES, {"after": "", "most": LANES_AT_ONCE - len(found)})
-        self._after = found[-1] if len(found) == LANES_AT_ONCE else ""
+        if self._after and not found:
+            self._after = ""
+            found = list(connection.scalars(_LANES, {"after": "", "most": LANES_AT_ONCE}))
+        self._last = found[-1] if len(found) == LANES_AT_ONCE else ""
         lapsed = select(_WORK.throttle).where(_IS_HELD, _WORK.lease_until <= now).distinct().limit(LANES_AT_ONCE)
         return list(dict.fromkeys([*found, *connection.scalars(lapsed)]))
+
+    def go_on(self) -> None:
+        """Find those behind the ones that were found last, at the next look."""
+        self._after = self._last
 
 
 def wanted(request: ClaimRequest) -> list[ColumnElement[bool]]:
@@ -91,15 +104,22 @@ def find_due(connection: Connection, request: ClaimRequest, lanes: Sequence[str]
     return _choose(connection, waiting, lanes, limit, now)
 
 
-def next_throttled(connection: Connection, request: ClaimRequest, now: datetime) -> datetime | None:
-    """When the first of this work can be taken, if nothing ends before; None without any."""
-    lanes = Lanes().find(connection, request, now)
-    first = _first_of(connection, request, lanes, 1, now)
-    due = [one for one in first if one.due_at <= now]
-    moments = [one.due_at for one in first if one.due_at > now]
-    if due:
-        chosen = _choose(connection, due, lanes, len(due), now)
-        moments.append(now if chosen.taken or chosen.free_at is None else chosen.free_at)
+def next_throttled(connection: Connection, request: ClaimRequest, now: datetime, lanes: Lanes) -> datetime | None:
+    """When the first of this work can be taken, if nothing ends before, as far as was looked; None without any."""
+    moments: list[datetime] = []
+    for _ in range(_LOOKS):
+        found = lanes.find(connection, request, now)
+        first = _first_of(connection, request, found, 1, now)
+        moments += [one.due_at for one in first if one.due_at > now]
+        due = [one for one in first if one.due_at <= now]
+        chosen = _choose(connection, due, found, len(due), now)
+        if chosen.taken:
+            return now
+        if chosen.free_at is not None:
+            moments.append(chosen.free_at)
+        lanes.go_on()
+        if lanes.is_at_start:
+            break
     return min(moments, default=None)
 
 

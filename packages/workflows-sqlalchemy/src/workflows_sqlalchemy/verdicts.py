@@ -13,13 +13,15 @@ from workflows_core.ports.store import Committed, Conflict, DuplicateKey, Held, 
 from workflows_sqlalchemy.column_types import safe_text
 from workflows_sqlalchemy.tables import instances, work_items
 
-__all__ = ["Situation", "among", "committed", "situation_of", "verdict"]
+__all__ = ["KeyId", "KnownInstance", "Situation", "WorkId", "among", "committed", "key_id", "situation_of", "verdict"]
 
 WorkId: TypeAlias = tuple[UUID, int]
 KeyId: TypeAlias = tuple[str, str, str]
 
 
-class _Instance(NamedTuple):
+class KnownInstance(NamedTuple):
+    """What the last write of an instance has left."""
+
     revision: int
     transition_id: UUID
     updated_at: datetime
@@ -34,7 +36,7 @@ class Situation(NamedTuple):
         start_keys: Instance and digest by tenant, workflow and key.
     """
 
-    instances: dict[UUID, _Instance]
+    instances: dict[UUID, KnownInstance]
     fences: dict[WorkId, tuple[int, str | None]]
     start_keys: dict[KeyId, tuple[UUID, str]]
 
@@ -53,8 +55,12 @@ def situation_of(connection: Connection, writes: Sequence[Write]) -> Situation:
     ids = [write.transition.state.id for write in writes]
     columns = instances.c.id, instances.c.revision, instances.c.transition_id, instances.c.updated_at
     found = connection.execute(select(*columns).where(instances.c.id.in_(ids)))
-    known = {row.id: _Instance(row.revision, row.transition_id, row.updated_at) for row in found}
-    wanted = [*_held(writes), *_taken(writes)]
+    known = {row.id: KnownInstance(row.revision, row.transition_id, row.updated_at) for row in found}
+    wanted = [
+        (write.transition.state.id, number)
+        for write in writes
+        for number in (*(held.number for held in write.holds), *write.take)
+    ]
     fences: dict[WorkId, tuple[int, str | None]] = {}
     if wanted:
         asked = select(work_items.c.instance_id, work_items.c.number, work_items.c.fence, work_items.c.worker)
@@ -76,7 +82,7 @@ def verdict(write: Write, situation: Situation) -> WriteResult | None:
     state = write.transition.state
     known = situation.instances.get(state.id)
     if write.start_key is not None:
-        used = situation.start_keys.get(_key_id(write))
+        used = situation.start_keys.get(key_id(write))
         if used is not None:
             return DuplicateKey(*used)
     if not all(_is_held(write, held, situation) for held in write.holds):
@@ -99,22 +105,15 @@ def _fences(write: Write, situation: Situation) -> dict[int, int]:
     }
 
 
-def _held(writes: Sequence[Write]) -> list[WorkId]:
-    return [(write.transition.state.id, held.number) for write in writes for held in write.holds]
-
-
-def _taken(writes: Sequence[Write]) -> list[WorkId]:
-    return [(write.transition.state.id, number) for write in writes for number in write.take]
-
-
-def _key_id(write: Write) -> KeyId:
+def key_id(write: Write) -> KeyId:
+    """Tenant, workflow and start key of a write that has one, as they are stored."""
     state = write.transition.state
     key = write.start_key.key if write.start_key is not None else ""
     return safe_text(state.tenant), safe_text(state.workflow), safe_text(key)
 
 
 def _start_keys(connection: Connection, writes: Sequence[Write]) -> dict[KeyId, tuple[UUID, str]]:
-    asked = [_key_id(write) for write in writes if write.start_key is not None]
+    asked = [key_id(write) for write in writes if write.start_key is not None]
     if not asked:
         return {}
     key = instances.c.tenant_id, instances.c.workflow_name, instances.c.start_key

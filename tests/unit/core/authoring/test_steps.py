@@ -242,18 +242,19 @@ async def test_code_that_is_missing_says_so_when_it_is_called() -> None:
 
 async def test_functions_of_every_kind_can_be_asked() -> None:
     class Callable:
-        async def __call__(self, value: int) -> int:
-            return value + 1
+        async def __call__(self, context: WorkflowContext) -> int:
+            return int(context.get("value")) + 1
 
-    async def coroutine(value: int) -> int:
-        return value + 2
+    async def coroutine(context: WorkflowContext, more: int = 2) -> int:
+        return int(context.get("value")) + more
 
-    def gives_awaitable(value: int) -> Awaitable[int]:
-        return coroutine(value)
+    def gives_awaitable(context: WorkflowContext) -> Awaitable[int]:
+        return coroutine(context)
 
-    assert await ask(Callable(), 1) == 2
-    assert await ask(partial(coroutine, 1)) == 3
-    assert await ask(gives_awaitable, 1) == 3
-    assert await ask(lambda value: value, 1) == 1
+    context = WorkflowContext.for_testing({"value": 1})
+    assert await ask(Callable(), context) == 2
+    assert await ask(partial(coroutine, more=3), context) == 4
+    assert await ask(gives_awaitable, context) == 3
+    assert await ask(lambda context: context.get("value"), context) == 1
     assert is_coroutine_function(Callable())
     assert not is_coroutine_function(gives_awaitable)

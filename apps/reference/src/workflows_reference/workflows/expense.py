@@ -13,13 +13,13 @@ from typing import Annotated, Any, Final, Literal
 import msgspec
 from msgspec import Meta
 
-from workflows_core import BaseHumanStep, BaseMachineStep, Edge, RetryPolicy, Workflow, WorkflowContext
+from workflows_core import BaseHumanStep, BaseMachineStep, Edge, Injected, RetryPolicy, Workflow, WorkflowContext
 from workflows_reference.accounts.directory import UserDirectory
 from workflows_reference.archive import Archive
 from workflows_reference.records import Records
 from workflows_reference.tables import payments
 
-__all__ = ["BUDGET", "FINANCE_LIMIT", "Expense", "expense_approval"]
+__all__ = ["BUDGET", "FINANCE_LIMIT", "Expense", "ExpenseApproval"]
 
 FINANCE_LIMIT: Final = Decimal(1000)
 """Above this amount finance approves too."""
@@ -111,14 +111,10 @@ class CheckPolicy(BaseMachineStep):
 class CheckBudget(BaseMachineStep):
     """Compare what the company paid before with its budget."""
 
-    def __init__(self, records: Records) -> None:
-        super().__init__()
-        self._records = records
-
-    async def execute(self, context: WorkflowContext) -> None:
+    async def execute(self, context: WorkflowContext, records: Injected[Records]) -> None:
         """Find out whether the budget suffices."""
         expense: Expense = context.state
-        left = BUDGET - Decimal(await self._records.paid_cents(tenant=context.tenant_id or "")) / 100
+        left = BUDGET - Decimal(await records.paid_cents(tenant=context.tenant_id or "")) / 100
         if expense.amount > left:
             context.add("findings", f"{left:.2f} is left of the budget")
 
@@ -126,14 +122,10 @@ class CheckBudget(BaseMachineStep):
 class CheckDuplicate(BaseMachineStep):
     """Look for a payment of the same amount for the same purpose."""
 
-    def __init__(self, records: Records) -> None:
-        super().__init__()
-        self._records = records
-
-    async def execute(self, context: WorkflowContext) -> None:
+    async def execute(self, context: WorkflowContext, records: Injected[Records]) -> None:
         """Find out whether it was paid before."""
         expense: Expense = context.state
-        paid = await self._records.was_paid(
+        paid = await records.was_paid(
             expense.employee, cents(expense.amount), expense.purpose, tenant=context.tenant_id or ""
         )
         if paid:
@@ -157,13 +149,9 @@ class ManagerApproval(BaseHumanStep):
     candidate_groups = ("managers",)
     into = "manager"
 
-    def __init__(self, directory: UserDirectory) -> None:
-        super().__init__()
-        self._directory = directory
-
-    async def get_assignee(self, context: WorkflowContext) -> str | None:
+    async def get_assignee(self, context: WorkflowContext, directory: Injected[UserDirectory]) -> str | None:
         """The manager of the employee."""
-        return await self._directory.manager_of(context.state.employee)
+        return await directory.manager_of(context.state.employee)
 
 
 class FinanceApproval(BaseHumanStep):
@@ -175,13 +163,9 @@ class FinanceApproval(BaseHumanStep):
     into = "finance"
     priority = 80
 
-    def __init__(self, directory: UserDirectory) -> None:
-        super().__init__()
-        self._directory = directory
-
-    async def get_assignee(self, context: WorkflowContext) -> str | None:
+    async def get_assignee(self, context: WorkflowContext, directory: Injected[UserDirectory]) -> str | None:
         """Nobody in particular, unless the employee is of finance."""
-        employee = await self._directory.find(context.state.employee)
+        employee = await directory.find(context.state.employee)
         return employee.manager if employee is not None and "finance" in employee.groups else None
 
 
@@ -205,11 +189,7 @@ class Pay(BaseMachineStep):
     retry = RetryPolicy(max_attempts=5)
     attempt_timeout = timedelta(seconds=30)
 
-    def __init__(self, records: Records) -> None:
-        super().__init__()
-        self._records = records
-
-    async def execute(self, context: WorkflowContext) -> dict[str, Any]:
+    async def execute(self, context: WorkflowContext, records: Injected[Records]) -> dict[str, Any]:
         """Write the payment under the key of this step execution."""
         expense: Expense = context.state
         payment = {
@@ -217,14 +197,14 @@ class Pay(BaseMachineStep):
             "amount_cents": cents(expense.amount),
             "purpose": expense.purpose,
         }
-        is_new = await self._records.write(payments, context, payment)
+        is_new = await records.write(payments, context, payment)
         expense.outcome = "paid"
         return {"payment": context.idempotency_key, "recorded_before": not is_new}
 
-    async def compensate(self, context: WorkflowContext) -> dict[str, Any]:
+    async def compensate(self, context: WorkflowContext, records: Injected[Records]) -> dict[str, Any]:
         """Remove the payment; it may also be that it was never made."""
         undoing = context.undoing
-        was_paid = undoing is not None and await self._records.take_back(payments, undoing.idempotency_key)
+        was_paid = undoing is not None and await records.take_back(payments, undoing.idempotency_key)
         context.state.outcome = ""
         return {"taken_back": was_paid}
 
@@ -234,11 +214,7 @@ class WriteReceipt(BaseMachineStep):
 
     retry = RetryPolicy(max_attempts=5, non_retryable=("FileExistsError", "NotADirectoryError", "PermissionError"))
 
-    def __init__(self, archive: Archive) -> None:
-        super().__init__()
-        self._archive = archive
-
-    async def execute(self, context: WorkflowContext) -> None:
+    async def execute(self, context: WorkflowContext, archive: Injected[Archive]) -> None:
         """Render the receipt into the archive."""
         expense: Expense = context.state
         decided = {"manager_approval": expense.manager, "finance_approval": expense.finance}
@@ -254,7 +230,7 @@ class WriteReceipt(BaseMachineStep):
             f"Rounds       {expense.round}",
         ]
         text = "\n".join(lines) + "\n"
-        expense.receipt = await self._archive.write(context.tenant_id or "", context.instance_id, "receipt.txt", text)
+        expense.receipt = await archive.write(context.tenant_id or "", context.instance_id, "receipt.txt", text)
 
 
 class Reject(BaseMachineStep):
@@ -270,46 +246,41 @@ def cents(amount: Decimal) -> int:
     return int(amount * 100)
 
 
-def expense_approval(*, records: Records, directory: UserDirectory, archive: Archive) -> type[Workflow[Expense]]:
-    """The workflow, with what its steps need."""
+class ExpenseApproval(Workflow[Expense]):
+    """Checks in parallel, the manager, finance above 1000.00, a way back, payment and receipt."""
 
-    class ExpenseApproval(Workflow[Expense]):
-        """Checks in parallel, the manager, finance above 1000.00, a way back, payment and receipt."""
+    __workflow_name__ = "expense_approval"
+    __input_schema__ = ExpenseRequest
+    __reducers__ = {"findings": "append"}
 
-        __workflow_name__ = "expense_approval"
-        __input_schema__ = ExpenseRequest
-        __reducers__ = {"findings": "append"}
+    submit = Submit()
+    check_policy = CheckPolicy()
+    check_budget = CheckBudget()
+    check_duplicate = CheckDuplicate()
+    assess = Assess()
+    manager_approval = ManagerApproval()
+    finance_approval = FinanceApproval()
+    revise = Revise()
+    pay = Pay()
+    write_receipt = WriteReceipt()
+    reject = Reject()
 
-        submit = Submit()
-        check_policy = CheckPolicy()
-        check_budget = CheckBudget(records)
-        check_duplicate = CheckDuplicate(records)
-        assess = Assess()
-        manager_approval = ManagerApproval(directory)
-        finance_approval = FinanceApproval(directory)
-        revise = Revise()
-        pay = Pay(records)
-        write_receipt = WriteReceipt(archive)
-        reject = Reject()
-
-        __edges__ = [
-            (submit, check_policy),
-            (submit, check_budget),
-            (submit, check_duplicate),
-            (check_policy, assess),
-            (check_budget, assess),
-            (check_duplicate, assess),
-            Edge(assess, revise, "blocked"),
-            Edge(assess, manager_approval, default=True),
-            Edge(manager_approval, pay, f"manager.decision == 'approve' and amount <= {FINANCE_LIMIT}"),
-            Edge(manager_approval, finance_approval, f"manager.decision == 'approve' and amount > {FINANCE_LIMIT}"),
-            Edge(manager_approval, revise, "manager.decision == 'revise'"),
-            Edge(manager_approval, reject, "manager.decision == 'reject'"),
-            Edge(finance_approval, pay, "finance.decision == 'approve'"),
-            Edge(finance_approval, revise, "finance.decision == 'revise'"),
-            Edge(finance_approval, reject, "finance.decision == 'reject'"),
-            (revise, submit),
-            (pay, write_receipt),
-        ]
-
-    return ExpenseApproval
+    __edges__ = [
+        (submit, check_policy),
+        (submit, check_budget),
+        (submit, check_duplicate),
+        (check_policy, assess),
+        (check_budget, assess),
+        (check_duplicate, assess),
+        Edge(assess, revise, "blocked"),
+        Edge(assess, manager_approval, default=True),
+        Edge(manager_approval, pay, f"manager.decision == 'approve' and amount <= {FINANCE_LIMIT}"),
+        Edge(manager_approval, finance_approval, f"manager.decision == 'approve' and amount > {FINANCE_LIMIT}"),
+        Edge(manager_approval, revise, "manager.decision == 'revise'"),
+        Edge(manager_approval, reject, "manager.decision == 'reject'"),
+        Edge(finance_approval, pay, "finance.decision == 'approve'"),
+        Edge(finance_approval, revise, "finance.decision == 'revise'"),
+        Edge(finance_approval, reject, "finance.decision == 'reject'"),
+        (revise, submit),
+        (pay, write_receipt),
+    ]

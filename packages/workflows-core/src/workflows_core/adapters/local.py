@@ -21,6 +21,7 @@ from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.conditions import ConditionEvaluator
 from workflows_core.ports.events import EventPublisher
 from workflows_core.ports.executor import StepExecutor
+from workflows_core.ports.injection import StepInjector
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore
 
@@ -41,6 +42,7 @@ class InProcessEngine(WorkflowEngine):
         codec: PayloadCodec | None = None,
         conditions: ConditionEvaluator | None = None,
         settings: EngineSettings | None = None,
+        injector: StepInjector | None = None,
         others: StepExecutor | None = None,
         concurrency: int = 32,
     ) -> None:
@@ -55,6 +57,7 @@ class InProcessEngine(WorkflowEngine):
             codec: Encodes the data.
             conditions: Evaluates the conditions of edges.
             settings: Limits, times and secrets.
+            injector: Provides what the code of steps wants beside its context.
             others: Reaches the workers of other processes on the same store, and hears from them if it also is a `WakeUps`.
             concurrency: Most steps at once.
         """
@@ -70,6 +73,7 @@ class InProcessEngine(WorkflowEngine):
             codec=codec if codec is not None else JsonCodec(),
             conditions=conditions if conditions is not None else SafeExpressions(),
             settings=settings,
+            injector=injector,
         )
         self._in_process = executor
         executor.bind(lambda: Worker(self, concurrency=concurrency))
@@ -98,6 +102,7 @@ class LocalExecutionEngine(InProcessEngine):
         event_bus: EventPublisher | None = None,
         clock: Clock | None = None,
         settings: EngineSettings | None = None,
+        injector: StepInjector | None = None,
         concurrency: int = 32,
     ) -> None:
         """Wire the engine over a memory store of its own."""
@@ -113,5 +118,6 @@ class LocalExecutionEngine(InProcessEngine):
             event_bus=event_bus,
             clock=clock,
             settings=wanted,
+            injector=injector,
             concurrency=concurrency,
         )

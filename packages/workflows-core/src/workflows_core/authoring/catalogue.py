@@ -12,6 +12,7 @@ import msgspec
 
 from workflows_core.authoring.code import overridden
 from workflows_core.authoring.functions import first_line
+from workflows_core.authoring.parameters import further_parameters, is_marked
 from workflows_core.authoring.step import BaseMachineStep
 from workflows_core.domain.forms import schema_for, validate_form
 from workflows_core.domain.types import StepType
@@ -205,9 +206,12 @@ def _parameters_of(name: str, source: Callable[..., Any]) -> type[msgspec.Struct
 
 
 def _named_parameters(source: Callable[..., Any]) -> list[inspect.Parameter]:
-    """The parameters after the first, which is ``self`` or the context."""
-    parameters = list(inspect.signature(_called(source)).parameters.values())[1:]
-    return [each for each in parameters if each.kind not in (each.VAR_POSITIONAL, each.VAR_KEYWORD)]
+    """The parameters after the first, which is ``self`` or the context, but for those that an injector provides."""
+    called = _called(source)
+    parameters = list(inspect.signature(called).parameters.values())[1:]
+    injected = {each.name for each in further_parameters(called, 1) if is_marked(each.annotation)}
+    kinds = (inspect.Parameter.VAR_POSITIONAL, inspect.Parameter.VAR_KEYWORD)
+    return [each for each in parameters if each.kind not in kinds and each.name not in injected]
 
 
 def _called(source: Callable[..., Any]) -> Any:

@@ -4,19 +4,34 @@ from __future__ import annotations
 
 import asyncio
 import inspect
-from collections.abc import Awaitable, Callable
-from dataclasses import dataclass
-from typing import Any, Final, TypeAlias, TypeVar
+from collections.abc import Awaitable, Callable, Iterator, Mapping
+from dataclasses import dataclass, field
+from typing import Any, Concatenate, Final, NamedTuple, TypeAlias, TypeVar
 
+from workflows_core.authoring.context import WorkflowContext
 from workflows_core.errors import StepExecutionError
 
-__all__ = ["MaybeAwaitable", "StepCode", "ask", "default_hook", "is_coroutine_function", "overridden"]
+__all__ = [
+    "AuthorFunction",
+    "ContextFunction",
+    "MaybeAwaitable",
+    "StepCode",
+    "ask",
+    "default_hook",
+    "is_coroutine_function",
+    "overridden",
+]
 
 T = TypeVar("T")
 F = TypeVar("F", bound=Callable[..., Any])
 
 MaybeAwaitable: TypeAlias = T | Awaitable[T]
 """What a method may return that can be written with ``def`` and with ``async def``."""
+
+ContextFunction: TypeAlias = (
+    Callable[[WorkflowContext], MaybeAwaitable[T]] | Callable[Concatenate[WorkflowContext, ...], MaybeAwaitable[T]]
+)
+"""A function of the context, ``def`` or ``async def``, that may also want dependencies. The first half alone tells type checkers about lambdas."""
 
 _DEFAULT: Final = "__workflow_default__"
 
@@ -41,21 +56,36 @@ def is_coroutine_function(function: object) -> bool:
     return inspect.iscoroutinefunction(function) or inspect.iscoroutinefunction(call)
 
 
-async def ask(function: Callable[..., Any], *arguments: Any) -> Any:
-    """Call a function of the author: awaited if it is a coroutine function, else in a thread."""
+async def ask(function: Callable[..., Any], context: WorkflowContext, *arguments: Any) -> Any:
+    """Call a function of the author, with the dependencies that it wants: awaited if it is a coroutine function, else in a thread."""
+    wanted = {} if context.dependencies is None else await context.dependencies.of(function)
     if is_coroutine_function(function):
-        return await function(*arguments)
-    answer = await asyncio.to_thread(_call, function, arguments)
+        return await function(context, *arguments, **wanted)
+    answer = await asyncio.to_thread(_call, function, (context, *arguments), wanted)
     return await answer if inspect.isawaitable(answer) else answer
 
 
-def _call(function: Callable[..., Any], arguments: tuple[Any, ...]) -> Any:
+def _call(function: Callable[..., Any], arguments: tuple[Any, ...], wanted: Mapping[str, Any]) -> Any:
     """Call in a thread; what a thread cannot hand over as an error, or must not end the process with, becomes an ordinary one."""
     try:
-        return function(*arguments)
+        return function(*arguments, **wanted)
     except (StopIteration, SystemExit) as error:
         msg = f"it raised {type(error).__name__}: {error}"
         raise RuntimeError(msg) from error
+
+
+class AuthorFunction(NamedTuple):
+    """A function of the author that is called for a step.
+
+    Attributes:
+        name: What the author would call it.
+        function: The function.
+        given: How many arguments it gets by position, the context first; what else it wants are dependencies.
+    """
+
+    name: str
+    function: Callable[..., Any]
+    given: int = 1
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -73,6 +103,7 @@ class StepCode:
         prepare: Called before a computed step is entered. Gives the `Assignment` of a human step, the duration or moment of a
             timer, the branch key of a conditional group, the items of a ``ForEach``; or ``Outcome.SKIPPED``, when the guard of the
             step says no.
+        asked: What ``prepare``, which is ours, asks of the author, by name.
         validate_submission: Called with the context and the form data before a task is completed; raises ``ValueError`` or returns
             messages.
         is_async: Whether ``execute`` is a coroutine function; others are to run in a thread.
@@ -87,6 +118,7 @@ class StepCode:
     on_failure: Callable[..., Any] | None = None
     compensate: Callable[..., Any] | None = None
     prepare: Callable[..., Any] | None = None
+    asked: Mapping[str, Callable[..., Any]] = field(default_factory=dict)
     validate_submission: Callable[..., Any] | None = None
     is_async: bool = False
     routes: bool = False
@@ -101,3 +133,23 @@ class StepCode:
             raise StepExecutionError(step, reason)
 
         return cls(step=None, execute=fail, prepare=fail, compensate=fail, is_async=True)
+
+    def functions(self) -> Iterator[AuthorFunction]:
+        """All that the author wrote for the step."""
+        for name, given in _GIVEN.items():
+            function = getattr(self, name)
+            if function is not None:
+                yield AuthorFunction(name, function, 2 if name == "execute" and self.runs_engine else given)
+        for name, function in self.asked.items():
+            yield AuthorFunction(name, function)
+
+
+_GIVEN: Final = {
+    "can_execute": 1,
+    "execute": 1,
+    "on_success": 2,
+    "on_failure": 2,
+    "compensate": 1,
+    "validate_submission": 2,
+}
+"""How many arguments a function of a step gets by position."""

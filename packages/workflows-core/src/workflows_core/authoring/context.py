@@ -11,6 +11,7 @@ from uuid import NAMESPACE_URL, UUID, uuid4, uuid5
 
 from workflows_core.authoring.surroundings import (
     ContextServices,
+    Dependencies,
     DetachedContextError,
     NoSessionError,
     NoStateTypeError,
@@ -51,6 +52,7 @@ class WorkflowContext:
         scope: Id of the group's or item's scope in which the step runs; 0 outside.
         additions: What `add` collected.
         undoing: In a compensation, what it is to undo; None elsewhere.
+        dependencies: What the code of the step gets beside the context; None if it wants nothing.
     """
 
     __slots__ = (
@@ -64,6 +66,7 @@ class WorkflowContext:
         "attempt",
         "current_step",
         "data",
+        "dependencies",
         "execution",
         "instance_id",
         "metadata",
@@ -116,6 +119,7 @@ class WorkflowContext:
         self.scope = scope
         self.additions: list[tuple[str, Any]] = []
         self.undoing: Undoing | None = None
+        self.dependencies: Dependencies | None = None
         self._state_type = state_type
         self._state: Any = None
         self._state_before: dict[str, Any] | None = None

@@ -2,14 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from datetime import timedelta
 from types import MappingProxyType
 from typing import Any, TypeAlias
 
-from workflows_core.authoring.code import MaybeAwaitable, StepCode
+from workflows_core.authoring.code import ContextFunction, StepCode
 from workflows_core.authoring.compiler import Blueprint, compile_blueprint
-from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.edge import AnyEdge, End
 from workflows_core.authoring.exports import document_of
 from workflows_core.domain import diagrams
@@ -19,7 +18,7 @@ from workflows_core.errors import InvalidDefinitionError
 
 __all__ = ["WorkflowDefinition"]
 
-Condition: TypeAlias = Callable[[WorkflowContext], MaybeAwaitable[bool]]
+Condition: TypeAlias = ContextFunction[bool]
 
 
 class WorkflowDefinition:

@@ -2,16 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
 from typing import Any, TypeAlias
 
-from workflows_core.authoring.code import MaybeAwaitable
-from workflows_core.authoring.context import WorkflowContext
+from workflows_core.authoring.code import ContextFunction
 from workflows_core.authoring.step import AnyStep
 
 __all__ = ["AnyEdge", "Condition", "Edge", "End"]
 
-Condition: TypeAlias = str | Callable[[WorkflowContext], MaybeAwaitable[bool]]
+Condition: TypeAlias = str | ContextFunction[bool]
 End: TypeAlias = str | AnyStep
 """The end of an edge: the name of a step, its class, the step itself, or a decorated function or method."""
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Iterable
 from typing import Any
 
+from workflows_core.authoring.code import AuthorFunction
 from workflows_core.authoring.edge import AnyEdge, Edge
 from workflows_core.authoring.functions import FunctionHumanStep, FunctionStep, declaration_of
 from workflows_core.authoring.report import Report
@@ -83,6 +84,7 @@ class EdgeCompiler:
             self._report.about_edge(source, target, "ambiguous_condition", "its gateway chooses by code", mend)
             condition = text = None
         if callable(condition):
+            self._report.refuse_unmarked(f"edge {source!r} → {target!r}", AuthorFunction("its condition", condition))
             self.conditions[len(self.edges)] = condition
         self.edges.append(GraphEdge(source, target, on, text, callable(condition), edge.default, named))
 

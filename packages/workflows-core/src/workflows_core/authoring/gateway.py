@@ -1,11 +1,20 @@
 """Steps that choose among their outgoing edges, or split the way."""
 
+# ruff: noqa: ARG002 - hooks are written to be overridden
+
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from typing import Any, Literal, TypeAlias, get_args
 
-from workflows_core.authoring.code import MaybeAwaitable, StepCode, default_hook, is_coroutine_function, overridden
+from workflows_core.authoring.code import (
+    ContextFunction,
+    MaybeAwaitable,
+    StepCode,
+    default_hook,
+    is_coroutine_function,
+    overridden,
+)
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.report import Report
 from workflows_core.authoring.step import BaseStep
@@ -16,7 +25,7 @@ from workflows_core.errors import StepExecutionError
 __all__ = ["BaseGateway", "ExclusiveGateway", "InclusiveGateway", "ParallelGateway", "read_gateway"]
 
 GatewayKind: TypeAlias = Literal["exclusive", "inclusive", "parallel"]
-Chooser: TypeAlias = Callable[[WorkflowContext], MaybeAwaitable[str | Sequence[str]]]
+Chooser: TypeAlias = ContextFunction[str | Sequence[str]]
 
 
 class BaseGateway(BaseStep):
@@ -37,7 +46,7 @@ class BaseGateway(BaseStep):
         self._assign(gateway_type=gateway_type)
 
     @default_hook
-    def evaluate(self, context: WorkflowContext) -> MaybeAwaitable[str | Sequence[str]]:
+    def evaluate(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[str | Sequence[str]]:
         """Name the successor, or several; override it for a choice that no condition can express."""
         raise StepExecutionError(context.current_step, "this gateway chooses by the conditions of its edges")
 

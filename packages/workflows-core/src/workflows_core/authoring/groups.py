@@ -7,10 +7,10 @@ from __future__ import annotations
 
 import asyncio
 from abc import ABC, abstractmethod
-from collections.abc import Callable, Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from typing import Any, TypeAlias
 
-from workflows_core.authoring.code import MaybeAwaitable, ask, default_hook
+from workflows_core.authoring.code import ContextFunction, ask, default_hook
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.naming import joined_name
 from workflows_core.authoring.sources import as_step, step_name
@@ -21,8 +21,8 @@ from workflows_core.domain.types import StepType
 
 __all__ = ["ConditionalGroup", "ForEach", "ParallelGroup", "RaceGroup", "SequentialGroup", "StepGroup"]
 
-Selector: TypeAlias = str | Callable[[WorkflowContext], MaybeAwaitable[Any]]
-Items: TypeAlias = str | Callable[[WorkflowContext], MaybeAwaitable[Iterable[Any]]]
+Selector: TypeAlias = str | ContextFunction[Any]
+Items: TypeAlias = str | ContextFunction[Iterable[Any]]
 
 
 class StepGroup(StepAttributes, ABC):
@@ -51,7 +51,7 @@ class StepGroup(StepAttributes, ABC):
         self._assign(outputs=None if outputs is None else output_keys(outputs), into=into)
 
     @abstractmethod
-    async def execute(self, context: WorkflowContext, engine: StepRunner) -> Any:
+    async def execute(self, context: WorkflowContext, engine: StepRunner, *args: Any, **kwargs: Any) -> Any:
         """Run the steps of the group at once, each by ``engine.execute_step``, and return the group's result."""
 
     @property

@@ -78,47 +78,49 @@ class BaseHumanStep(BaseStep):
         self._assign(candidate_users=candidate_users, candidate_groups=candidate_groups, priority=priority)
 
     @default_hook
-    def execute(self, context: WorkflowContext) -> Any:
+    def execute(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> Any:
         """Called after the completion, with the form in the data; what is returned is the step's result."""
         return _form_of(context)
 
     @default_hook
-    def get_title(self, context: WorkflowContext) -> MaybeAwaitable[str]:
+    def get_title(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[str]:
         """The title of the task, instead of the template."""
         return self.title
 
     @default_hook
-    def get_description(self, context: WorkflowContext) -> MaybeAwaitable[str | None]:
+    def get_description(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[str | None]:
         """The description of the task, instead of the template."""
         return self.description or None
 
     @default_hook
-    def get_assignee(self, context: WorkflowContext) -> MaybeAwaitable[str | None]:
+    def get_assignee(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[str | None]:
         """Id of the one who is to do it; None leaves it to the candidates."""
         return self.assignee
 
     @default_hook
-    def get_assignee_group(self, context: WorkflowContext) -> MaybeAwaitable[str | None]:
+    def get_assignee_group(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[str | None]:
         """The one group whose members may do it."""
         return None
 
     @default_hook
-    def get_candidate_users(self, context: WorkflowContext) -> MaybeAwaitable[Sequence[str]]:
+    def get_candidate_users(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[Sequence[str]]:
         """Ids of users who may do it."""
         return self.candidate_users
 
     @default_hook
-    def get_candidate_groups(self, context: WorkflowContext) -> MaybeAwaitable[Sequence[str]]:
+    def get_candidate_groups(
+        self, context: WorkflowContext, *args: Any, **kwargs: Any
+    ) -> MaybeAwaitable[Sequence[str]]:
         """Groups whose members may do it."""
         return self.candidate_groups
 
     @default_hook
-    def get_due_date(self, context: WorkflowContext) -> MaybeAwaitable[datetime | None]:
+    def get_due_date(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[datetime | None]:
         """The moment when it is due, with a time zone; None leaves it to `due`."""
         return None
 
     @default_hook
-    def get_reminder_date(self, context: WorkflowContext) -> MaybeAwaitable[datetime | None]:
+    def get_reminder_date(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[datetime | None]:
         """The moment of a reminder, with a time zone; None leaves it to `reminder`."""
         return None
 
@@ -127,6 +129,8 @@ class BaseHumanStep(BaseStep):
         self,
         context: WorkflowContext,
         data: Mapping[str, Any],
+        *args: Any,
+        **kwargs: Any,
     ) -> MaybeAwaitable[Sequence[str] | Mapping[str, str] | None]:
         """Check a form beyond its schema, before the completion.
 
@@ -182,6 +186,7 @@ def read_human(name: str, step: Any, report: Report) -> tuple[HumanNode, StepCod
         on_success=on_success,
         on_failure=overridden(step, "on_failure"),
         prepare=_preparation(name, hooks, guard) if node.computed else None,
+        asked=hooks if guard is None else {"can_execute": guard, **hooks},
         validate_submission=overridden(step, "validate_submission"),
         is_async=is_coroutine_function(execute or _take_form),
     )

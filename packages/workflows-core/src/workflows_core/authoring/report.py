@@ -4,7 +4,8 @@ from __future__ import annotations
 
 from typing import Any
 
-from workflows_core.authoring.code import overridden
+from workflows_core.authoring.code import AuthorFunction, overridden
+from workflows_core.authoring.parameters import further_parameters, is_marked
 from workflows_core.domain.problems import Problem
 
 __all__ = ["Report"]
@@ -41,6 +42,22 @@ class Report:
             if overridden(step, hook) is not None:
                 mend = "move its code to a machine step before or after this one"
                 self.about_step(name, "hook_never_called", f"{hook} of a {kind} is never called", mend)
+
+    def refuse_unmarked(self, where: str, written: AuthorFunction) -> None:
+        """Refuse parameters of a function that nobody would ever give a value to."""
+        for parameter in further_parameters(written.function, written.given):
+            if not parameter.is_required or is_marked(parameter.annotation):
+                continue
+            message = f"nothing gives {written.name} its parameter {parameter.name!r}"
+            mend = (
+                "annotate it with Injected[…], or as your injector wants it, to have it provided; or give it a default"
+            )
+            if parameter.unreadable:
+                message += f", whose annotation cannot be evaluated ({parameter.unreadable})"
+                mend = (
+                    "define the names of the annotation in the module of the function, and not only for type checkers"
+                )
+            self.problems.append(Problem("unmarked_parameter", where, message, mend))
 
 
 def _shown(end: object) -> str:

@@ -39,7 +39,7 @@ class StepLike(Protocol):
         """Name in the graph, unless the definition gives it another."""
         ...
 
-    def execute(self, context: WorkflowContext, /) -> Any:
+    def execute(self, context: WorkflowContext, /, *args: Any, **kwargs: Any) -> Any:
         """Do the step's work; ``def`` or ``async def``."""
         ...
 
@@ -55,21 +55,21 @@ class Step(Protocol[T]):
     description: str = ""
 
     @abstractmethod
-    def execute(self, context: WorkflowContext) -> MaybeAwaitable[T]:
+    def execute(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[T]:
         """Do the step's work; what is returned is the step's result."""
 
     @default_hook
-    def can_execute(self, context: WorkflowContext) -> MaybeAwaitable[bool]:
+    def can_execute(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[bool]:
         """Whether to run at all; if not, the step is skipped."""
         return True
 
     @default_hook
-    def on_success(self, context: WorkflowContext, result: T) -> MaybeAwaitable[None]:
+    def on_success(self, context: WorkflowContext, result: T, *args: Any, **kwargs: Any) -> MaybeAwaitable[None]:
         """Called after `execute`, before its result is stored; an error fails the attempt."""
         return None
 
     @default_hook
-    def on_failure(self, context: WorkflowContext, error: Exception) -> MaybeAwaitable[None]:
+    def on_failure(self, context: WorkflowContext, error: Exception, *args: Any, **kwargs: Any) -> MaybeAwaitable[None]:
         """Called when the step has failed for good; an error here is recorded beside the first."""
         return None
 
@@ -186,20 +186,20 @@ class BaseStep(StepAttributes):
     step_type: StepType = StepType.MACHINE
 
     @default_hook
-    def can_execute(self, context: WorkflowContext) -> MaybeAwaitable[bool]:
+    def can_execute(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[bool]:
         """Whether to run at all; if not, the step is skipped."""
         return True
 
     @default_hook
-    def on_success(self, context: WorkflowContext, result: Any) -> MaybeAwaitable[None]:
+    def on_success(self, context: WorkflowContext, result: Any, *args: Any, **kwargs: Any) -> MaybeAwaitable[None]:
         """Called after `execute`, before its result is stored; an error fails the attempt."""
 
     @default_hook
-    def on_failure(self, context: WorkflowContext, error: Exception) -> MaybeAwaitable[None]:
+    def on_failure(self, context: WorkflowContext, error: Exception, *args: Any, **kwargs: Any) -> MaybeAwaitable[None]:
         """Called when the step has failed for good; an error here is recorded beside the first."""
 
     @default_hook
-    def compensate(self, context: WorkflowContext) -> MaybeAwaitable[Any]:
+    def compensate(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[Any]:
         """Undo what `execute` did; write it for steps that something can and must be done about when the workflow fails or is cancelled.
 
         Called once for each execution that succeeded, last first, with what it did in ``context.undoing``; and also for one whose
@@ -223,7 +223,7 @@ class BaseMachineStep(BaseStep):
         self._assign(transactional=transactional)
 
     @default_hook
-    def execute(self, context: WorkflowContext) -> Any:
+    def execute(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> Any:
         """Do the step's work; what is returned is the step's result. ``def`` (runs in a thread) or ``async def``."""
         msg = f"{type(self).__name__} must define execute(self, context); step {context.current_step!r}"
         raise TypeError(msg)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import replace
 from itertools import pairwise
 from typing import Any, TypeAlias
@@ -74,6 +74,8 @@ class StepCompiler:
         if known in self.nodes:
             return known
         kind, code = self._read(known, step)
+        for function in code.functions():
+            self._report.refuse_unmarked(f"step {known!r}", function)
         self.nodes[known] = node_of(known, kind, code, scope, self._queue, self._report)
         self.code[known] = code
         if not scope:
@@ -103,17 +105,20 @@ class StepCompiler:
         self._report.refuse_hooks(name, step, type(step).__name__, *hooks)
         code = StepCode(step=step)
         match step:
-            case ConditionalGroup() if self._is_code(name, "condition", step.condition):
-                code = replace(code, prepare=step.choose)
-            case ForEach() if self._is_code(name, "source", step.source):
-                code = replace(code, prepare=step.items)
+            case ConditionalGroup() if asked := self._asked(name, "condition", step.condition):
+                code = replace(code, prepare=step.choose, asked=asked)
+            case ForEach() if asked := self._asked(name, "source", step.source):
+                code = replace(code, prepare=step.items, asked=asked)
         return _group_kind(step), code
 
-    def _is_code(self, name: str, attribute: str, value: Any) -> bool:
-        if not isinstance(value, str) and not callable(value):
+    def _asked(self, name: str, attribute: str, value: Any) -> dict[str, Callable[..., Any]]:
+        """The code that a group asks, by the name of its attribute; empty if it has an expression instead."""
+        if callable(value):
+            return {attribute: value}
+        if not isinstance(value, str):
             mend = "write an expression as text, or a callable of the context"
             self._report.about_step(name, "bad_type", f"{attribute} is {value!r}", mend)
-        return not isinstance(value, str)
+        return {}
 
     def _add_members(self, name: str, group: StepGroup) -> None:
         """Add the steps of a group, to which its kind refers by name, and connect them."""

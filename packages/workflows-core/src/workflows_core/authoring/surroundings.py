@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from collections.abc import Sequence
+from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import TYPE_CHECKING, Any, NamedTuple, Protocol
 
@@ -16,6 +16,7 @@ if TYPE_CHECKING:
 
 __all__ = [
     "ContextServices",
+    "Dependencies",
     "DetachedContextError",
     "NoSessionError",
     "NoStateTypeError",
@@ -85,6 +86,19 @@ class Undoing(NamedTuple):
     idempotency_key: str
     result: Any
     is_known: bool
+
+
+class Dependencies(Protocol):
+    """What the code of an attempt gets beside its context."""
+
+    @abstractmethod
+    async def of(self, function: Callable[..., Any]) -> Mapping[str, Any]:
+        """The arguments that a function of the step wants, by name of the parameter; none for a function that wants nothing.
+
+        Raises:
+            InvalidDefinitionError: It wants what nothing provides; says what and how to mend it.
+            Exception: What was raised while a value was made.
+        """
 
 
 class ContextServices(Protocol):

@@ -1,5 +1,7 @@
 """Steps that wait for time to pass; the wait is a row in the store and survives restarts."""
 
+# ruff: noqa: ARG002 - hooks are written to be overridden
+
 from __future__ import annotations
 
 from collections.abc import Awaitable, Callable
@@ -7,7 +9,7 @@ from dataclasses import replace
 from datetime import datetime, timedelta
 from typing import Any, Final, TypeAlias
 
-from workflows_core.authoring.code import MaybeAwaitable, StepCode, ask, default_hook, overridden
+from workflows_core.authoring.code import ContextFunction, MaybeAwaitable, StepCode, ask, default_hook, overridden
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.report import Report
 from workflows_core.authoring.step import BaseStep
@@ -20,7 +22,7 @@ __all__ = ["DelayStep", "ScheduledStep", "TimerStep", "read_timer"]
 _MEND: Final = "give a timedelta, a datetime with a time zone, or a callable of the context that returns one"
 
 Delay: TypeAlias = timedelta | datetime
-Computed: TypeAlias = Callable[[WorkflowContext], MaybeAwaitable[Delay]]
+Computed: TypeAlias = ContextFunction[Delay]
 
 
 class TimerStep(BaseStep):
@@ -42,7 +44,7 @@ class TimerStep(BaseStep):
         self._assign(duration=duration)
 
     @default_hook
-    def get_delay(self, context: WorkflowContext) -> MaybeAwaitable[Delay]:
+    def get_delay(self, context: WorkflowContext, *args: Any, **kwargs: Any) -> MaybeAwaitable[Delay]:
         """The duration, or the moment with a time zone; override it to compute one."""
         source = _source(self)
         delay: MaybeAwaitable[Delay] = source(context) if callable(source) else source
@@ -95,7 +97,12 @@ def read_timer(name: str, step: Any, report: Report) -> tuple[TimerNode, StepCod
         hook = source
     code = StepCode(step=step, on_failure=overridden(step, "on_failure"))
     if hook is not None or guard is not None:
-        code = replace(code, prepare=_preparation(name, hook, source, guard))
+        asked = {"can_execute": guard, "get_delay": hook}
+        code = replace(
+            code,
+            prepare=_preparation(name, hook, source, guard),
+            asked={each: function for each, function in asked.items() if function is not None},
+        )
         return TimerNode(computed=True), code
     report.refuse_hooks(name, step, "timer that asks no code", "on_failure")
     if isinstance(source, timedelta):

@@ -54,6 +54,10 @@ class Admission:
         """Whether the slot that its instance has already may be used for this too."""
         return self.is_open and (self.queues is None or item.queue in self.queues)
 
+    def has_room(self, taken: int) -> bool:
+        """Whether another step may begin while so many slots are in use."""
+        return self.is_open and taken < self._slots
+
     def request(self, worker: str, lease_s: float, *, taken: int) -> ClaimRequest | None:
         """What may be claimed now; None for nothing.
 
@@ -62,12 +66,11 @@ class Admission:
             lease_s: Seconds of the leases.
             taken: Slots in use.
         """
-        free = min(self._slots - taken, _MOST_AT_ONCE)
-        if free <= 0 or not self.is_open:
+        if not self.has_room(taken):
             return None
         return ClaimRequest(
             worker=worker,
-            limit=free,
+            limit=min(self._slots - taken, _MOST_AT_ONCE),
             lease_s=lease_s,
             queues=self.queues,
             codes=self._codes(),

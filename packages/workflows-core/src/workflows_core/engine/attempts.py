@@ -169,7 +169,7 @@ class Attempts:
         if retry_s is None and code.on_failure is not None and not token.compensates:
             if context is None:
                 context = self._contexts.make(loaded, turn.state, turn.item.scope, token)
-            notes = await self._tell(code.on_failure, context, error)
+            notes = await self._tell(loaded, code.on_failure, context, error)
         return FailStep(
             place=turn.place,
             now=turn.at,
@@ -181,11 +181,15 @@ class Attempts:
         )
 
     async def _tell(
-        self, on_failure: Callable[..., Any], context: WorkflowContext, error: BaseException
+        self, loaded: LoadedProgram, on_failure: Callable[..., Any], context: WorkflowContext, error: BaseException
     ) -> tuple[str, ...]:
-        """Tell a step that it has failed; what goes wrong with that is noted beside the error."""
+        """Tell a step that it has failed; what goes wrong with that is noted beside the error.
+
+        Its dependencies are new: those of the attempt have been closed with the error, and what they wrote is undone.
+        """
         try:
-            await self._calls.call(on_failure, context, error)
+            async with loaded.dependencies_of(context.current_step, context):
+                await self._calls.call(on_failure, context, error)
         except (Exception, asyncio.CancelledError) as second:  # noqa: BLE001 - recorded beside the first
             raise_if_cancelled(second)
             return (f"on_failure raised {type(second).__name__}: {message_of(second)}",)
@@ -227,7 +231,11 @@ class Attempts:
         began = clock()
         try:
             async with limit:
-                command = await self._command(loaded, turn, token, node, context, holding)
+                if token.node not in loaded.needs:
+                    command = await self._command(loaded, turn, token, node, context, holding)
+                else:
+                    async with loaded.dependencies_of(token.node, context):
+                        command = await self._command(loaded, turn, token, node, context, holding)
                 if share is not None:
                     await share.settle()
                 return command
@@ -283,9 +291,10 @@ class Attempts:
             return Outcome.SKIPPED, None
         result = None
         if code.execute is not None:
-            arguments = (context, self._engine) if code.runs_engine else (context,)
+            more = (self._engine,) if code.runs_engine else ()
+            is_simple = code.is_async and context.dependencies is None
             result = await (
-                code.execute(*arguments) if code.is_async else call(code.execute, *arguments, holding=holding)
+                code.execute(context, *more) if is_simple else call(code.execute, context, *more, holding=holding)
             )
         if code.on_success is not None:
             await call(code.on_success, context, result, holding=holding)

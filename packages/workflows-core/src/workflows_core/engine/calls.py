@@ -10,6 +10,7 @@ from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from workflows_core.authoring.code import is_coroutine_function
+from workflows_core.authoring.context import WorkflowContext
 from workflows_core.engine.holding import Holding
 
 __all__ = ["Calls"]
@@ -28,18 +29,21 @@ class Calls:
     def __init__(self) -> None:
         self._threads: ThreadPoolExecutor | None = None
 
-    async def call(self, function: Callable[..., Any], *arguments: Any, holding: Holding | None = None) -> Any:
-        """Call a function, or await it if it is a coroutine function."""
+    async def call(
+        self, function: Callable[..., Any], context: WorkflowContext, *arguments: Any, holding: Holding | None = None
+    ) -> Any:
+        """Call a function, with the dependencies that it wants, or await it if it is a coroutine function."""
+        wanted = {} if context.dependencies is None else await context.dependencies.of(function)
         if is_coroutine_function(function):
-            return await function(*arguments)
+            return await function(context, *arguments, **wanted)
         if self._threads is None:
             self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="workflows-step")
-        context = contextvars.copy_context()
+        variables = contextvars.copy_context()
         leave = None if holding is None else holding.enter_thread()
 
         def run() -> Any:
             try:
-                return context.run(function, *arguments)
+                return variables.run(function, context, *arguments, **wanted)
             except (StopIteration, SystemExit) as error:
                 # Neither can be handed over by a thread, or must end the process; so it becomes an ordinary error.
                 msg = f"it raised {type(error).__name__}: {error}"

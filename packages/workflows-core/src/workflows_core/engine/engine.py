@@ -38,6 +38,7 @@ from workflows_core.ports.conditions import ConditionEvaluator
 from workflows_core.ports.events import EventPublisher
 from workflows_core.ports.executor import StepExecutor, WorkRef
 from workflows_core.ports.ids import IdGenerator
+from workflows_core.ports.injection import StepInjector
 from workflows_core.ports.queries import PageRequest, TaskFilter, TaskRecord, WorkflowQueries
 from workflows_core.ports.store import Claim, WorkflowStore
 from workflows_core.ports.wake_ups import WakeUps
@@ -70,16 +71,21 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
         codec: PayloadCodec,
         conditions: ConditionEvaluator,
         settings: EngineSettings | None = None,
+        injector: StepInjector | None = None,
     ) -> None:
-        """Wire an engine over its ports; `LocalExecutionEngine` and its siblings do this for you."""
+        """Wire an engine over its ports; `LocalExecutionEngine` and its siblings do this for you.
+
+        Without an ``injector``, workflows whose code wants dependencies are refused.
+        """
         self.registry = registry
         self.store = store
         self.queries = queries
         self.executor = executor
         self.settings = settings if settings is not None else EngineSettings()
         self._codec = codec
+        self._injector = injector
         self._commits = Commits(store, ids, executor, events, soon_s=self.settings.poll_s)
-        self._programs = Programs(registry, store, queries, codec, conditions)
+        self._programs = Programs(registry, store, queries, codec, conditions, injector)
         self._contexts = Contexts(codec, queries, self.settings)
         self._ids = ids
         self._make_desk = partial(Desk, codec=codec, ids=ids, clock=clock, settings=self.settings)
@@ -102,6 +108,7 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
 
         Raises:
             StoreUnavailableError: The store cannot be used; says why and how to mend it. Nothing was written.
+            InvalidDefinitionError: The code of a registered workflow wants what nothing provides; lists all of that.
         """
         await self.store.check()
         await self.publish_definitions()
@@ -159,6 +166,7 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
 
         Raises:
             DefinitionNotFoundError: No such workflow or version; names those that are near.
+            InvalidDefinitionError: Its code wants what nothing provides.
             InputValidationError: The data do not satisfy the schema, or the moment of the start is not clear; names every place.
             PayloadError: A value cannot be stored; names its key.
             PayloadTooLargeError: The data exceed ``max_data_bytes``.
@@ -351,7 +359,7 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
 
     async def execute_step(self, step: Any, context: WorkflowContext, previous_result: Any = None) -> Any:
         """Run one step or group by itself, here and now, without an instance; its guard and hooks run too."""
-        return await run_step(self, step, context, previous_result)
+        return await run_step(self, step, context, previous_result, self._injector)
 
     async def _at(self, session: Any) -> Desk:
         """Where requests are taken: the store itself, or the inside of a session's transaction."""

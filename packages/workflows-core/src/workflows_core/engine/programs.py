@@ -4,19 +4,24 @@ from __future__ import annotations
 
 from collections import Counter
 from collections.abc import Callable, Mapping
+from contextlib import AbstractAsyncContextManager
 from typing import Any, Final
 
 from packaging.version import Version
 
+from workflows_core.authoring.code import AuthorFunction
+from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.definition import WorkflowDefinition
 from workflows_core.authoring.registry import WorkflowRegistry
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.program import Program
 from workflows_core.domain.state import InstanceState
 from workflows_core.domain.transition import WorkItem, WorkKind
-from workflows_core.errors import DefinitionNotFoundError
+from workflows_core.engine.injection import NOTHING_WANTED, StepNeeds, needs_of
+from workflows_core.errors import DefinitionNotFoundError, InvalidDefinitionError
 from workflows_core.ports.codec import PayloadCodec
 from workflows_core.ports.conditions import ConditionEvaluator
+from workflows_core.ports.injection import StepInjector
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore, code_key
 
@@ -34,17 +39,37 @@ class LoadedProgram:
         definition: The registered definition of the same name and version; None in a process that lacks the code.
         conditions: Computed conditions by index of the edge in *this* graph, whatever index they have in the definition's.
         computed_steps: Steps that have an edge with a computed condition.
+        needs: What the code of steps wants beside its context, by step; only of those that want something.
     """
 
-    __slots__ = ("computed_steps", "conditions", "definition", "program")
+    __slots__ = ("computed_steps", "conditions", "definition", "needs", "program")
 
-    def __init__(self, program: Program, definition: WorkflowDefinition | None) -> None:
+    def __init__(
+        self, program: Program, definition: WorkflowDefinition | None, injector: StepInjector | None = None
+    ) -> None:
         self.program = program
         self.definition = definition
         self.computed_steps = frozenset(edge.source for edge in program.graph.edges if edge.computed)
         self.conditions: Mapping[int, Callable[[Any], Any]] = {}
+        self.needs: Mapping[str, StepNeeds] = {}
         if definition is not None:
             self.conditions = _by_place(definition, program.graph)
+            self.needs = self._needs_by_step(definition, injector)
+
+    def dependencies_of(self, step: str, context: WorkflowContext) -> AbstractAsyncContextManager[object]:
+        """A scope for the code of a step that is called with a context: what it wants is given to it, and closed with the scope."""
+        needs = self.needs.get(step)
+        return NOTHING_WANTED if needs is None else needs.given_to(context)
+
+    def refuse_unprovided(self) -> None:
+        """Refuse code that could never get what it wants.
+
+        Raises:
+            InvalidDefinitionError: There is such code; lists all that nothing provides.
+        """
+        problems = [problem for needs in self.needs.values() for problem in needs.problems]
+        if problems:
+            raise InvalidDefinitionError(self.program.graph.name, problems)
 
     def can_run(self, item: WorkItem) -> bool:
         """Whether this process has the code that a work item asks for."""
@@ -56,6 +81,18 @@ class LoadedProgram:
             return True
         edges = enumerate(self.program.graph.edges)
         return all(index in self.conditions for index, edge in edges if edge.computed and edge.source == item.step)
+
+    def _needs_by_step(self, definition: WorkflowDefinition, injector: StepInjector | None) -> dict[str, StepNeeds]:
+        written = {step: list(code.functions()) for step, code in definition.code.items()}
+        for index, condition in self.conditions.items():
+            edge = self.program.graph.edges[index]
+            function = AuthorFunction(f"the condition for {edge.target!r}", condition)
+            written.setdefault(edge.source, []).append(function)
+        needs = {
+            step: needs_of(definition.name, f"step {step!r}", functions, injector)
+            for step, functions in written.items()
+        }
+        return {step: found for step, found in needs.items() if found is not None}
 
 
 def _places(graph: WorkflowGraph) -> dict[int, tuple[str, str, int]]:
@@ -87,18 +124,20 @@ class Programs:
         queries: WorkflowQueries,
         codec: PayloadCodec,
         conditions: ConditionEvaluator,
+        injector: StepInjector | None = None,
     ) -> None:
         self._registry = registry
         self._store = store
         self._queries = queries
         self._codec = codec
         self._conditions = conditions
+        self._injector = injector
         self._loaded: dict[str, LoadedProgram] = {}
         self._published: set[str] = set()
 
     def within(self, store: WorkflowStore, queries: WorkflowQueries) -> Programs:
         """The same programs over the inside of a transaction, which knows what was published before and keeps nothing to itself."""
-        inside = Programs(self._registry, store, queries, self._codec, self._conditions)
+        inside = Programs(self._registry, store, queries, self._codec, self._conditions, self._injector)
         inside._loaded = (
             self._loaded
         )  # graphs go by their content, so it does not matter whether the transaction is committed
@@ -162,14 +201,19 @@ class Programs:
         return await self.publish(graph)
 
     async def publish(self, graph: WorkflowGraph) -> LoadedProgram:
-        """Keep a graph in the store, once per process, and make it ready to run."""
+        """Keep a graph in the store, once per process, and make it ready to run.
+
+        Raises:
+            InvalidDefinitionError: Its code wants what nothing provides.
+        """
         graph_hash = graph.hash
-        if graph_hash not in self._published:
-            await self._store.publish([graph])
-            self._published.add(graph_hash)
         loaded = self._loaded.get(graph_hash)
         if loaded is None:
             loaded = self._loaded[graph_hash] = self._compile(graph)
+        if graph_hash not in self._published:
+            loaded.refuse_unprovided()
+            await self._store.publish([graph])
+            self._published.add(graph_hash)
         return loaded
 
     async def _load(self, state: InstanceState) -> LoadedProgram:
@@ -185,4 +229,4 @@ class Programs:
         definition: WorkflowDefinition | None = None
         if self._registry.has_definition(graph.name, graph.version):
             definition = self._registry.get_definition(graph.name, graph.version)
-        return LoadedProgram(program, definition)
+        return LoadedProgram(program, definition, self._injector)

@@ -186,7 +186,8 @@ class Tasks:
             return ()
         context = self._contexts.make(loaded, state, opening.scope, token)
         try:
-            answer = await ask(code.validate_submission, context, dict(data))
+            async with loaded.dependencies_of(opening.step_name, context):
+                answer = await ask(code.validate_submission, context, dict(data))
         except ValueError as error:
             answer = [str(error)]
         return _problems(answer)

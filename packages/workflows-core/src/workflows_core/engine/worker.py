@@ -173,7 +173,7 @@ class Worker:
         self._left_some = len(claims) == wanted.limit
         if self._left_some:
             self._pace.found()
-            return 0.0 if self._admission.request(self.id, self._lease_s, taken=self.taken) else self._poll_s
+            return 0.0 if self._admission.has_room(self.taken) else self._poll_s
         if claims:
             # The steps that begin now need the store first; what is due later is asked for when nothing is due.
             self._pace.found()
@@ -189,7 +189,7 @@ class Worker:
         """Keep a slot for a step that is about to be written: if all that is due has one, and the step would be taken."""
         if self._left_some or asyncio.get_running_loop() is not loop or not self._admission.admits(item):
             return None
-        if self._admission.request(self.id, self._lease_s, taken=self.taken) is None:
+        if not self._admission.has_room(self.taken):
             return None
         slot = _Slot(self.id, self._lease_s, self._clock(), self._begin, self._unseat)
         self._seats.add(slot)

@@ -7,7 +7,8 @@
     │   ├── InvalidDefinitionError              a definition has problems; lists all of them
     │   ├── ExpressionError                     a condition does not parse or uses what is not allowed
     │   ├── DefinitionNotFoundError             no workflow of that name or version (alias WorkflowNotFoundError)
-    │   └── DefinitionConflictError             the same name and version registered twice with different content
+    │   ├── DefinitionConflictError             the same name and version registered twice with different content
+    │   └── NotProvidedError                    the code of a step wants what its injector does not have
     ├── ValidationError                     the request is wrong
     │   ├── InputValidationError                initial data do not satisfy the schema of the workflow
     │   ├── FormValidationError                 form data do not satisfy the form of the task
@@ -63,6 +64,7 @@ from workflows_core.errors.definitions import (
     DefinitionNotFoundError,
     ExpressionError,
     InvalidDefinitionError,
+    NotProvidedError,
     WorkflowNotFoundError,
 )
 from workflows_core.errors.execution import (
@@ -143,6 +145,7 @@ __all__ = [
     "NonRetryableError",
     "NotFoundError",
     "NotParkedError",
+    "NotProvidedError",
     "NothingToReopenError",
     "PayloadError",
     "PayloadTooLargeError",

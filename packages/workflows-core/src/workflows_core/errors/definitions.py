@@ -13,6 +13,7 @@ __all__ = [
     "DefinitionNotFoundError",
     "ExpressionError",
     "InvalidDefinitionError",
+    "NotProvidedError",
     "WorkflowNotFoundError",
 ]
 
@@ -89,3 +90,15 @@ class DefinitionConflictError(DefinitionError):
             f"workflow {self.name!r} version {self.version!r} is already registered with other content; "
             "give the changed definition a new version"
         )
+
+
+class NotProvidedError(DefinitionError):
+    """Raised by an injector that cannot provide what the code of a step wants; fields: what that is, and how to mend it."""
+
+    def __init__(self, wanted: str, mend: str) -> None:
+        super().__init__(wanted, mend)
+        self.wanted = wanted
+        self.mend = mend
+
+    def __str__(self) -> str:
+        return f"nothing provides {self.wanted}; {self.mend}"

@@ -61,6 +61,7 @@ class ThrottledClaims:
         """The lanes of which something can be taken, by what can be seen without locks."""
         now = self._now(connection)
         lanes = self._lanes.find(connection, request, now)
+        self._lanes.go_on()
         chosen = find_due(connection, request, lanes, request.limit, now)
         return sorted({one.throttle.throttle or "" for one in chosen.taken})
 
@@ -78,7 +79,7 @@ class ThrottledClaims:
 
     def _next(self, connection: Connection, request: ClaimRequest) -> float | None:
         now = self._now(connection)
-        moment = next_throttled(connection, request, now)
+        moment = next_throttled(connection, request, now, self._lanes)
         return None if moment is None else (moment - now).total_seconds()
 
     def _now(self, connection: Connection) -> datetime:

@@ -140,7 +140,9 @@ class SQLiteBackend(Backend):
     async def _next_due(
         self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
     ) -> Due:
-        return await self.read(lambda connection: next_due(connection, queues, codes, without, self.clock.now()))
+        return await self.read(
+            lambda connection: next_due(connection, queues, codes, without, self.clock.now(), self._lanes)
+        )
 
     async def close(self) -> None:
         await self._group.wait()

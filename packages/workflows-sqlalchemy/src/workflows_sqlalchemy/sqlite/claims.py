@@ -36,6 +36,7 @@ from workflows_sqlalchemy.loading import (
     Claimed,
     claimed,
 )
+from workflows_sqlalchemy.sqlite.direct import Statement
 from workflows_sqlalchemy.tables import instances, scopes, work_items
 from workflows_sqlalchemy.throttled_claims import Lanes, count, find_due, next_throttled, wanted
 from workflows_sqlalchemy.verdicts import among
@@ -57,7 +58,7 @@ WITH RECURSIVE lanes(queue, priority) AS (
         ORDER BY w.queue, w.priority LIMIT 1
     )
 )"""
-_ALL_LANES: Final = text(f"{_LANES} SELECT queue, priority FROM lanes ORDER BY priority DESC, queue")
+_ALL_LANES: Final = Statement(text(f"{_LANES} SELECT queue, priority FROM lanes ORDER BY priority DESC, queue"), ())
 _WORK_AND_INSTANCE: Final = "workflow_work_items w JOIN workflow_instances i ON i.id = w.instance_id"
 _NEXT: Final = f"""
 SELECT min(moment), EXISTS (
@@ -87,7 +88,7 @@ _WITH_ITEM: Final = _OF_INSTANCE.outerjoin(
         scopes.c.scope_id == work_items.c.home,
     ),
 )
-_TAKE: Final = (
+_UPDATE: Final = (
     update(work_items)
     .where(work_items.c.instance_id == bindparam("of_instance"), work_items.c.number == bindparam("of_number"))
     .values(
@@ -98,7 +99,11 @@ _TAKE: Final = (
         crashes=work_items.c.crashes + case((work_items.c.worker.is_not(None), 1), else_=0),
     )
 )
-_EXPIRE: Final = _TAKE.values(kind=WorkKind.EXPIRE.value, due_at=work_items.c.timeout_at, timeout_at=None)
+_NAMES: Final = "of_instance", "of_number", "by", "until"
+_TAKE: Final = Statement(_UPDATE, _NAMES)
+_EXPIRE: Final = Statement(
+    _UPDATE.values(kind=WorkKind.EXPIRE.value, due_at=work_items.c.timeout_at, timeout_at=None), _NAMES
+)
 
 
 class _Candidate(NamedTuple):
@@ -142,13 +147,11 @@ def claim(connection: Connection, request: ClaimRequest, now: datetime, lanes: L
     query = select(*columns).select_from(_WITH_ITEM).where(*among(places))
     wanted = frozenset(places)
     rows = [row for row in connection.execute(query) if (row.id, row.number) in wanted]
-    taken = {"by": request.worker, "until": now + timedelta(seconds=request.lease_s)}
+    taken = safe_text(request.worker), now + timedelta(seconds=request.lease_s)
     for statement, expires in ((_TAKE, False), (_EXPIRE, True)):
-        chosen = [
-            {"of_instance": row.id, "of_number": row.number, **taken} for row in rows if _expires(row, now) is expires
-        ]
+        chosen = [(row.id, row.number, *taken) for row in rows if _expires(row, now) is expires]
         if chosen:
-            connection.execute(statement, chosen)
+            statement.execute(connection, chosen)
     return [_claimed(row, now) for row in rows]
 
 
@@ -157,6 +160,7 @@ def _throttled(
 ) -> list[_Candidate]:
     """Work that need not wait, and is among the first of all that is due; counts it to its rates."""
     found = lanes.find(connection, request, now)
+    lanes.go_on()
     chosen = find_due(connection, request, found, request.limit, now)
     among_all = sorted([*others, *(_Candidate(*one[:4]) for one in chosen.taken)])[: request.limit]
     first = set(among_all).difference(others)
@@ -190,8 +194,9 @@ def next_due(
     codes: frozenset[str] | None,
     without: frozenset[str],
     now: datetime,
+    lanes: Lanes,
 ) -> Due:
-    """When work can be claimed."""
+    """When work can be claimed; the lanes are left where a claim finds it."""
     selection = {"queues": queues, "codes": codes, "without": without or None}
     values = {name: [safe_text(item) for item in items] for name, items in selection.items() if items is not None}
     statement = _next_statement(queues=queues is not None, codes=codes is not None, without=bool(without))
@@ -200,7 +205,7 @@ def next_due(
     if not has_throttled:
         return Due(moment, has_throttled=False)
     request = ClaimRequest(worker="", limit=1, lease_s=0, queues=queues, codes=codes, without=without)
-    moments = (moment, next_throttled(connection, request, now))
+    moments = (moment, next_throttled(connection, request, now, lanes))
     return Due(min((found for found in moments if found is not None), default=None), has_throttled=True)
 
 
@@ -228,7 +233,7 @@ def _due(connection: Connection, request: ClaimRequest, now: datetime) -> list[_
     found.extend(_candidates(connection, work_items.c.timeout_at, *over, *conditions, limit=request.limit))
     fresh = 0
     last_priority: int | None = None
-    for queue, priority in connection.execute(_ALL_LANES).all():
+    for queue, priority in _ALL_LANES.fetch(connection, ()):
         if request.queues is not None and queue not in request.queues:
             continue
         if fresh >= request.limit and priority != last_priority:

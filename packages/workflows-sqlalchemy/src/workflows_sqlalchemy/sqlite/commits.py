@@ -7,49 +7,75 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Any, Final, NamedTuple
 
-from sqlalchemy import Boolean, ColumnElement, Connection, Insert, Update, and_, bindparam, case, delete, func, update
+from sqlalchemy import (
+    Boolean,
+    ColumnElement,
+    Connection,
+    Delete,
+    Insert,
+    Table,
+    Update,
+    and_,
+    bindparam,
+    case,
+    delete,
+    func,
+    update,
+)
 from sqlalchemy.dialects.sqlite import insert
 
 from workflows_core.domain.transition import WorkKind
 from workflows_core.domain.types import TaskStatus
 from workflows_core.ports.store import Committed, DuplicateKey, Write, WriteResult
-from workflows_sqlalchemy.rows import DroppedRow, InstanceRow, Rows, StartRow, TaskChangeRow, TaskRow, WorkRow
+from workflows_sqlalchemy.column_types import Moment
+from workflows_sqlalchemy.rows import (
+    DroppedRow,
+    ExecutionGoneRow,
+    ExecutionRow,
+    InstanceRow,
+    Rows,
+    ScopeRow,
+    StartRow,
+    TaskChangeRow,
+    TaskRow,
+    WorkGoneRow,
+    WorkRow,
+)
+from workflows_sqlalchemy.sqlite.conditions import read_situation
+from workflows_sqlalchemy.sqlite.direct import Statement, Values
 from workflows_sqlalchemy.tables import definitions, events, executions, instances, scopes, tasks, work_items
-from workflows_sqlalchemy.throttles import read_throttle
-from workflows_sqlalchemy.verdicts import Situation, situation_of, verdict
+from workflows_sqlalchemy.throttles import Throttle, read_throttle
+from workflows_sqlalchemy.verdicts import Situation, verdict
 from workflows_sqlalchemy.writing import rows_of
 
 __all__ = ["INSERT_DEFINITIONS", "commit"]
 
 INSERT_DEFINITIONS: Final = insert(definitions).on_conflict_do_nothing(index_elements=["hash"])
 
-_CHANGED: Final[dict[str, ColumnElement[Any]]] = {
-    "status": bindparam("new_status"),
-    "current_step": bindparam("new_current_step"),
-    "revision": bindparam("new_revision"),
-    "transition_id": bindparam("new_transition_id"),
-    "marking": bindparam("new_marking"),
-    "error": bindparam("new_error"),
-    "updated_at": bindparam("new_updated_at"),
-    "completed_at": case(
-        (bindparam("is_over", type_=Boolean), func.coalesce(instances.c.completed_at, bindparam("new_updated_at"))),
-        else_=None,
-    ),
-    "phase": bindparam("new_phase"),
-    "parked": bindparam("new_parked"),
-}
-_UPDATE: Final = update(instances).where(instances.c.id == bindparam("of_instance")).values(_CHANGED)
-_UPDATE_WITH_DATA: Final = _UPDATE.values(data=bindparam("new_data"))
-_DELETE_WORK: Final = delete(work_items).where(
-    work_items.c.instance_id == bindparam("of_instance"), work_items.c.number == bindparam("of_number")
+_AT: Final = bindparam("new_updated_at", type_=Moment)
+_CHANGE: Final = (
+    update(instances)
+    .where(instances.c.id == bindparam("new_instance_id"))
+    .values(
+        status=bindparam("new_status"),
+        current_step=bindparam("new_current_step"),
+        revision=bindparam("new_revision"),
+        transition_id=bindparam("new_transition_id"),
+        marking=bindparam("new_marking"),
+        error=bindparam("new_error"),
+        updated_at=_AT,
+        completed_at=case(
+            (bindparam("new_is_final", type_=Boolean), func.coalesce(instances.c.completed_at, _AT)), else_=None
+        ),
+        phase=bindparam("new_phase"),
+        parked=bindparam("new_parked"),
+    )
 )
-_DELETE_EXECUTION: Final = delete(executions).where(
-    executions.c.instance_id == bindparam("of_instance"), executions.c.number == bindparam("of_number")
-)
-_DELETE_ITEMS: Final = delete(scopes).where(
-    scopes.c.instance_id == bindparam("of_instance"),
-    scopes.c.home.between(bindparam("first"), bindparam("last")),
-)
+
+
+def _delete(table: Table) -> Delete:
+    place = table.c.instance_id == bindparam("instance_id"), table.c.number == bindparam("number")
+    return delete(table).where(*place)
 
 
 def _upsert_work(*, keeps_timeout: bool) -> Insert:
@@ -89,14 +115,43 @@ def _change_task() -> Update:
         name: func.coalesce(bindparam(f"new_{name}", type_=tasks.c[name].type), tasks.c[name])
         for name in ("status", "assignee_id", "completed_by", "comment")
     }
-    completed_at = case((closes, bindparam("at", type_=tasks.c.completed_at.type)), else_=tasks.c.completed_at)
-    return update(tasks).where(tasks.c.id == bindparam("task_id")).values(**kept, completed_at=completed_at)
+    completed_at = case((closes, bindparam("at", type_=Moment)), else_=tasks.c.completed_at)
+    return update(tasks).where(tasks.c.id == bindparam("new_id")).values(**kept, completed_at=completed_at)
 
 
-_UPSERT_WORK: Final = _upsert_work(keeps_timeout=False)
-_UPSERT_WORK_WITHIN_ITS_TIME: Final = _upsert_work(keeps_timeout=True)
-_UPSERT_SCOPE: Final = _upsert_scope()
-_CHANGE_TASK: Final = _change_task()
+def _new(row: type[NamedTuple]) -> list[str]:
+    return [f"new_{name}" for name in row._fields]
+
+
+_START: Final = Statement(
+    insert(instances),
+    ("place", "id", *InstanceRow._fields[2:], *StartRow._fields, "revision", "updated_at", "completed_at"),
+)
+_CHANGE_NAMES: Final = *_new(InstanceRow), "new_revision", "new_updated_at"
+_CHANGE_ALL_BUT_DATA: Final = Statement(_CHANGE, _CHANGE_NAMES)
+_CHANGE_WITH_DATA: Final = Statement(_CHANGE.values(data=bindparam("new_data")), _CHANGE_NAMES)
+_DELETE_WORK: Final = Statement(_delete(work_items), WorkGoneRow._fields)
+_WORK_NAMES: Final = *WorkRow._fields, "due_at", "lease_until", "timeout_at", "fence", "attempt", "crashes"
+_UPSERT_WORK: Final = Statement(_upsert_work(keeps_timeout=False), _WORK_NAMES)
+_UPSERT_WORK_WITHIN_ITS_TIME: Final = Statement(_upsert_work(keeps_timeout=True), _WORK_NAMES)
+_THROTTLED_NAMES: Final = *_WORK_NAMES, *Throttle._fields
+_UPSERT_THROTTLED: Final = Statement(_upsert_work(keeps_timeout=False), _THROTTLED_NAMES)
+_UPSERT_THROTTLED_WITHIN_ITS_TIME: Final = Statement(_upsert_work(keeps_timeout=True), _THROTTLED_NAMES)
+_DELETE_EXECUTION: Final = Statement(_delete(executions), ExecutionGoneRow._fields)
+_INSERT_EXECUTION: Final = Statement(insert(executions), (*ExecutionRow._fields, "completed_at"))
+_INSERT_EVENTS: Final = Statement(insert(events), events.c.keys())
+_OPEN_TASK: Final = Statement(
+    insert(tasks), (*TaskRow._fields, "candidates", "created_at", "due_at", "reminder_at", "completed_at")
+)
+_CHANGE_TASK: Final = Statement(_change_task(), (*_new(TaskChangeRow), "at"))
+_UPSERT_SCOPE: Final = Statement(_upsert_scope(), ScopeRow._fields)
+_DELETE_ITEMS: Final = Statement(
+    delete(scopes).where(
+        scopes.c.instance_id == bindparam("instance_id"),
+        scopes.c.home.between(bindparam("first"), bindparam("last")),
+    ),
+    DroppedRow._fields,
+)
 
 
 def commit(connection: Connection, writes: Sequence[Write], at: datetime) -> list[WriteResult]:
@@ -107,7 +162,7 @@ def commit(connection: Connection, writes: Sequence[Write], at: datetime) -> lis
         writes: No two of one instance.
         at: Time of the commit.
     """
-    situation = situation_of(connection, writes)
+    situation = read_situation(connection, writes)
     results = _judge(writes, situation, at)
     accepted = [write for write, result in zip(writes, results, strict=True) if isinstance(result, Committed)]
     if accepted:
@@ -139,120 +194,55 @@ def _write(connection: Connection, rows: Rows, at: datetime) -> None:
     """Write all rows, table by table."""
     starts = {row.place: row for row in rows.starts}
     changes = [row for row in rows.instances if row.place not in starts]
+    throttled = [row for row in rows.work if row.throttle is not None]
+    ordinary = [row for row in rows.work if row.throttle is None] if throttled else rows.work
     for statement, values in (
-        (insert(instances), [_start(row, starts[row.place], at) for row in rows.instances if row.place in starts]),
-        (_UPDATE, [_change(row, at) for row in changes if row.data is None]),
-        (_UPDATE_WITH_DATA, [_change(row, at) for row in changes if row.data is not None]),
-        (_DELETE_WORK, [{"of_instance": row.instance_id, "of_number": row.number} for row in rows.work_gone]),
-        (_UPSERT_WORK, [_work(row, at) for row in rows.work if not row.keeps_timeout]),
-        (_UPSERT_WORK_WITHIN_ITS_TIME, [_work(row, at) for row in rows.work if row.keeps_timeout]),
-        (
-            _DELETE_EXECUTION,
-            [{"of_instance": row.instance_id, "of_number": row.number} for row in rows.executions_gone],
-        ),
-        (insert(executions), [{**_values(row), "completed_at": at} for row in rows.executions]),
-        (insert(events), [_happened(row, at) for row in rows.instances if row.events is not None]),
-        (insert(tasks), [_task(row, at) for row in rows.tasks]),
-        (_CHANGE_TASK, [_task_change(row, at) for row in rows.task_changes]),
-        (_UPSERT_SCOPE, [_values(row) for row in rows.scopes]),
-        (_DELETE_ITEMS, [_dropped(row) for row in rows.dropped]),
+        (_START, [_start(row, starts[row.place], at) for row in rows.instances if row.place in starts]),
+        (_CHANGE_ALL_BUT_DATA, [(*row, row.base_revision + 1, at) for row in changes if row.data is None]),
+        (_CHANGE_WITH_DATA, [(*row, row.base_revision + 1, at) for row in changes if row.data is not None]),
+        (_DELETE_WORK, rows.work_gone),
+        (_UPSERT_WORK, [_work(row, at) for row in ordinary if not row.keeps_timeout]),
+        (_UPSERT_WORK_WITHIN_ITS_TIME, [_work(row, at) for row in ordinary if row.keeps_timeout]),
+        (_UPSERT_THROTTLED, [_throttled(row, at) for row in throttled if not row.keeps_timeout]),
+        (_UPSERT_THROTTLED_WITHIN_ITS_TIME, [_throttled(row, at) for row in throttled if row.keeps_timeout]),
+        (_DELETE_EXECUTION, rows.executions_gone),
+        (_INSERT_EXECUTION, [(*row, at) for row in rows.executions]),
+        (_INSERT_EVENTS, [_happened(row, at) for row in rows.instances if row.events is not None]),
+        (_OPEN_TASK, [_task(row, at) for row in rows.tasks]),
+        (_CHANGE_TASK, [(*row, at) for row in rows.task_changes]),
+        (_UPSERT_SCOPE, rows.scopes),
+        (_DELETE_ITEMS, rows.dropped),
     ):
         if values:
-            connection.execute(statement, values)
+            statement.execute(connection, values)
 
 
-def _values(row: NamedTuple) -> dict[str, Any]:
-    values = row._asdict()
-    del values["place"]
-    return values
+def _start(row: InstanceRow, start: StartRow, at: datetime) -> Values:
+    completed_at = at if row.is_final else None
+    return *row, *start._replace(started_at=start.started_at or at), 1, at, completed_at
 
 
-def _start(row: InstanceRow, start: StartRow, at: datetime) -> dict[str, Any]:
-    values = {name: value for name, value in _values(row).items() if name in instances.c}
-    return {
-        **values,
-        **_values(start),
-        "id": row.instance_id,
-        "revision": 1,
-        "started_at": start.started_at or at,
-        "updated_at": at,
-        "completed_at": at if row.is_final else None,
-    }
+def _happened(row: InstanceRow, at: datetime) -> Values:
+    return row.instance_id, row.base_revision + 1, at, row.actor, row.events
 
 
-def _change(row: InstanceRow, at: datetime) -> dict[str, Any]:
-    return {
-        "of_instance": row.instance_id,
-        "new_status": row.status,
-        "new_current_step": row.current_step,
-        "new_revision": row.base_revision + 1,
-        "new_transition_id": row.transition_id,
-        "new_marking": row.marking,
-        "new_data": row.data,
-        "new_error": row.error,
-        "new_updated_at": at,
-        "is_over": row.is_final,
-        "new_phase": row.phase,
-        "new_parked": row.parked,
-    }
+def _work(row: WorkRow, at: datetime) -> Values:
+    due_at = _moment(at, row.delay_s, row.due_at)
+    taken = int(row.worker is not None)
+    return *row, due_at, _moment(at, row.lease_s), _moment(at, row.timeout_s), taken, taken, 0
 
 
-def _happened(row: InstanceRow, at: datetime) -> dict[str, Any]:
-    return {
-        "instance_id": row.instance_id,
-        "revision": row.base_revision + 1,
-        "at": at,
-        "actor": row.actor,
-        "events": row.events,
-    }
+def _throttled(row: WorkRow, at: datetime) -> Values:
+    return *_work(row, at), *read_throttle(row.throttle)
 
 
-def _work(row: WorkRow, at: datetime) -> dict[str, Any]:
-    values = _values(row)
-    delay_s, lease_s, timeout_s = values.pop("delay_s"), values.pop("lease_s"), values.pop("timeout_s")
-    del values["keeps_timeout"]
-    values.update(read_throttle(values.pop("throttle"))._asdict())
-    taken = row.worker is not None
-    return {
-        **values,
-        "due_at": _moment(at, delay_s, row.due_at),
-        "fence": int(taken),
-        "attempt": int(taken),
-        "lease_until": _moment(at, lease_s, None),
-        "timeout_at": _moment(at, timeout_s, None),
-        "crashes": 0,
-    }
+def _task(row: TaskRow, at: datetime) -> Values:
+    due_at, reminder_at = _moment(at, row.due_s, row.due_at), _moment(at, row.reminder_s, row.reminder_at)
+    completed_at = None if row.status == TaskStatus.PENDING.value else at
+    return *row, json.loads(row.candidates), at, due_at, reminder_at, completed_at
 
 
-def _task(row: TaskRow, at: datetime) -> dict[str, Any]:
-    values = _values(row)
-    due_s, reminder_s = values.pop("due_s"), values.pop("reminder_s")
-    return {
-        **values,
-        "candidates": json.loads(row.candidates),
-        "created_at": at,
-        "due_at": _moment(at, due_s, row.due_at),
-        "reminder_at": _moment(at, reminder_s, row.reminder_at),
-        "completed_at": None if row.status == TaskStatus.PENDING.value else at,
-    }
-
-
-def _task_change(row: TaskChangeRow, at: datetime) -> dict[str, Any]:
-    return {
-        "task_id": row.id,
-        "new_status": row.status,
-        "new_assignee_id": row.assignee_id,
-        "new_completed_by": row.completed_by,
-        "new_comment": row.comment,
-        "at": at,
-    }
-
-
-def _dropped(row: DroppedRow) -> dict[str, Any]:
-    return {"of_instance": row.instance_id, "first": row.first, "last": row.last}
-
-
-def _moment(at: datetime, seconds: float | None, moment: datetime | None) -> datetime | None:
+def _moment(at: datetime, seconds: float | None, moment: datetime | None = None) -> datetime | None:
     if moment is not None or seconds is None:
         return moment
     return at + timedelta(seconds=seconds)

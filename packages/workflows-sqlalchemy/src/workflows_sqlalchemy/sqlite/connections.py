@@ -13,6 +13,8 @@ from typing import Any, Final, Literal, TypeAlias, TypeVar
 
 from sqlalchemy import URL, Connection, Engine, create_engine
 
+from workflows_sqlalchemy.sqlite.direct import command
+
 __all__ = ["SQLiteConnections", "Synchronous"]
 
 T = TypeVar("T")
@@ -100,13 +102,14 @@ class SQLiteConnections:
 
 
 def _transaction(connection: Connection, begin: str, work: Callable[[Connection], T]) -> T:
-    connection.exec_driver_sql(begin)
+    command(connection, begin)
     try:
         result = work(connection)
-        connection.exec_driver_sql("COMMIT")
+        command(connection, "COMMIT")
     except BaseException:
-        driver: Any = connection.connection.driver_connection
-        if driver.in_transaction:  # SQLite may have ended it itself
-            connection.exec_driver_sql("ROLLBACK")
+        if not connection.invalidated:
+            driver: Any = connection.connection.driver_connection
+            if driver.in_transaction:  # SQLite may have ended it itself
+                command(connection, "ROLLBACK")
         raise
     return result

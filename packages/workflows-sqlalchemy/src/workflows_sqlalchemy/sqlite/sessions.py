@@ -125,7 +125,7 @@ class _InSession(SessionBackend):
         self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
     ) -> float | None:
         now = self.clock.now()
-        due = await self.run(lambda connection: next_due(connection, queues, codes, without, now))
+        due = await self.run(lambda connection: next_due(connection, queues, codes, without, now, Lanes()))
         return None if due.at is None else (due.at - now).total_seconds()
 
 

@@ -47,6 +47,7 @@ from workflows_testing.conformance.codecs import PayloadCodecConformance
 from workflows_testing.conformance.conditions import ConditionEvaluatorConformance
 from workflows_testing.conformance.executors import StepExecutorConformance
 from workflows_testing.conformance.identities import IdGeneratorConformance
+from workflows_testing.conformance.injectors import StepInjectorConformance
 from workflows_testing.conformance.lease_keepers import LeaseKeeperConformance
 from workflows_testing.conformance.publishers import EventPublisherConformance
 from workflows_testing.conformance.queries import WorkflowQueriesConformance
@@ -62,6 +63,7 @@ __all__ = [
     "LeaseKeeperConformance",
     "PayloadCodecConformance",
     "StepExecutorConformance",
+    "StepInjectorConformance",
     "TransactionsConformance",
     "WakeUpsConformance",
     "WorkflowQueriesConformance",

@@ -219,3 +219,13 @@ class SlotRules(StoreContract):
         assert not await has_due(store)
         await store.release("worker-1", [first.ref], delay_s=3600.0)
         assert await has_due(store)
+
+    async def test_a_free_slot_is_found_among_many_that_are_taken(self, store: WorkflowStore) -> None:
+        for number in range(150):
+            await begin(store, Slot(f"customer {number:03}", 1))
+            await begin(store, Slot(f"customer {number:03}", 1))
+        given = 0
+        for _ in range(30):
+            if await has_due(store):
+                given += len(await claim(store, limit=20))
+        assert given == 150

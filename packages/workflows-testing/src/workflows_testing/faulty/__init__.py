@@ -17,6 +17,7 @@ from workflows_testing.faulty import (
     fences,
     hints,
     history,
+    injectors,
     instances,
     items,
     keepers,
@@ -60,6 +61,7 @@ FAULTS: tuple[Fault, ...] = (
     *clocks.FAULTS,
     *small_ports.FAULTS,
     *hints.FAULTS,
+    *injectors.FAULTS,
     *transactions.FAULTS,
     *unserved.FAULTS,
 )

@@ -13,6 +13,7 @@ from typing import Any, Final, Self, TypeAlias, TypeVar
 from workflows_core import EngineSettings, EventBus, JsonCodec, SafeExpressions, WorkflowDefinition, WorkflowEngine
 from workflows_core.authoring.registry import WorkflowRegistry
 from workflows_core.ports.executor import StepExecutor
+from workflows_core.ports.injection import StepInjector
 from workflows_testing.faults import FaultPlan, FaultyExecutor, FaultyStore
 from workflows_testing.simulation.clock import VirtualClock
 from workflows_testing.simulation.cohorts import CURRENT_COHORT, Cohort
@@ -57,6 +58,7 @@ class Simulation:
         workflows: Sequence[AnyWorkflow],
         *,
         settings: EngineSettings | None = None,
+        injector: StepInjector | None = None,
         storage: MakeStorage = in_memory,
         faults: FaultPlan | None = None,
         hint_faults: FaultPlan | None = None,
@@ -70,6 +72,7 @@ class Simulation:
             seed: Decides everything that is left to chance.
             workflows: What each process has the code of.
             settings: Of each engine. ``max_seconds_in_a_row`` is measured in real time, and therefore set to infinity.
+            injector: Provides what the code of steps wants beside its context, in all processes.
             storage: Makes the store.
             faults: What goes wrong between processes and store.
             hint_faults: What goes wrong with hints.
@@ -86,6 +89,7 @@ class Simulation:
         self.faults = faults
         self.hint_faults = hint_faults
         self._workflows = tuple(workflows)
+        self._injector = injector
         wanted = settings if settings is not None else _DEFAULT_SETTINGS
         self._settings = replace(wanted, max_seconds_in_a_row=float("inf"), secret=wanted.secret or _SECRET)
         self.writes = WriteCounter(
@@ -219,6 +223,7 @@ class Simulation:
             codec=JsonCodec(),
             conditions=SafeExpressions(),
             settings=self._settings,
+            injector=self._injector,
         )
         return Process(
             name,
