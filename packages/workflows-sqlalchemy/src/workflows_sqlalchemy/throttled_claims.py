@@ -10,7 +10,7 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, or_, select, text, tuple_, union_all
+from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select, text, tuple_, union_all
 
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.store import ClaimRequest
@@ -18,7 +18,7 @@ from workflows_sqlalchemy.column_types import Moment, safe_text
 from workflows_sqlalchemy.tables import instances, rates, work_items
 from workflows_sqlalchemy.throttles import LANES_AT_ONCE, Chosen, Throttle, Waiting, choose, keys_of
 
-__all__ = ["Lanes", "count", "find_due", "next_throttled", "wanted"]
+__all__ = ["Lanes", "count", "find_due", "has_to_wait", "next_throttled", "wanted"]
 
 _NEXT_LANE: Final = """SELECT min(w.throttle) FROM workflow_work_items w
     WHERE w.worker IS NULL AND w.due_at IS NOT NULL AND w.throttle IS NOT NULL AND w.throttle > """
@@ -121,6 +121,20 @@ def next_throttled(connection: Connection, request: ClaimRequest, now: datetime,
         if lanes.is_at_start:
             break
     return min(moments, default=None)
+
+
+def has_to_wait(now: datetime) -> ColumnElement[bool]:
+    """Whether work waits for a slot, or counts to a rate that was used of late."""
+    other = work_items.alias()
+    used = select(func.count()).where(
+        other.c.worker.is_not(None),
+        other.c.throttle.is_not(None),
+        other.c.slot_key == _WORK.slot_key,
+        other.c.lease_until > now,
+    )
+    slots = and_(_WORK.slot_key.is_not(None), used.scalar_subquery() >= _WORK.slot_limit)
+    recent = select(rates.c.key).where(rates.c.key == _WORK.rate_key, rates.c.expected_at > now)
+    return and_(_WORK.throttle.is_not(None), or_(slots, recent.exists()))
 
 
 def count(connection: Connection, chosen: Chosen) -> None:

@@ -10,7 +10,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from workflows_core.domain.retry import RetryPolicy
-from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
+from workflows_core.domain.throttles import ConcurrencyLimit
 from workflows_core.domain.types import Outcome
 
 __all__ = [
@@ -23,6 +23,7 @@ __all__ = [
     "MachineDocument",
     "ParallelDocument",
     "RaceDocument",
+    "RateDocument",
     "SequentialDocument",
     "SignalDocument",
     "StepDocument",
@@ -35,6 +36,15 @@ __all__ = [
 
 class _Document(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     pass
+
+
+class RateDocument(_Document, kw_only=True):
+    """How many executions may begin in a time; see `RateLimit`."""
+
+    limit: int
+    per_s: float
+    key: str | None = None
+    name: str | None = None
 
 
 class StepDocument(_Document, kw_only=True, tag_field="type"):
@@ -53,7 +63,7 @@ class StepDocument(_Document, kw_only=True, tag_field="type"):
     attempt_timeout_s: float | None = None
     heartbeat_s: float | None = None
     concurrency: ConcurrencyLimit | int | None = None
-    rate: RateLimit | None = None
+    rate: RateDocument | None = None
 
 
 class MachineDocument(StepDocument, kw_only=True, tag="machine"):

@@ -20,6 +20,7 @@ from workflows_core.authoring.document_types import (
     MachineDocument,
     ParallelDocument,
     RaceDocument,
+    RateDocument,
     SequentialDocument,
     SignalDocument,
     TimerDocument,
@@ -41,6 +42,7 @@ from workflows_core.authoring.step import AnyStep, BaseMachineStep
 from workflows_core.authoring.timer import ScheduledStep, TimerStep
 from workflows_core.authoring.webhook import WebhookStep
 from workflows_core.domain.problems import Problem
+from workflows_core.domain.throttles import RateLimit
 from workflows_core.errors import InvalidDefinitionError
 
 __all__ = ["definition_from_document"]
@@ -121,7 +123,7 @@ class _Builder:
             "attempt_timeout": _duration(step.attempt_timeout_s),
             "heartbeat_timeout": _duration(step.heartbeat_s),
             "concurrency": step.concurrency,
-            "rate": step.rate,
+            "rate": _rate(step.rate),
         }
         match step:
             case MachineDocument():
@@ -194,6 +196,10 @@ def _human(step: HumanDocument, common: dict[str, Any]) -> BaseHumanStep:
         into=step.into,
         **common,
     )
+
+
+def _rate(rate: RateDocument | None) -> RateLimit | None:
+    return None if rate is None else RateLimit(rate.limit, timedelta(seconds=rate.per_s), rate.key, rate.name)
 
 
 def _duration(seconds: float | None) -> timedelta | None:

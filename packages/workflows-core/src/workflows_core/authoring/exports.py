@@ -17,6 +17,7 @@ from workflows_core.authoring.document_types import (
     MachineDocument,
     ParallelDocument,
     RaceDocument,
+    RateDocument,
     SequentialDocument,
     SignalDocument,
     TimerDocument,
@@ -37,6 +38,7 @@ from workflows_core.domain.graph import (
     WorkflowGraph,
 )
 from workflows_core.domain.problems import Problem
+from workflows_core.domain.throttles import RateLimit
 from workflows_core.domain.types import Outcome
 from workflows_core.errors import InvalidDefinitionError
 
@@ -147,8 +149,14 @@ def _common(graph: WorkflowGraph, node: Node) -> dict[str, Any]:
         "attempt_timeout_s": node.attempt_timeout_s,
         "heartbeat_s": node.heartbeat_s,
         "concurrency": node.concurrency,
-        "rate": node.rate,
+        "rate": _rate(node.rate),
     }
+
+
+def _rate(rate: RateLimit | None) -> RateDocument | None:
+    if rate is None:
+        return None
+    return RateDocument(limit=rate.limit, per_s=rate.per.total_seconds(), key=rate.key, name=rate.name)
 
 
 def _only_after_failures(graph: WorkflowGraph, node: Node) -> bool:

@@ -230,6 +230,10 @@ class Backlog:
             return False
         return row.is_over(now) or (row.due is not None and row.due <= now and not row.is_held(now))
 
+    def has_to_wait(self, row: WorkRow, now: datetime) -> bool:
+        """Whether a work item waits for a slot or for its rate."""
+        return row.item.is_throttled and self._waits_until(row, self._slots(now), now) is not None
+
     def renew(self, worker: str, now: datetime, lease_s: float) -> list[WorkRow]:
         """Extend what a worker holds; gives it."""
         self._expire(now)
