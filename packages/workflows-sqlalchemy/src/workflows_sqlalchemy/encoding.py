@@ -53,6 +53,7 @@ class Marking(msgspec.Struct, frozen=True, array_like=True):
     signals: dict[str, tuple[bytes, ...]] = {}
     signal_keys: tuple[str, ...] = ()
     priority: int = 0
+    awaits_slot: bool = False
 
 
 _msgpack: Final = msgspec.msgpack.Encoder().encode
@@ -81,6 +82,7 @@ def encode_marking(state: InstanceState) -> bytes:
         state.signals,
         state.signal_keys,
         state.priority,
+        state.awaits_slot,
     )
     return _encode(_msgpack, marking)
 

@@ -72,6 +72,8 @@ WORK_COLUMNS: Final = (
     work_items.c.rate_key,
     work_items.c.rate_limit,
     work_items.c.rate_s,
+    work_items.c.admission_key,
+    work_items.c.admission_limit,
 )
 """The columns of which a claim is made."""
 
@@ -131,12 +133,13 @@ def state_of(row: AnyRow, items: Iterable[Scope] = ()) -> InstanceState:
         marking.signals,
         marking.signal_keys,
         marking.priority,
+        marking.awaits_slot,
     )
 
 
 def work_item_of(row: AnyRow) -> WorkItem:
     """The work item of a row; its delay is spent."""
-    slot, rate = limits_of(row)
+    slot, rate, admission = limits_of(row)
     return WorkItem(
         row.number,
         WorkKind(row.kind),
@@ -149,6 +152,7 @@ def work_item_of(row: AnyRow) -> WorkItem:
         row.priority,
         slot=slot,
         rate=rate,
+        admission=admission,
     )
 
 

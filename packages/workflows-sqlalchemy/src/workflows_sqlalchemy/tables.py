@@ -40,6 +40,7 @@ __all__ = [
     "metadata",
     "rates",
     "scopes",
+    "slots",
     "tasks",
     "work_items",
 ]
@@ -175,6 +176,8 @@ work_items: Final = Table(
     Column("rate_key", SafeText, comment="the rate that it counts to"),
     Column("rate_limit", Integer, comment="how many may be taken in that time"),
     Column("rate_s", Double, comment="seconds of that time"),
+    Column("admission_key", SafeText, comment="the slot that its instance needs"),
+    Column("admission_limit", Integer, comment="how many instances may have that slot"),
     _partial(
         "ix_workflow_work_items_due",
         *("queue", "priority", "due_at"),
@@ -197,6 +200,13 @@ rates: Final = Table(
     metadata,
     Column("key", SafeText, primary_key=True),
     Column("expected_at", Moment, nullable=False, comment="when the next would come if they came evenly"),
+)
+
+slots: Final = Table(
+    "workflow_slots",
+    metadata,
+    Column("key", SafeText, primary_key=True),
+    Column("instance_id", Identity, primary_key=True, comment="has the slot until it is over"),
 )
 
 executions: Final = Table(

@@ -10,13 +10,26 @@ from datetime import datetime
 from typing import Any, Final
 from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Select, and_, bindparam, func, or_, select, text, tuple_, union_all
+from sqlalchemy import (
+    ColumnElement,
+    Connection,
+    Select,
+    and_,
+    bindparam,
+    delete,
+    func,
+    or_,
+    select,
+    text,
+    tuple_,
+    union_all,
+)
 
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.store import ClaimRequest
-from workflows_sqlalchemy.column_types import Moment, safe_text
-from workflows_sqlalchemy.tables import instances, rates, work_items
-from workflows_sqlalchemy.throttles import LANES_AT_ONCE, Chosen, Throttle, Waiting, choose, keys_of
+from workflows_sqlalchemy.column_types import Identity, Moment, safe_text
+from workflows_sqlalchemy.tables import instances, rates, slots, work_items
+from workflows_sqlalchemy.throttles import LANES_AT_ONCE, Chosen, InUse, Throttle, Waiting, choose, keys_of
 
 __all__ = ["Lanes", "count", "find_due", "has_to_wait", "next_throttled", "wanted"]
 
@@ -29,6 +42,12 @@ WITH RECURSIVE lanes(throttle) AS (
     SELECT ({_NEXT_LANE} l.throttle) FROM lanes l WHERE l.throttle IS NOT NULL
 )
 SELECT throttle FROM lanes WHERE throttle IS NOT NULL LIMIT :most""")
+_ENTER: Final = text("""
+INSERT INTO workflow_slots (key, instance_id) VALUES (:key, :instance_id) ON CONFLICT DO NOTHING""").bindparams(
+    bindparam("instance_id", type_=Identity)
+)
+_FINAL: Final = [status.value for status in WorkflowStatus if status.is_final]
+_IS_OVER: Final = instances.c.status.in_(_FINAL)
 _LOOKS: Final = 8
 """How often somebody who wants to know what is due next looks for lanes at once."""
 
@@ -125,23 +144,34 @@ def next_throttled(connection: Connection, request: ClaimRequest, now: datetime,
 
 def has_to_wait(now: datetime) -> ColumnElement[bool]:
     """Whether work waits for a slot, or counts to a rate that was used of late."""
-    other = work_items.alias()
+    other, other_instance = work_items.alias(), instances.alias()
+    over = other_instance.c.status.in_(_FINAL)
     used = select(func.count()).where(
         other.c.worker.is_not(None),
         other.c.throttle.is_not(None),
         other.c.slot_key == _WORK.slot_key,
         other.c.lease_until > now,
     )
-    slots = and_(_WORK.slot_key.is_not(None), used.scalar_subquery() >= _WORK.slot_limit)
+    none_free = and_(_WORK.slot_key.is_not(None), used.scalar_subquery() >= _WORK.slot_limit)
     recent = select(rates.c.key).where(rates.c.key == _WORK.rate_key, rates.c.expected_at > now)
-    return and_(_WORK.throttle.is_not(None), or_(slots, recent.exists()))
+    live = select(func.count()).where(
+        slots.c.key == _WORK.admission_key, slots.c.instance_id == other_instance.c.id, ~over
+    )
+    own = select(slots.c.key).where(slots.c.key == _WORK.admission_key, slots.c.instance_id == _WORK.instance_id)
+    waits = and_(_WORK.admission_key.is_not(None), ~own.exists(), live.scalar_subquery() >= _WORK.admission_limit)
+    return and_(_WORK.throttle.is_not(None), or_(none_free, recent.exists(), waits))
 
 
 def count(connection: Connection, chosen: Chosen) -> None:
-    """Count what was taken to its rates."""
+    """Count what was taken to its rates, and give instances their slots; take them from those that are over."""
     if chosen.expected:
         values = [{"key": key, "expected_at": moment} for key, moment in sorted(chosen.expected.items())]
         connection.execute(_COUNT, values)
+    if chosen.entered:
+        keys = sorted({key for key, _ in chosen.entered})
+        over = select(instances.c.id).where(instances.c.id == slots.c.instance_id, _IS_OVER)
+        connection.execute(delete(slots).where(slots.c.key.in_(keys), over.exists()))
+        connection.execute(_ENTER, [{"key": key, "instance_id": instance_id} for key, instance_id in chosen.entered])
 
 
 def _first_of(
@@ -165,29 +195,45 @@ def _first_of(
         _IS_HELD, _WORK.lease_until <= now, _WORK.throttle.in_(lanes), *conditions, *chosen
     )
     parts.append(lapsed.order_by(*order).limit(limit))
+    if keys := keys_of(lanes).admissions:
+        # What an instance has to do that is under way stands behind nobody.
+        own = _WORK.instance_id.in_(select(slots.c.instance_id).where(slots.c.key.in_(keys)))
+        under_way = _of_work(*_COLUMNS).where(_IS_FREE, own, _WORK.throttle.in_(lanes), *conditions, *chosen)
+        parts.append(under_way.order_by(*order).limit(limit))
     query = union_all(*(select(part.subquery()) for part in parts))
-    return [
+    found = {
         Waiting(-priority, due_at, _identity(instance_id), number, Throttle(*throttle))
         for priority, due_at, instance_id, number, *throttle in connection.execute(query)
-    ]
+    }
+    return list(found)
 
 
 def _choose(
     connection: Connection, waiting: Sequence[Waiting], lanes: Sequence[str], limit: int, now: datetime
 ) -> Chosen:
-    slot_keys, rate_keys = keys_of(lanes)
     leases: dict[str, list[datetime]] = {}
-    if waiting and slot_keys:
+    expected: dict[str, datetime] = {}
+    admitted: dict[str, set[UUID]] = {}
+    keys = keys_of(lanes)
+    if waiting and keys.slots:
         held = select(_WORK.slot_key, _WORK.lease_until).where(
-            _IS_HELD, _WORK.slot_key.in_(slot_keys), _WORK.lease_until > now
+            _IS_HELD, _WORK.slot_key.in_(keys.slots), _WORK.lease_until > now
         )
         for key, until in connection.execute(held):
             leases.setdefault(key, []).append(until)
-    expected: dict[str, datetime] = {}
-    if waiting and rate_keys:
-        known = select(rates.c.key, rates.c.expected_at).where(rates.c.key.in_(rate_keys))
+    if waiting and keys.rates:
+        known = select(rates.c.key, rates.c.expected_at).where(rates.c.key.in_(keys.rates))
         expected.update((key, moment) for key, moment in connection.execute(known))
-    return choose(waiting, limit, now, leases=leases, expected=expected)
+    if waiting and keys.admissions:
+        for key, instance_id in connection.execute(_admitted(keys.admissions)):
+            admitted.setdefault(key, set()).add(_identity(instance_id))
+    return choose(waiting, limit, now, InUse(leases, expected, admitted))
+
+
+def _admitted(keys: Sequence[str]) -> Select[*tuple[Any, ...]]:
+    """The instances that have these slots and are not over."""
+    live = slots.join(instances, instances.c.id == slots.c.instance_id)
+    return select(slots.c.key, slots.c.instance_id).select_from(live).where(slots.c.key.in_(keys), ~_IS_OVER)
 
 
 def _of_work(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:

@@ -20,6 +20,8 @@ from workflows_sqlalchemy.column_types import safe_text
 __all__ = [
     "LANES_AT_ONCE",
     "Chosen",
+    "InUse",
+    "Keys",
     "Throttle",
     "Waiting",
     "choose",
@@ -48,6 +50,8 @@ class Throttle(NamedTuple):
         rate_key: The rate that it counts to.
         rate_limit: How many may be taken in that time.
         rate_s: Seconds of that time.
+        admission_key: The slot that its instance needs.
+        admission_limit: How many instances may have that slot.
     """
 
     throttle: str | None = None
@@ -56,6 +60,8 @@ class Throttle(NamedTuple):
     rate_key: str | None = None
     rate_limit: int | None = None
     rate_s: float | None = None
+    admission_key: str | None = None
+    admission_limit: int | None = None
 
 
 _ORDINARY: Final = Throttle()
@@ -77,27 +83,33 @@ class Chosen(NamedTuple):
     Attributes:
         taken: The work items.
         expected: When the next of each rate would then come if they came evenly.
+        entered: The instances that then have a slot of their own, with its key.
         free_at: When the first of those that cannot be taken can be, if nothing ends before.
     """
 
     taken: list[Waiting]
     expected: dict[str, datetime]
+    entered: list[tuple[str, UUID]]
     free_at: datetime | None
 
 
 def encode_throttle(item: WorkItem) -> str | None:
     """The columns of a work item, in one text; None for one that need not wait."""
-    slot, rate = item.slot, item.rate
-    if slot is None and rate is None:
+    if not item.is_throttled:
         return None
-    slot_key, rate_key = "" if slot is None else safe_text(slot.key), "" if rate is None else safe_text(rate.key)
+    slot, rate, admission = item.slot, item.rate, item.admission
+    slot_key, rate_key, admission_key = (
+        "" if limit is None else safe_text(limit.key) for limit in (slot, rate, admission)
+    )
     columns = Throttle(
-        _SEPARATOR.join((slot_key, rate_key, safe_text(item.queue), str(item.priority))),
+        _SEPARATOR.join((slot_key, rate_key, admission_key, safe_text(item.queue), str(item.priority))),
         None if slot is None else slot_key,
         None if slot is None else slot.limit,
         None if rate is None else rate_key,
         None if rate is None else rate.limit,
         None if rate is None else rate.per_s,
+        None if admission is None else admission_key,
+        None if admission is None else admission.limit,
     )
     return _json(columns).decode()
 
@@ -107,59 +119,101 @@ def read_throttle(text: str | None) -> Throttle:
     return _ORDINARY if text is None else Throttle(*msgspec.json.decode(text))
 
 
-def limits_of(row: Any) -> tuple[Slot | None, Rate | None]:
-    """Slot and rate of a row that has the columns of `Throttle`."""
+def limits_of(row: Any) -> tuple[Slot | None, Rate | None, Slot | None]:
+    """Slot, rate and admission of a row that has the columns of `Throttle`."""
     slot = None if row.slot_key is None else Slot(row.slot_key, row.slot_limit)
     rate = None if row.rate_key is None else Rate(row.rate_key, row.rate_limit, row.rate_s)
-    return slot, rate
+    admission = None if row.admission_key is None else Slot(row.admission_key, row.admission_limit)
+    return slot, rate, admission
 
 
-def keys_of(lanes: Iterable[str]) -> tuple[list[str], list[str]]:
-    """The slots and the rates of lanes, sorted."""
-    parts = [lane.split(_SEPARATOR) for lane in lanes]
-    return sorted({slot for slot, *_ in parts if slot}), sorted({rate for _, rate, *_ in parts if rate})
+class Keys(NamedTuple):
+    """What lanes need, sorted."""
+
+    slots: list[str]
+    rates: list[str]
+    admissions: list[str]
 
 
-def choose(
-    waiting: Iterable[Waiting],
-    limit: int,
-    now: datetime,
-    *,
-    leases: Mapping[str, list[datetime]],
-    expected: Mapping[str, datetime],
-) -> Chosen:
+def keys_of(lanes: Iterable[str]) -> Keys:
+    """What these lanes need."""
+    parts = [lane.split(_SEPARATOR)[:3] for lane in lanes]
+    return Keys(*(sorted({keys[place] for keys in parts if keys[place]}) for place in range(3)))
+
+
+class InUse(NamedTuple):
+    """What is in use at one moment.
+
+    Attributes:
+        leases: When the leases end that are the slots in use, by slot.
+        expected: When the next of each rate would come if they came evenly.
+        admitted: The instances that have a slot of their own, by slot.
+    """
+
+    leases: Mapping[str, list[datetime]]
+    expected: Mapping[str, datetime]
+    admitted: Mapping[str, set[UUID]]
+
+
+def choose(waiting: Iterable[Waiting], limit: int, now: datetime, in_use: InUse) -> Chosen:
     """Choose what can be taken, the most urgent first.
 
     Args:
         waiting: What is due.
         limit: Most of them.
         now: The present moment.
-        leases: When the leases end that are the slots in use, by slot.
-        expected: When the next of each rate would come if they came evenly.
+        in_use: What is in use now.
     """
-    taken: list[Waiting] = []
-    used = Counter({key: len(ends) for key, ends in leases.items()})
-    counted: dict[str, datetime] = {}
-    free_at: datetime | None = None
+    choice = _Choice(now, in_use)
     for one in sorted(waiting):
-        if len(taken) == limit:
+        if len(choice.taken) == limit:
             break
-        throttle, free = one.throttle, now
-        if throttle.slot_key is not None and used[throttle.slot_key] >= (throttle.slot_limit or 0):
-            # Slots that were given a moment ago end later than all that were in use before.
-            free = min(leases.get(throttle.slot_key, ()), default=_LATER)
-        due, interval = now, timedelta()
+        choice.look_at(one)
+    return Chosen(choice.taken, choice.expected, choice.entered, choice.free_at)
+
+
+class _Choice:
+    """What was chosen so far."""
+
+    def __init__(self, now: datetime, in_use: InUse) -> None:
+        self.taken: list[Waiting] = []
+        self.expected: dict[str, datetime] = {}
+        self.entered: list[tuple[str, UUID]] = []
+        self.free_at: datetime | None = None
+        self._now = now
+        self._in_use = in_use
+        self._used = Counter({key: len(ends) for key, ends in in_use.leases.items()})
+        self._admitted = {key: set(instances) for key, instances in in_use.admitted.items()}
+
+    def look_at(self, one: Waiting) -> None:
+        """Take a work item, or say until when it has to wait."""
+        throttle = one.throttle
+        admitted = self._admitted.setdefault(throttle.admission_key or "", set())
+        enters = throttle.admission_key is not None and one.instance_id not in admitted
+        if enters and len(admitted) >= (throttle.admission_limit or 0):
+            return  # until some instance is over
+        free, expected = max(self._slot_free_at(throttle), self._now), self._now
         if throttle.rate_key is not None:
             whole = timedelta(seconds=throttle.rate_s or 0.0)
-            interval = whole / (throttle.rate_limit or 1)
-            due = max(counted.get(throttle.rate_key) or expected.get(throttle.rate_key, now), now)
-            free = max(free, due + interval - whole)
-        if free > now:
-            free_at = free if free_at is None else min(free_at, free)
-            continue
-        taken.append(one)
+            expected = max(self._expected(throttle.rate_key), self._now) + whole / (throttle.rate_limit or 1)
+            free = max(free, expected - whole)
+        if free > self._now:
+            self.free_at = free if self.free_at is None else min(self.free_at, free)
+            return
+        self.taken.append(one)
         if throttle.slot_key is not None:
-            used[throttle.slot_key] += 1
+            self._used[throttle.slot_key] += 1
         if throttle.rate_key is not None:
-            counted[throttle.rate_key] = due + interval
-    return Chosen(taken, counted, free_at)
+            self.expected[throttle.rate_key] = expected
+        if enters:
+            admitted.add(one.instance_id)
+            self.entered.append((throttle.admission_key or "", one.instance_id))
+
+    def _slot_free_at(self, throttle: Throttle) -> datetime:
+        if throttle.slot_key is None or self._used[throttle.slot_key] < (throttle.slot_limit or 0):
+            return self._now
+        # Slots that were given a moment ago end later than all that were in use before.
+        return min(self._in_use.leases.get(throttle.slot_key, ()), default=_LATER)
+
+    def _expected(self, rate: str) -> datetime:
+        return self.expected.get(rate) or self._in_use.expected.get(rate, self._now)

@@ -73,6 +73,7 @@ def one(**step: Any) -> dict[str, Any]:
         alone(words("a", terminal=True)),
         alone(words("a", priority=-3), queue="mail", priority=7),
         alone(words("a", queue="default"), queue="mail"),
+        alone(words("a"), concurrency=ConcurrencyLimit(1, key="k", name="n")),
         alone(words("a", concurrency=3, rate=RateLimit(2, timedelta(seconds=1.5), key="k", name="n"))),
         alone(ForEach("items", words("a", concurrency=ConcurrencyLimit(1, key="k")), concurrency=2)),
         alone(

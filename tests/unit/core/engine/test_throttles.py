@@ -11,6 +11,7 @@ from typing import Any
 import pytest
 
 from workflows_core import (
+    BaseHumanStep,
     BaseMachineStep,
     ConcurrencyLimit,
     EngineSettings,
@@ -121,6 +122,32 @@ async def test_a_cancelled_instance_needs_no_slot(engine: LocalExecutionEngine) 
     await engine.cancel_workflow(waiting[1].id)
     for one in waiting:
         await engine.wait(one.id, timeout=5, until=lambda found: found.status.is_final)
+
+
+async def test_only_so_many_instances_are_under_way_and_the_next_begins_at_the_end_of_one(
+    engine: LocalExecutionEngine,
+) -> None:
+    first, call = Call(name="first"), Call(name="call")
+    limit = ConcurrencyLimit(1, key="customer")
+    definition = WorkflowDefinition("one", steps=[first, call], edges=[("first", "call")], concurrency=limit)
+    began = asyncio.get_running_loop().time()
+    done = await run_all(engine, definition, 8, "ada", "bob")
+    assert {one.status for one in done} == {WorkflowStatus.COMPLETED}
+    assert first.most == call.most == {"ada": 1, "bob": 1}
+    assert asyncio.get_running_loop().time() - began < 4.0, "it waited for the next look"
+
+
+async def test_an_instance_that_waits_for_a_person_keeps_its_slot() -> None:
+    definition = WorkflowDefinition("ask", steps=[BaseHumanStep(name="ask")], concurrency=1)
+    async with LocalExecutionEngine(settings=EngineSettings(poll_s=0.02)) as engine:
+        first = await engine.start_workflow(definition)
+        await engine.wait(first.id, timeout=5, until=lambda found: found.status is WorkflowStatus.WAITING)
+        second = await engine.start_workflow(definition)
+        await asyncio.sleep(0.1)
+        assert (await engine.get_instance(second.id)).status is WorkflowStatus.PENDING
+        assert len(await engine.get_pending_tasks()) == 1
+        await engine.cancel_workflow(first.id)
+        await engine.wait(second.id, timeout=5, until=lambda found: found.status is WorkflowStatus.WAITING)
 
 
 async def test_only_so_many_begin_in_a_time() -> None:

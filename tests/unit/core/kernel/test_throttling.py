@@ -8,11 +8,14 @@ from typing import Any
 import pytest
 from msgspec.structs import replace
 from tests.unit.core.kernel.flows import flow
-from tests.unit.core.kernel.play import Play
+from tests.unit.core.kernel.play import EPOCH, Play
 
-from workflows_core.domain.graph import ForEachNode, WorkflowGraph
+from workflows_core.domain.actor import Actor
+from workflows_core.domain.commands import Retry
+from workflows_core.domain.graph import ForEachNode, HumanNode, WorkflowGraph
 from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 from workflows_core.domain.transition import Rate, Slot, WorkItem
+from workflows_core.domain.types import WorkflowStatus
 
 
 def limited(graph: WorkflowGraph, step: str = "call", **limits: Any) -> WorkflowGraph:
@@ -86,3 +89,49 @@ def test_an_instance_that_begins_later_needs_its_slot_when_it_begins(delay: dict
         assert not only(play).is_throttled
         play.enter("call")
     assert only(play).is_throttled
+
+
+ONE_EACH = ConcurrencyLimit(1, key="customer")
+
+
+@pytest.mark.parametrize("first", [None, HumanNode()])
+def test_an_instance_that_needs_a_slot_is_pending_until_it_has_one(first: Any) -> None:
+    graph = replace(flow("first -> second", **({} if first is None else {"first": first})), concurrency=ONE_EACH)
+    play = Play(graph, {}, customer="ada")
+    assert play.status is WorkflowStatus.PENDING
+    assert (only(play).kind, only(play).admission) == ("enter", Slot('flow\x1f"ada"', 1))
+    assert not play.tasks
+    play.enter("first")
+    assert play.status is not WorkflowStatus.PENDING
+    assert not play.state.awaits_slot
+    assert not any(item.is_throttled for item in play.work.values())
+
+
+def test_an_instance_may_need_a_slot_and_begin_later() -> None:
+    play = Play(replace(flow("first"), concurrency=ConcurrencyLimit(2)), {"delay_s": 9.0})
+    assert (only(play).delay_s, only(play).admission) == (9.0, Slot("flow", 2))
+
+
+def test_an_instance_that_failed_needs_a_slot_anew() -> None:
+    graph = replace(flow("first -> left right"), concurrency=ConcurrencyLimit(1))
+    play = Play(graph).enter("first").run("first").fail("left")
+    play.apply(Retry(actor=Actor("ann"), now=EPOCH))
+    assert {item.step: item.admission for item in play.work.values()} == {
+        "left": Slot("flow", 1),
+        "right": Slot("flow", 1),
+    }
+    play.run("left")
+    assert not play.state.awaits_slot
+
+
+def test_the_deadline_of_an_instance_needs_no_slot() -> None:
+    play = Play(replace(flow("first", deadline_s=9.0), concurrency=ConcurrencyLimit(1)))
+    assert not play.work[0].is_throttled
+
+
+def test_a_step_whose_time_is_over_while_its_instance_waits_leaves_it_waiting() -> None:
+    graph = flow("first -> left right", "left -> late: on timeout", timeouts={"left": 5.0})
+    play = Play(replace(graph, concurrency=ConcurrencyLimit(1))).enter("first").run("first").fail("right")
+    play.apply(Retry(actor=Actor("ann"), now=EPOCH)).expire("left")
+    assert play.state.awaits_slot
+    assert all(item.admission for item in play.work.values())

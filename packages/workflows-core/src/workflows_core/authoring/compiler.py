@@ -19,6 +19,7 @@ from workflows_core.authoring.step_compiler import StepCompiler
 from workflows_core.authoring.storable import storable_graph
 from workflows_core.domain.graph import Join, WorkflowGraph
 from workflows_core.domain.problems import Problem
+from workflows_core.domain.throttles import ConcurrencyLimit
 from workflows_core.domain.typed_state import check_state_type, state_fields
 from workflows_core.domain.types import Outcome
 from workflows_core.domain.validation import validate_graph
@@ -45,6 +46,7 @@ class Blueprint:
     deadline: timedelta | None
     queue: str | None
     priority: int
+    concurrency: ConcurrencyLimit | int | None
     owner: object
 
 
@@ -100,6 +102,7 @@ def compile_blueprint(blueprint: Blueprint) -> Compiled:
         deadline_s=_deadline(blueprint, report),
         queue=queue,
         priority=_priority(blueprint, report),
+        concurrency=_concurrency(blueprint, report),
     )
     return Compiled(
         graph=_checked(graph, report),
@@ -179,6 +182,17 @@ def _priority(blueprint: Blueprint, report: Report) -> int:
         return priority
     report.about_workflow("bad_type", f"its priority is {priority!r}", "write a whole number")
     return 0
+
+
+def _concurrency(blueprint: Blueprint, report: Report) -> ConcurrencyLimit | None:
+    match blueprint.concurrency:
+        case None | ConcurrencyLimit() as limit:
+            return limit
+        case int() as number if not isinstance(number, bool):
+            return ConcurrencyLimit(number)
+        case other:
+            report.about_workflow("bad_type", f"its concurrency is {other!r}", "write a ConcurrencyLimit, or a number")
+            return None
 
 
 def _check_version(blueprint: Blueprint, report: Report) -> None:

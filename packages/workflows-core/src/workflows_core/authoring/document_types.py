@@ -197,6 +197,7 @@ class WorkflowDocument(_Document, kw_only=True):
     deadline_s: float | None = None
     queue: str | None = None
     priority: int = 0
+    concurrency: ConcurrencyLimit | int | None = None
 
 
 def document_schema() -> dict[str, Any]:

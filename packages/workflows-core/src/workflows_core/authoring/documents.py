@@ -77,6 +77,7 @@ def definition_from_document(
             deadline=_duration(written.deadline_s),
             queue=written.queue,
             priority=written.priority,
+            concurrency=written.concurrency,
         )
     except InvalidDefinitionError as error:
         raise InvalidDefinitionError(written.name, [*builder.problems, *error.problems]) from error

@@ -68,6 +68,7 @@ def document_of(graph: WorkflowGraph) -> dict[str, Any]:
         deadline_s=graph.deadline_s,
         queue=graph.queue,
         priority=graph.priority,
+        concurrency=graph.concurrency,
     )
     plain: dict[str, Any] = msgspec.to_builtins(document)
     return plain

@@ -39,6 +39,8 @@ class WorkflowOptions(TypedDict, total=False):
     """Queue of the steps that name none, and of the work that belongs to no step."""
     priority: int | None
     """Of the instances' work among what is due, higher is taken first; 0 by default."""
+    concurrency: ConcurrencyLimit | int | None
+    """How many instances may be under way at once; others are ``pending``."""
 
 
 class StepOptions(TypedDict, total=False):

@@ -301,6 +301,7 @@ class WorkflowGraph(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         deadline_s: Seconds after its start at which an instance fails if it is not over.
         queue: Queue of work that belongs to no step, and of steps that name none; None: that of the first step, and ``default``.
         priority: Of an instance whose start names none.
+        concurrency: How many instances may be under way at once.
     """
 
     name: str
@@ -316,6 +317,7 @@ class WorkflowGraph(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     deadline_s: float | None = None
     queue: str | None = None
     priority: int = 0
+    concurrency: ConcurrencyLimit | None = None
 
     @property
     def terminal_steps(self) -> tuple[str, ...]:

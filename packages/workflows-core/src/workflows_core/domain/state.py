@@ -212,6 +212,7 @@ class InstanceState(msgspec.Struct, frozen=True, gc=False):
         signals: Payloads of signals for which no step was waiting, by name, the oldest first.
         signal_keys: Deduplication keys of the last signals, the oldest first.
         priority: Of its work, where the step says nothing else; higher is taken first.
+        awaits_slot: Whether it may have to wait until fewer instances of its workflow are under way.
     """
 
     id: UUID
@@ -234,6 +235,7 @@ class InstanceState(msgspec.Struct, frozen=True, gc=False):
     signals: dict[str, tuple[bytes, ...]] = {}
     signal_keys: tuple[str, ...] = ()
     priority: int = 0
+    awaits_slot: bool = False
 
     @property
     def phase(self) -> Phase:

@@ -99,6 +99,7 @@ class WorkItem(msgspec.Struct, frozen=True, gc=False):
         keeps_timeout: Leave the limit as it was written before, if the row exists; one that has passed stays so, told or not.
         slot: The slot that it needs; its lease is the slot.
         rate: The rate that it counts to when it is taken.
+        admission: The slot that its instance needs; an instance keeps it until it is over. Its limit is of instances that have one.
     """
 
     number: int
@@ -114,11 +115,12 @@ class WorkItem(msgspec.Struct, frozen=True, gc=False):
     keeps_timeout: bool = False
     slot: Slot | None = None
     rate: Rate | None = None
+    admission: Slot | None = None
 
     @property
     def is_throttled(self) -> bool:
         """Whether it may have to wait although its moment has come."""
-        return self.slot is not None or self.rate is not None
+        return self.slot is not None or self.rate is not None or self.admission is not None
 
 
 class StepExecution(msgspec.Struct, frozen=True, gc=False):

@@ -87,7 +87,8 @@ worked AS (
         revision = excluded.revision, fence = w.fence + excluded.fence, attempt = excluded.attempt,
         worker = excluded.worker, lease_until = excluded.lease_until, crashes = 0, timeout_at = excluded.timeout_at,
         throttle = excluded.throttle, slot_key = excluded.slot_key, slot_limit = excluded.slot_limit,
-        rate_key = excluded.rate_key, rate_limit = excluded.rate_limit, rate_s = excluded.rate_s
+        rate_key = excluded.rate_key, rate_limit = excluded.rate_limit, rate_s = excluded.rate_s,
+        admission_key = excluded.admission_key, admission_limit = excluded.admission_limit
     RETURNING instance_id, number, fence, worker
 )"""
 _TIMEOUT: Final = "m.at + r.timeout_s * INTERVAL '1 second'"
@@ -98,11 +99,13 @@ _KEPT_TIMEOUT: Final = (
 _KEPT: Final = """LEFT JOIN workflow_work_items k
         ON r.keeps_timeout AND k.instance_id = r.instance_id AND k.number = r.number"""
 # Only for batches with such work: what is not inserted is NULL.
-_THROTTLE_COLUMNS: Final = ", throttle, slot_key, slot_limit, rate_key, rate_limit, rate_s"
+_THROTTLE_COLUMNS: Final = """, throttle, slot_key, slot_limit, rate_key, rate_limit, rate_s,
+        admission_key, admission_limit"""
 _THROTTLE: Final = """,
         CAST(r.throttle AS json) ->> 0, CAST(r.throttle AS json) ->> 1, CAST(CAST(r.throttle AS json) ->> 2 AS integer),
         CAST(r.throttle AS json) ->> 3, CAST(CAST(r.throttle AS json) ->> 4 AS integer),
-        CAST(CAST(r.throttle AS json) ->> 5 AS double precision)"""
+        CAST(CAST(r.throttle AS json) ->> 5 AS double precision),
+        CAST(r.throttle AS json) ->> 6, CAST(CAST(r.throttle AS json) ->> 7 AS integer)"""
 _WORK_GONE: Final = """
 work_gone AS (
     DELETE FROM workflow_work_items w USING {work_gone} JOIN accepted ok ON ok.place = r.place

@@ -66,8 +66,8 @@ class ThrottledClaims:
         return sorted({one.throttle.throttle or "" for one in chosen.taken})
 
     def _take(self, connection: Connection, request: ClaimRequest, lanes: Sequence[str]) -> list[Claimed]:
-        slots, rates = keys_of(lanes)
-        connection.execute(_LOCK, {"space": _LOCK_SPACE, "keys": [*slots, *rates]}).all()
+        keys = keys_of(lanes)
+        connection.execute(_LOCK, {"space": _LOCK_SPACE, "keys": [*keys.slots, *keys.rates, *keys.admissions]}).all()
         now = self._now(connection)
         chosen = find_due(connection, request, lanes, request.limit, now)
         if not chosen.taken:

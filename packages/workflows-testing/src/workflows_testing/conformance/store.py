@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workflows_testing.conformance.store_admissions import AdmissionRules
 from workflows_testing.conformance.store_claims import ClaimRules
 from workflows_testing.conformance.store_commits import CommitRules
 from workflows_testing.conformance.store_crashes import CrashRules
@@ -36,6 +37,7 @@ class WorkflowStoreConformance(
     LimitChoiceRules,
     SlotRules,
     RateRules,
+    AdmissionRules,
     CrashRules,
     ItemRules,
     StateRules,

@@ -35,6 +35,7 @@ FIELDS: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
         "signals",
         "signal_keys",
         "priority",
+        "awaits_slot",
         "started_at",
         "metadata",
     ),

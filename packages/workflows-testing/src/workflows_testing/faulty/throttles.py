@@ -11,12 +11,13 @@ from msgspec.structs import replace
 
 from workflows_core.adapters.memory import InMemoryWorkflowStore, MemoryState
 from workflows_core.adapters.memory.backlog import Backlog
-from workflows_core.adapters.memory.rows import WorkRow
+from workflows_core.adapters.memory.rows import InstanceRow, WorkRow
 from workflows_core.adapters.memory.throttles import Rates, SlotsInUse
 from workflows_core.adapters.memory.times import LAST_MOMENT
 from workflows_core.domain.transition import Rate, WorkItem
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import Claim, ClaimRequest, Write
+from workflows_testing.conformance.store_admissions import AdmissionRules
 from workflows_testing.conformance.store_rates import RateRules
 from workflows_testing.conformance.store_slots import SlotRules
 from workflows_testing.faulty.fault import ChangesWrites, Fault, with_store
@@ -91,7 +92,7 @@ class AnswersWhatIsAskedFor(InMemoryWorkflowStore):
         if request.items is None:
             return await super().claim(request)
         asked = [row for row in _rows(self.memory) if row.ref in request.items]
-        _rewrite(self.memory, asked, lambda item: replace(item, slot=None, rate=None))
+        _rewrite(self.memory, asked, lambda item: replace(item, slot=None, rate=None, admission=None))
         return await super().claim(request)
 
 
@@ -158,6 +159,25 @@ def _lapsed_stays(memory: MemoryState, row: WorkRow, _now: datetime, waits: date
     return LAST_MOMENT if slot is not None and len(taken) >= slot.limit else waits
 
 
+def _over_stays(memory: MemoryState, row: WorkRow, _now: datetime, waits: datetime | None) -> datetime | None:
+    admission = row.item.admission
+    if admission is None:
+        return waits
+    others = [other for other in _instances(memory) if other is not row.instance]
+    taken = [other for other in others if other.state.status.is_final]
+    return LAST_MOMENT if len(taken) >= admission.limit else waits
+
+
+def _behind_others(memory: MemoryState, row: WorkRow, _now: datetime, waits: datetime | None) -> datetime | None:
+    others = [other for other in _rows(memory) if other.item.admission and other.instance is not row.instance]
+    is_first = all(other.item.priority <= row.item.priority for other in others)
+    return waits if row.item.admission is None or is_first else LAST_MOMENT
+
+
+def _instances(memory: MemoryState) -> list[InstanceRow]:
+    return list(memory.instances.values())
+
+
 def _waits_for_ever(_memory: MemoryState, row: WorkRow, now: datetime, waits: datetime | None) -> datetime | None:
     return LAST_MOMENT if row.item.is_throttled and row.is_over(now) else waits
 
@@ -192,6 +212,14 @@ def _same_slot(item: WorkItem) -> WorkItem:
     return item if item.slot is None else replace(item, slot=replace(item.slot, key="one"))
 
 
+def _same_admission(item: WorkItem) -> WorkItem:
+    return item if item.admission is None else replace(item, admission=replace(item.admission, key="one"))
+
+
+def _as_slot(item: WorkItem) -> WorkItem:
+    return replace(item, admission=None, slot=item.admission)
+
+
 def _same_rate(item: WorkItem) -> WorkItem:
     return item if item.rate is None else replace(item, rate=replace(item.rate, key="one"))
 
@@ -223,8 +251,15 @@ FAULTS: Final[tuple[Fault, ...]] = (
             (_each(_same_slot), "has one slot for all keys", (SlotRules,)),
             (_each(_same_rate), "has one rate for all keys", (RateRules,)),
             (_each(_one_more), "has a slot too many", (SlotRules,)),
+            (_loses("admission"), "loses WorkItem.admission", (AdmissionRules,)),
+            (_each(_same_admission), "has one slot for all instances", (AdmissionRules,)),
+            (_each(_as_slot), "frees the slot of an instance with its lease", (AdmissionRules,)),
             (_keeps_slot, "keeps the slot of work that is written anew", (SlotRules,)),
-            (_each(lambda item: replace(item, priority=0)), "does not see what is urgent among slots", (SlotRules,)),
+            (
+                _each(lambda item: replace(item, priority=0)),
+                "does not see what is urgent among slots",
+                (SlotRules, AdmissionRules),
+            ),
             (_each(lambda item: replace(item, delay_s=0.0)), "gives slots before their moment", (SlotRules,)),
         )
     ),
@@ -233,12 +268,14 @@ FAULTS: Final[tuple[Fault, ...]] = (
         for change, name, areas in (
             (_released_stays, "keeps a slot that was given back", (SlotRules,)),
             (_lapsed_stays, "keeps the slot of a dead worker", (SlotRules,)),
-            (_waits_for_ever, "lets work wait whose time is over", (SlotRules, RateRules)),
+            (_waits_for_ever, "lets work wait whose time is over", (SlotRules, RateRules, AdmissionRules)),
+            (_over_stays, "keeps the slot of an instance that is over", (AdmissionRules,)),
+            (_behind_others, "lets the work of an admitted instance wait for others", (AdmissionRules,)),
         )
     ),
     with_store(SavesUpStore, "saves up a rate without end", RateRules),
     with_store(partial(_with_rates, change=_slower), "counts a rate too slowly", RateRules),
-    with_store(AnswersWhatIsAskedFor, "gives what is asked for without a slot", SlotRules, RateRules),
+    with_store(AnswersWhatIsAskedFor, "gives what is asked for without a slot", SlotRules, RateRules, AdmissionRules),
     with_store(OrdinaryFirst, "never comes to work that needs a slot", SlotRules),
     with_store(ThrottledFirst, "never comes to ordinary work", SlotRules),
     with_store(ForgetsRenewals, "loses a slot although its lease is renewed", SlotRules),

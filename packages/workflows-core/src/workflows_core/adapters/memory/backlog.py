@@ -14,15 +14,15 @@ from typing import TypeAlias
 
 from workflows_core.adapters.memory.lanes import Entry, Lane
 from workflows_core.adapters.memory.rows import NOT_QUEUED, WorkRow
-from workflows_core.adapters.memory.throttles import Rates, SlotsInUse
+from workflows_core.adapters.memory.throttles import Admissions, Rates, SlotsInUse
 from workflows_core.adapters.memory.times import LAST_MOMENT, moment_after
 from workflows_core.ports.store import step_key
 
 __all__ = ["Backlog", "Selection"]
 
 
-_LaneKey: TypeAlias = tuple[str, str, str | None, str | None]
-"""Queue, code, and the keys of slot and rate."""
+_LaneKey: TypeAlias = tuple[str, str, str | None, str | None, str | None, int]
+"""Queue, code, the keys of slot, rate and admission; and the instance, if that needs a slot and has it, else 0."""
 
 
 class Selection:
@@ -62,11 +62,12 @@ class _Holder:
 class Backlog:
     """All work items of a store."""
 
-    __slots__ = ("_holders", "_lanes", "_last_ticket", "_rates")
+    __slots__ = ("_admissions", "_holders", "_lanes", "_last_ticket", "_rates")
 
     def __init__(self) -> None:
         self._lanes: dict[_LaneKey, Lane] = {}
         self._rates = Rates()
+        self._admissions = Admissions()
         self._holders: dict[str, _Holder] = {}
         self._last_ticket = NOT_QUEUED
 
@@ -87,9 +88,14 @@ class Backlog:
         return self._last_ticket
 
     def _lane(self, row: WorkRow, *, throttled: bool = True) -> Lane:
-        slot, rate = (row.item.slot, row.item.rate) if throttled else (None, None)
-        keys = (None if slot is None else slot.key, None if rate is None else rate.key)
-        key = (row.item.queue, row.instance.code, *keys)
+        item = row.item
+        key: _LaneKey = (item.queue, row.instance.code, None, None, None, 0)
+        if throttled and item.is_throttled:
+            slot, rate, admission = (
+                None if limit is None else limit.key for limit in (item.slot, item.rate, item.admission)
+            )
+            instance = row.instance.state.id.int if self._admissions.has(row) else 0
+            key = (item.queue, row.instance.code, slot, rate, admission, instance)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane()
@@ -214,12 +220,25 @@ class Backlog:
         if row.item.is_throttled and not row.is_over(now):
             slots.take(row)
             self._rates.take(row.item.rate, now)
+            if row.item.admission is not None and not self._admissions.has(row):
+                self._admit(row, now)
+
+    def _admit(self, row: WorkRow, now: datetime) -> None:
+        """Give the instance of a work item its slot: its other work is no longer behind that of others."""
+        others = [work for work in row.instance.work.values() if work.ticket != NOT_QUEUED and work is not row]
+        for work in others:
+            self.unqueue(work)
+        self._admissions.take(row)
+        for work in others:
+            self.enqueue(work, now)
 
     def _waits_until(self, row: WorkRow, slots: SlotsInUse, now: datetime) -> datetime | None:
         """Until when a due work item has to wait at most, by what is known now; None if it need not wait."""
         if not row.item.is_throttled or row.is_over(now):
             return None
         found = (slots.free_at(row), self._rates.allowed_at(row.item.rate))
+        if not self._admissions.may_enter(row):
+            return LAST_MOMENT
         latest = max((moment for moment in found if moment is not None), default=now)
         return latest if latest > now else None
 
@@ -257,8 +276,10 @@ class Backlog:
             if selection.has(queue, code):
                 due = lane.next_due(now, None if not selection.without else selection.can_run)
                 first = lane.first(now)
-                if due is not None:
-                    yield due if first is None else self._waits_until(first[-1], slots, now) or due
+                if due is not None and first is not None:
+                    due = self._waits_until(first[-1], slots, now) or due
+                if due is not None and due != LAST_MOMENT:
+                    yield due
         for holder in self._holders.values():
             for row in holder.rows:
                 instance = row.instance

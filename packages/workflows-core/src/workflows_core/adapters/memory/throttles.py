@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from datetime import datetime, timedelta
 
-from workflows_core.adapters.memory.rows import WorkRow
+from workflows_core.adapters.memory.rows import InstanceRow, WorkRow
 from workflows_core.adapters.memory.times import LAST_MOMENT, moment_after
 from workflows_core.domain.transition import Rate
 
@@ -38,6 +38,35 @@ class SlotsInUse:
         """Count the slot of a work item that is being taken."""
         if row.item.slot is not None:
             self._until.setdefault(row.item.slot.key, []).append(LAST_MOMENT)
+
+
+class Admissions:
+    """Which instances have a slot of their own, until they are over."""
+
+    __slots__ = ("_admitted",)
+
+    def __init__(self) -> None:
+        self._admitted: dict[str, set[InstanceRow]] = {}
+
+    def has(self, row: WorkRow) -> bool:
+        """Whether the instance of a work item has the slot that it needs."""
+        admission = row.item.admission
+        return admission is not None and row.instance in self._admitted.get(admission.key, ())
+
+    def may_enter(self, row: WorkRow) -> bool:
+        """Whether the instance of a work item has the slot that it needs, or can have one."""
+        admission = row.item.admission
+        if admission is None or self.has(row):
+            return True
+        admitted = self._admitted.get(admission.key, ())
+        return sum(not instance.state.status.is_final for instance in admitted) < admission.limit
+
+    def take(self, row: WorkRow) -> None:
+        """Give the instance of a work item the slot that it needs; take it from those that are over."""
+        if row.item.admission is not None:
+            admitted = self._admitted.get(row.item.admission.key, set())
+            live = {instance for instance in admitted if not instance.state.status.is_final}
+            self._admitted[row.item.admission.key] = live | {row.instance}
 
 
 class Rates:

@@ -1,4 +1,4 @@
-"""An instance begins: at once, or when its moment comes."""
+"""An instance begins: at once, when its moment comes, or when it has a slot."""
 
 from __future__ import annotations
 
@@ -30,12 +30,13 @@ def initial_state(program: Program, command: Start) -> InstanceState:
 
 
 def start(draft: Draft, command: Start) -> None:
-    """Let a new instance begin, or wait for the moment at which it does."""
+    """Let a new instance begin, or wait for the moment or the slot with which it does."""
     draft.scope(ROOT).writable_data()
     draft.emit(WorkflowStarted, workflow_version=draft.state.version)
     arm_deadline(draft, command.deadline_s, command.delay_s, command.begin_at)
     initial, number = draft.program.graph.initial, draft.number()
-    if command.delay_s <= 0 and command.begin_at is None:
+    draft.awaits_slot = draft.program.graph.concurrency is not None
+    if command.delay_s <= 0 and command.begin_at is None and not draft.awaits_slot:
         draft.arrivals.append(Arrival(ROOT, initial, number, -1))
         return
     token = Token(number, initial, StepStatus.SCHEDULED, since=draft.now)

@@ -121,6 +121,7 @@ def _worked(draft: Draft, place: Place, *kinds: WorkKind) -> tuple[Token, WorkKi
     if kind is None or kind not in kinds:
         raise StaleExecutionError(draft.state.id, token.node, place.execution)
     draft.work[token.id] = None
+    draft.awaits_slot = False  # what is claimed has got it
     return token, kind
 
 
@@ -187,6 +188,7 @@ def _try_again(draft: Draft, token: Token, command: FailStep, delay_s: float) ->
 def _expire_step(draft: Draft, command: ExpireStep) -> None:
     place = command.place
     token, _ = _worked(draft, place, *WorkKind)
+    draft.awaits_slot = draft.state.awaits_slot  # what is claimed because its time is over needs no slot
     limit = draft.program.steps[token.node].timeout_s
     error = ErrorInfo("StepTimeoutError", f"step {token.node!r} took longer than {limit} s", token.node)
     attempts = max(command.attempts, token.attempts, 1)

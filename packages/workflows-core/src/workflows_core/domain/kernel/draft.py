@@ -12,7 +12,7 @@ from msgspec.structs import replace
 from workflows_core.domain.events import Event, HumanTaskCanceled, HumanTaskCreated, WorkflowEvent
 from workflows_core.domain.identity import task_id
 from workflows_core.domain.kernel.marking import OpenScope, final_scopes, holds, status_of, within
-from workflows_core.domain.kernel.throttling import throttled
+from workflows_core.domain.kernel.throttling import admitted, throttled
 from workflows_core.domain.program import Program
 from workflows_core.domain.state import ROOT, ErrorInfo, InstanceState, Items, LastExecution, Scope, Token
 from workflows_core.domain.transition import (
@@ -65,12 +65,14 @@ class Draft:
         signals: Signals for which no step is waiting.
         signal_keys: Deduplication keys of the last signals.
         reopened: Finished executions that are open again.
+        awaits_slot: Whether the instance may have to wait for a slot of its own.
     """
 
     __slots__ = (
         "_last",
         "actor",
         "arrivals",
+        "awaits_slot",
         "buffered",
         "closed",
         "counter",
@@ -123,6 +125,7 @@ class Draft:
         self.parked = state.parked
         self.has_deadline = state.has_deadline
         self.reopened: list[int] = []
+        self.awaits_slot = state.awaits_slot
 
     # Scopes and tokens
 
@@ -241,8 +244,9 @@ class Draft:
                 goes_on = self._goes_on(scope_id, token)
                 item = replace(item, timeout_s=step.timeout_s, keeps_timeout=goes_on)
             if step.is_throttled:
-                root = self.look(ROOT)
-                item = throttled(self.program, step, item, (root.data if root is not None else None) or {})
+                item = throttled(self.program, step, item, self.look(ROOT))
+            if self.awaits_slot:
+                item = admitted(self.program, item, self.look(ROOT))
             self.work[token.id] = item
 
     def _goes_on(self, scope_id: int, token: Token) -> bool:
@@ -358,6 +362,7 @@ class Draft:
             self.signals,
             self.signal_keys,
             before.priority,
+            self.awaits_slot,
         )
         return Transition(
             state,

@@ -65,6 +65,8 @@ def retry(draft: Draft, command: Retry) -> None:
     draft.require_items()  # what is parked may be in any of them
     apply_writes(draft, ROOT, Writes(command.changed, command.deleted))
     was_over = draft.state.status.is_final
+    if was_over:
+        draft.awaits_slot = draft.program.graph.concurrency is not None
     if command.from_step is not None:
         _rewind(draft, command.from_step)
     else:

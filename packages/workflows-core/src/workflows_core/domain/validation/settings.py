@@ -21,6 +21,7 @@ from workflows_core.domain.graph import (
     WebhookNode,
 )
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 from workflows_core.domain.validation.findings import Findings, about_step, about_workflow
 from workflows_core.domain.validation.view import GraphView
 
@@ -43,6 +44,8 @@ def check_settings(view: GraphView) -> Findings:
     for code, message, mend in _duration("deadline", view.graph.deadline_s):
         yield about_workflow(view, code, message, mend)
     for code, message, mend in _priority(view.graph.priority):
+        yield about_workflow(view, code, message, mend)
+    for code, message, mend in _limits_in([("concurrency", view.graph.concurrency)]):
         yield about_workflow(view, code, message, mend)
     for name, node in view.graph.nodes.items():
         for code, message, mend in (*_of(node.kind), *_limits(node)):
@@ -98,21 +101,27 @@ def _priority(priority: int) -> _Faults:
 
 def _throttles(node: Node) -> _Faults:
     rate, kind = node.rate, node.kind
-    limits = [(what, limit) for what, limit in (("concurrency", node.concurrency), ("rate", rate)) if limit is not None]
+    limits = [("concurrency", node.concurrency), ("rate", rate)]
+    yield from _limits_in(limits)
+    if rate is not None:
+        yield from _duration("time of its rate", rate.per.total_seconds())
+        if rate.per <= timedelta():
+            yield "bad_duration", "the time of its rate is 0 s", "use more than 0 seconds"
+    runs = isinstance(kind, MachineNode) or (isinstance(kind, GatewayNode) and kind.computed)
+    if (node.concurrency or rate) and not runs and not getattr(kind, "handler", False):
+        yield "misplaced_setting", "it runs no code that could be limited", "limit the steps that run code"
+
+
+def _limits_in(limits: Iterable[tuple[str, ConcurrencyLimit | RateLimit | None]]) -> _Faults:
     for what, limit in limits:
+        if limit is None:
+            continue
         if not 1 <= limit.limit <= MOST_AT_ONCE:
             yield "bad_limit", f"its {what} is limited to {limit.limit}", f"use 1 to {MOST_AT_ONCE}"
         if limit.key == "":
             yield "bad_key", f"the key of its {what} limit is empty", "name a key of the data, or leave it out"
         if limit.name is not None and not (limit.name and limit.name.isprintable()):
             yield "bad_name", f"the name of its {what} limit is {limit.name!r}", "use printable characters"
-    if rate is not None:
-        yield from _duration("time of its rate", rate.per.total_seconds())
-        if rate.per <= timedelta():
-            yield "bad_duration", "the time of its rate is 0 s", "use more than 0 seconds"
-    runs = isinstance(kind, MachineNode) or (isinstance(kind, GatewayNode) and kind.computed)
-    if limits and not runs and not getattr(kind, "handler", False):
-        yield "misplaced_setting", "it runs no code that could be limited", "limit the steps that run code"
 
 
 def _retry(policy: RetryPolicy) -> _Faults:

@@ -7,7 +7,7 @@ from typing import Any
 import sqlalchemy as sa
 from alembic import op
 
-from workflows_sqlalchemy.column_types import Moment, SafeText
+from workflows_sqlalchemy.column_types import Identity, Moment, SafeText
 
 revision = "0004"
 down_revision = "0003"
@@ -23,6 +23,8 @@ _COLUMNS: tuple[tuple[str, Any, str], ...] = (
     ("rate_key", SafeText(), "the rate that it counts to"),
     ("rate_limit", sa.Integer(), "how many may be taken in that time"),
     ("rate_s", sa.Double(), "seconds of that time"),
+    ("admission_key", SafeText(), "the slot that its instance needs"),
+    ("admission_limit", sa.Integer(), "how many instances may have that slot"),
 )
 
 
@@ -44,6 +46,12 @@ def upgrade() -> None:
         sa.Column("expected_at", Moment(), nullable=False, comment="when the next would come if they came evenly"),
         sa.PrimaryKeyConstraint("key", name=op.f("pk_workflow_rates")),
     )
+    op.create_table(
+        "workflow_slots",
+        sa.Column("key", SafeText(), nullable=False),
+        sa.Column("instance_id", Identity(), nullable=False, comment="has the slot until it is over"),
+        sa.PrimaryKeyConstraint("key", "instance_id", name=op.f("pk_workflow_slots")),
+    )
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER TYPE workflow_row_work ADD ATTRIBUTE throttle text")
 
@@ -51,6 +59,7 @@ def upgrade() -> None:
 def downgrade() -> None:
     if op.get_bind().dialect.name == "postgresql":
         op.execute("ALTER TYPE workflow_row_work DROP ATTRIBUTE throttle")
+    op.drop_table("workflow_slots")
     op.drop_table("workflow_rates")
     for name in ("slots", "throttled", "due"):
         op.drop_index(f"ix_workflow_work_items_{name}", _WORK)
