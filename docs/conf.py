@@ -26,7 +26,7 @@ nitpicky = True
 nitpick_ignore_regex = [
     (r"py:.*", r"(?!workflows_).*"),
     (r"py:.*", r"workflows_core\.(domain|ports|engine|authoring|adapters)\..*"),
-    (r"py:.*", r"workflows_testing\.(conformance|faults|servers|simulation)\..*"),
+    (r"py:.*", r"workflows_testing\.(conformance|deployments|faults|servers|simulation)\..*"),
     (r"py:.*", r"workflows_litestar\.(openapi|schemas)\..*"),
     (
         r"py:.*",

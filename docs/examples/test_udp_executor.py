@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import AsyncIterator
 
-import pytest
+import pytest_asyncio
 from udp_executor import UdpStepExecutor
 
 from workflows_testing.conformance import StepExecutorConformance
@@ -16,8 +16,8 @@ DISCARD = ("127.0.0.1", 9)
 class TestUdpStepExecutor(StepExecutorConformance):
     adapter = UdpStepExecutor
 
-    @pytest.fixture
-    def executor(self) -> Iterator[UdpStepExecutor]:
+    @pytest_asyncio.fixture
+    async def executor(self) -> AsyncIterator[UdpStepExecutor]:
         executor = UdpStepExecutor(DISCARD)
         yield executor
-        executor.close()
+        await executor.close()

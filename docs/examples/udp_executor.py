@@ -48,7 +48,7 @@ class UdpStepExecutor(StepExecutor):
                 with contextlib.suppress(OSError):
                     self._socket.sendto(queue.encode(), worker)
 
-    def close(self) -> None:
+    async def close(self) -> None:
         """Give back the socket."""
         self._socket.close()
 
@@ -112,8 +112,9 @@ async def main() -> None:
 
     await worker.stop()
     await running
+    await web.aclose()
+    await working.aclose()
     transport.close()
-    executor.close()
 
 
 if __name__ == "__main__":

@@ -22,6 +22,17 @@ class Class:
     module: Path
 
 
+DEPLOYMENTS = "ExecutorDeploymentConformance"
+"""A second suite of one port."""
+
+ALONE = {
+    "NullExecutor": "it reaches nobody; with it, workers find all work by themselves",
+    "FaultyExecutor": "it is part of the deployments of others",
+    "FaultyWakeUps": "the same",
+    "NetworkExecutor": "it belongs to the simulation, which has no processes",
+}
+"""Executors without a deployment of their own, and why."""
+
 Classes = dict[str, list[Class]]
 """Classes by name, which need not be unique."""
 
@@ -50,7 +61,7 @@ def conformance_classes(root: Path) -> list[Classes]:
 def suites(root: Path) -> dict[str, str]:
     """The suite of each port, by the name of the port."""
     kit = root / "packages/workflows-testing/src/workflows_testing/conformance/__init__.py"
-    names = [alias.name for node in _imports(kit) for alias in node.names]
+    names = {alias.name for node in _imports(kit) for alias in node.names} - {DEPLOYMENTS}
     return {name.removesuffix("Conformance"): name for name in names if name.endswith("Conformance")}
 
 
@@ -68,7 +79,7 @@ def test_every_adapter_passes_the_kit_of_its_port(
         (found.name, suites[port])
         for found in _all(product)
         for port in _ancestors(found, product)
-        if port in ports and "Protocol" not in found.bases
+        if port in ports and not {"Protocol", "ABC"} & set(found.bases)
     }
     passed = {
         (adapter, suite)
@@ -81,12 +92,27 @@ def test_every_adapter_passes_the_kit_of_its_port(
     assert wanted - passed == set(), "subclass these kits in tests/conformance, each with `adapter = …`"
 
 
+def test_every_executor_is_tested_at_work(product: Classes, conformance_classes: list[Classes]) -> None:
+    executors = {
+        found.name
+        for found in _all(product)
+        if "StepExecutor" in _ancestors(found, product) and not {"Protocol", "ABC"} & set(found.bases)
+    }
+    deployed = {
+        adapter
+        for module in conformance_classes
+        for found in _all(module)
+        if DEPLOYMENTS in _ancestors(found, module) and (adapter := _adapter(found, module)) is not None
+    }
+    assert executors - deployed == ALONE.keys(), f"subclass {DEPLOYMENTS} in tests/conformance/executors"
+
+
 def test_no_rule_is_overridden(suites: dict[str, str], conformance_classes: list[Classes]) -> None:
     overriding = {
         f"{found.name}.{method}"
         for module in conformance_classes
         for found in _all(module)
-        if suites.keys() & {suite.removesuffix("Conformance") for suite in _ancestors(found, module)}
+        if {*suites.values(), DEPLOYMENTS} & _ancestors(found, module)
         for owner in _family(found, module)
         for method in owner.methods
         if method.startswith("test_")

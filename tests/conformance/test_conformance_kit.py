@@ -16,7 +16,8 @@ from workflows_core.adapters.memory import InMemoryWorkflowStore
 from workflows_testing import conformance, faulty
 from workflows_testing.clock import ManualClock
 from workflows_testing.conformance.contract import StoreContract
-from workflows_testing.faulty import FAULTS, Fault, transactions
+from workflows_testing.conformance.deployment_site import DeploymentContract
+from workflows_testing.faulty import FAULTS, Fault, deployments, transactions
 from workflows_testing.faulty.fault import with_store
 
 SUITES: tuple[type, ...] = tuple(getattr(conformance, name) for name in conformance.__all__)
@@ -39,6 +40,8 @@ def trips(fault: Fault, area: type, rule: str, runner: asyncio.Runner) -> BaseEx
     rules = area()
     if isinstance(rules, conformance.WakeUpsConformance):
         rules.patience_s = 0.2
+    if isinstance(rules, DeploymentContract):
+        rules.patience_s, rules.flood = 2.0, 60
     test: Callable[..., object] = getattr(rules, rule)
     wanted = {name: subjects[name] for name in inspect.signature(test).parameters}
 
@@ -82,7 +85,11 @@ def area(request: pytest.FixtureRequest) -> type:
 
 @pytest.mark.parametrize(
     ("area", "sound"),
-    [*((area, SOUND) for area in STORE_AREAS), (conformance.TransactionsConformance, transactions.SOUND)],
+    [
+        *((area, SOUND) for area in STORE_AREAS),
+        *((area, deployments.SOUND) for area in AREAS if issubclass(area, DeploymentContract)),
+        (conformance.TransactionsConformance, transactions.SOUND),
+    ],
     ids=lambda value: value.__name__ if isinstance(value, type) else "",
 )
 def test_a_sound_adapter_trips_over_no_rule(area: type, sound: Fault) -> None:

@@ -16,7 +16,6 @@ from workflows_core.adapters.system_clock import SystemClock
 from workflows_core.adapters.uuid7 import Uuid7Generator
 from workflows_core.domain.events import WorkflowEvent
 from workflows_core.engine.worker import Worker
-from workflows_reference.local_worker import LocalExecutor, LocalWorker
 from workflows_testing.clock import ManualClock
 from workflows_testing.conformance import (
     ClockConformance,
@@ -118,20 +117,3 @@ class TestInProcessExecutorAsWakeUps(WakeUpsConformance):
     async def give_hint(self, wake_ups: InProcessExecutor) -> AsyncGenerator[Callable[[str], Awaitable[None]]]:
         yield lambda queue: wake_ups.publish([REF], queue=queue)
         await wake_ups.stop()
-
-
-class TestLocalExecutor(StepExecutorConformance):
-    adapter = LocalExecutor
-
-    @pytest.fixture
-    async def executor(self) -> AsyncGenerator[LocalExecutor]:
-        executor = LocalExecutor()
-        async with LocalExecutionEngine() as engine:
-            worker = LocalWorker(engine, executor)
-            worker.start()
-            yield executor
-            await worker.stop()
-
-    @pytest.fixture
-    def unreachable(self) -> LocalExecutor:
-        return LocalExecutor()

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 import re
 import subprocess
 import sys
@@ -13,6 +14,7 @@ from litestar import Litestar
 from workflows_core import LocalExecutionEngine
 from workflows_litestar import WorkflowPlugin, WorkflowPluginConfig
 from workflows_litestar.problems.kinds import HTTP_PROBLEMS, PROBLEMS
+from workflows_testing.servers import RedisServer
 
 ROOT = Path(__file__).parents[2]
 DOCS = ROOT / "docs"
@@ -86,10 +88,14 @@ def test_every_test_that_the_guarantees_name_exists() -> None:
 
 
 @pytest.mark.parametrize("readme", sorted(ROOT.glob("packages/*/README.md")), ids=lambda path: path.parent.name)
-def test_the_snippets_of_a_package_run(readme: Path, tmp_path: Path) -> None:
+def test_the_snippets_of_a_package_run(readme: Path, tmp_path: Path, redis_service: RedisServer) -> None:
     snippets = re.findall(r"^```python\n(.*?)^```$", readme.read_text(encoding="utf-8"), re.MULTILINE | re.DOTALL)
     assert snippets
+    broker = redis_service.database_url(3)
+    environment = {**os.environ, "DATABASE_URL": "sqlite:///app.db", "REDIS_URL": broker, "BROKER_URL": broker}
     for snippet in snippets:
         command = [sys.executable, "-W", "error", "-c", snippet]
-        finished = subprocess.run(command, cwd=tmp_path, check=False, capture_output=True, text=True, timeout=60)
+        finished = subprocess.run(
+            command, cwd=tmp_path, env=environment, check=False, capture_output=True, text=True, timeout=60
+        )
         assert finished.returncode == 0, finished.stderr

@@ -13,14 +13,16 @@ from pathlib import Path
 
 import pytest
 
+from workflows_testing.servers import RedisServer
+
 EXAMPLES = Path(__file__).parents[2] / "docs" / "examples"
 PROGRAMS = sorted(path for path in EXAMPLES.glob("*.py") if not path.name.startswith("test_"))
 TESTS = sorted(EXAMPLES.glob("test_*.py"))
 
 
-def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
+def run(*arguments: str | Path, cwd: Path, **environment: str) -> subprocess.CompletedProcess[str]:
     """Run Python as a reader would, but with warnings as errors."""
-    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8"}
+    environment = {**os.environ, "PYTHONDONTWRITEBYTECODE": "1", "PYTHONIOENCODING": "utf-8", **environment}
     return subprocess.run(
         [sys.executable, "-W", "error", *arguments],
         cwd=cwd,
@@ -34,8 +36,11 @@ def run(*arguments: str | Path, cwd: Path) -> subprocess.CompletedProcess[str]:
 
 
 @pytest.mark.parametrize("program", PROGRAMS, ids=lambda path: path.stem)
-def test_a_program_prints_what_the_documentation_shows(program: Path, tmp_path: Path) -> None:
-    finished = run(program, cwd=tmp_path)
+def test_a_program_prints_what_the_documentation_shows(
+    program: Path, tmp_path: Path, redis_service: RedisServer
+) -> None:
+    broker = redis_service.database_url(3)
+    finished = run(program, cwd=tmp_path, REDIS_URL=broker, BROKER_URL=broker)
     assert finished.returncode == 0, finished.stderr
     assert finished.stderr == ""
     shown = program.with_suffix(".txt")

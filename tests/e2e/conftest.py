@@ -27,7 +27,7 @@ class DemoProcess:
 
     Args:
         directory: Its data directory and its log.
-        environment: Variables beside those that every process has.
+        environment: Its variables, beside those that follow from the directory.
         arguments: Arguments of the command; none serves.
     """
 
@@ -40,7 +40,6 @@ class DemoProcess:
         self.serves = not arguments
         self._arguments = arguments
         self._environment = {
-            **{name: value for name, value in os.environ.items() if not name.startswith("WORKFLOWS_")},
             "WORKFLOWS_DATA_DIR": str(self.data_dir),
             "WORKFLOWS_PORT": str(self.port),
             "PYTHONUNBUFFERED": "1",
@@ -122,6 +121,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.fixture(scope="session")
+def inherited(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
+    """The environment of every process: ours without settings of the demo, and with a place where Python keeps what it compiles."""
+    kept = {name: value for name, value in os.environ.items() if not name.startswith("WORKFLOWS_")}
+    kept.pop("PYTHONDONTWRITEBYTECODE", None)
+    return {**kept, "PYTHONPYCACHEPREFIX": str(tmp_path_factory.mktemp("compiled"))}
+
+
 @pytest.fixture
 def postgres_url(postgres_service: PostgresServer) -> Generator[str]:
     """URL of an empty database for one test."""
@@ -140,7 +147,7 @@ def database_environment(request: pytest.FixtureRequest) -> dict[str, str]:
 
 
 @pytest.fixture
-def demo_process(tmp_path: Path) -> Generator[Callable[..., DemoProcess]]:
+def demo_process(tmp_path: Path, inherited: dict[str, str]) -> Generator[Callable[..., DemoProcess]]:
     """Makes processes of the demo in directories of their own; what still runs at the end is killed."""
     made: list[DemoProcess] = []
 
@@ -149,7 +156,7 @@ def demo_process(tmp_path: Path) -> Generator[Callable[..., DemoProcess]]:
     ) -> DemoProcess:
         place = directory if directory is not None else tmp_path / f"demo-{len(made)}"
         place.mkdir(exist_ok=True)
-        process = DemoProcess(place, environment or {}, arguments)
+        process = DemoProcess(place, {**inherited, **(environment or {})}, arguments)
         made.append(process)
         return process
 
@@ -159,11 +166,10 @@ def demo_process(tmp_path: Path) -> Generator[Callable[..., DemoProcess]]:
 
 
 @pytest.fixture
-def run_demo(tmp_path: Path) -> Callable[..., subprocess.CompletedProcess[str]]:
+def run_demo(tmp_path: Path, inherited: dict[str, str]) -> Callable[..., subprocess.CompletedProcess[str]]:
     """Runs the command to its end."""
 
     def run(*arguments: str, **environment: str) -> subprocess.CompletedProcess[str]:
-        inherited = {name: value for name, value in os.environ.items() if not name.startswith("WORKFLOWS_")}
         return subprocess.run(
             [DEMO, *arguments],
             env={**inherited, **environment},

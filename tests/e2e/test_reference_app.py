@@ -172,7 +172,9 @@ def test_a_taken_port_is_said_before_anything_is_made(run_demo: Callable[..., An
 def test_a_setting_that_cannot_be_used_is_named(run_demo: Callable[..., Any]) -> None:
     ended = run_demo("--port", "0", WORKFLOWS_EXECUTOR="carrier-pigeon")
     assert ended.returncode == 1
-    assert "WORKFLOWS_EXECUTOR is 'carrier-pigeon', but must be one of: local" in ended.stderr
+    assert (
+        "WORKFLOWS_EXECUTOR is 'carrier-pigeon', but must be one of: local, postgres, saq, celery, arq" in ended.stderr
+    )
 
 
 def test_the_server_ends_on_sigint_and_sigterm_and_gives_its_work_back(demo_process: Callable[..., Any]) -> None:

@@ -37,6 +37,8 @@ def test_passwords_are_not_shown() -> None:
     settings = load_settings({"WORKFLOWS_DATABASE_URL": "postgresql://me:hush@host/db", "WORKFLOWS_SECRET": "s" * 20})
     assert settings.shown_database == "postgresql+asyncpg://me:***@host/db"
     assert "hush" not in repr(settings)
+    urls = {"WORKFLOWS_REDIS_URL": "redis://:hush@host/1", "WORKFLOWS_BROKER_URL": "amqp://me:hush@host"}
+    assert "hush" not in repr(load_settings(urls))
     assert "ssss" not in repr(settings)
 
 
@@ -54,7 +56,9 @@ def test_the_base_url_follows_from_host_and_port_unless_it_is_given() -> None:
         ("WORKFLOWS_LEASE_SECONDS", "0", "a number from 0.5 to 3600"),
         ("WORKFLOWS_LEASE_SECONDS", "nan", "a number from 0.5 to 3600"),
         ("WORKFLOWS_WORKER", "perhaps", "1 or 0"),
-        ("WORKFLOWS_EXECUTOR", "celery", "one of: local"),
+        ("WORKFLOWS_EXECUTOR", "pigeon", "one of: local, postgres, saq, celery, arq"),
+        ("WORKFLOWS_EXECUTOR", "postgres", "WORKFLOWS_DATABASE_URL=postgresql://"),
+        ("WORKFLOWS_CONCURRENCY", "0", "a whole number from 1 to 10000"),
         ("WORKFLOWS_SECRET", "short", "at least 16 bytes"),
         ("WORKFLOWS_DATABASE_URL", "mysql://host/db", "sqlite:/// or postgresql://"),
         ("WORKFLOWS_DATABASE_URL", "sqlite://", "a file"),
@@ -68,6 +72,12 @@ def test_a_value_that_cannot_be_used_is_refused_with_what_it_may_be(variable: st
         load_settings({variable: value})
     assert str(raised.value).startswith(f"{variable} is ")
     assert wanted in str(raised.value)
+
+
+def test_only_the_local_executor_lets_the_server_run_steps() -> None:
+    assert load_settings({}).run_worker
+    assert not load_settings({"WORKFLOWS_WORKER": "0"}).run_worker
+    assert not load_settings({"WORKFLOWS_EXECUTOR": "saq", "WORKFLOWS_WORKER": "1"}).run_worker
 
 
 def test_secrets_never_stand_in_an_error() -> None:

@@ -20,6 +20,9 @@ class Listens(StepExecutor):
         assert (queue, priority) == ("fast", 3)
         self.heard.extend(item.number for item in items)
 
+    async def close(self) -> None:
+        self.heard.clear()
+
 
 async def send(executor: StepExecutor, *numbers: int) -> None:
     for number in numbers:

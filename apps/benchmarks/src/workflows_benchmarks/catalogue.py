@@ -9,6 +9,7 @@ from typing import Final
 from workflows_benchmarks.approval import measure_approval
 from workflows_benchmarks.backlog import measure_backlog
 from workflows_benchmarks.effort import Effort
+from workflows_benchmarks.executors import measure_executors
 from workflows_benchmarks.fan_out import measure_fan_out
 from workflows_benchmarks.group_commit import measure_group_commit
 from workflows_benchmarks.hints import measure_hints
@@ -55,6 +56,14 @@ BENCHMARKS: Final = {
     "group-commit": Benchmark(measure_group_commit, "writes in batches against one by one", _DATABASES),
     "backlog": Benchmark(
         measure_backlog, "many starts at once, two worker processes", _SERVER, 10_000, 300, "workflows started at once"
+    ),
+    "executors": Benchmark(
+        measure_executors,
+        "workflows through each executor, beside chains of its bare queue",
+        _SERVER,
+        2000,
+        60,
+        "workflows",
     ),
     "scale": Benchmark(
         measure_scale, "one more workflow beside very many", _SERVER, 1_000_000, 10_000, "most finished instances"

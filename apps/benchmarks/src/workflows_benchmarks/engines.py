@@ -125,16 +125,17 @@ async def open_engine(
 
 
 @asynccontextmanager
-async def open_front(url: str | None, definition: WorkflowDefinition, *, hints: bool) -> AsyncGenerator[WorkflowEngine]:
+async def open_front(url: str | None, *definitions: WorkflowDefinition, hints: bool) -> AsyncGenerator[WorkflowEngine]:
     """Open an engine that starts workflows and runs none of them itself.
 
     Args:
         url: The database.
-        definition: The workflow that it starts.
+        definitions: The workflows that it starts.
         hints: Whether the workers of other processes are told.
     """
     registry = WorkflowRegistry()
-    registry.register_definition(definition)
+    for definition in definitions:
+        registry.register_definition(definition)
     assert url is not None
     store, queries = create_store(url)
     engine = WorkflowEngine(

@@ -18,7 +18,7 @@ from workflows_benchmarks.worker_processes import worker_processes
 from workflows_benchmarks.workloads import FIRST_STEP_AT, stamped
 from workflows_core import Worker, WorkflowEngine
 
-__all__ = ["measure_hints"]
+__all__ = ["first_step_ms", "measure_hints"]
 
 _STARTS_PER_S = 4.0
 """Seldom enough that workers are at rest in between."""
@@ -35,7 +35,7 @@ async def measure_hints(store: str, effort: Effort) -> Report:
             url = await stack.enter_async_context(place.database())
             engines["other_process"] = await stack.enter_async_context(_other_process(url))
         for engine in engines.values():
-            await _first_step_ms(engine)
+            await first_step_ms(engine)
 
         async def measure() -> dict[str, list[float]]:
             return {kind: await _starts(engine, per_round) for kind, engine in engines.items()}
@@ -86,12 +86,13 @@ async def _starts(engine: WorkflowEngine, number: int) -> list[float]:
 
     async def one() -> float:
         await asyncio.sleep(random.uniform(0, seconds))
-        return await _first_step_ms(engine)
+        return await first_step_ms(engine)
 
     return list(await asyncio.gather(*(one() for _ in range(number))))
 
 
-async def _first_step_ms(engine: WorkflowEngine) -> float:
+async def first_step_ms(engine: WorkflowEngine) -> float:
+    """Milliseconds from a start to its first step, in whichever process that is."""
     began = time.time()
     instance = await engine.start_workflow("stamped")
     finished = await engine.wait(instance.id, timeout=60, until=lambda found: found.status.is_final)

@@ -2,17 +2,30 @@
 
 from __future__ import annotations
 
+import asyncio
 import time
 from itertools import pairwise
 from typing import Final
 
 from workflows_core import BaseHumanStep, BaseMachineStep, Edge, WorkflowContext, WorkflowDefinition
 
-__all__ = ["BRANCHES", "FAN_OUT_STEPS", "FIRST_STEP_AT", "LINEAR_STEPS", "approval", "fan_out", "linear", "stamped"]
+__all__ = [
+    "BRANCHES",
+    "FAN_OUT_STEPS",
+    "FIRST_STEP_AT",
+    "LINEAR_STEPS",
+    "WAIT_S",
+    "approval",
+    "fan_out",
+    "linear",
+    "stamped",
+    "waiting",
+]
 
 LINEAR_STEPS: Final = 5
 BRANCHES: Final = 20
 FAN_OUT_STEPS: Final = BRANCHES + 2
+WAIT_S: Final = 0.02
 FIRST_STEP_AT: Final = "first_step_at"
 
 
@@ -29,6 +42,14 @@ class Stamp(BaseMachineStep):
     async def execute(self, context: WorkflowContext) -> None:
         """Note it."""
         context.set(FIRST_STEP_AT, time.time())
+
+
+class Wait(BaseMachineStep):
+    """Waits for 20 ms, as for an answer of somebody else."""
+
+    async def execute(self, context: WorkflowContext) -> None:  # noqa: ARG002
+        """Wait."""
+        await asyncio.sleep(WAIT_S)
 
 
 def linear(steps: int = LINEAR_STEPS) -> WorkflowDefinition:
@@ -70,4 +91,11 @@ def stamped() -> WorkflowDefinition:
     """One step that notes when it began."""
     return WorkflowDefinition(
         name="stamped", version="1.0.0", steps={"stamp": Stamp(name="stamp")}, edges=[], initial_step="stamp"
+    )
+
+
+def waiting() -> WorkflowDefinition:
+    """One step that waits for 20 ms."""
+    return WorkflowDefinition(
+        name="waiting", version="1.0.0", steps={"wait": Wait(name="wait")}, edges=[], initial_step="wait"
     )

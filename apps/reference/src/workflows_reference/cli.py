@@ -1,11 +1,10 @@
-"""The command ``workflows-demo``."""
+"""The command ``workflows-demo``. What a command runs is imported when it runs: a worker needs no web framework."""
 
 from __future__ import annotations
 
 import asyncio
 import ipaddress
 import os
-import signal
 import sys
 import tempfile
 from dataclasses import replace
@@ -14,17 +13,13 @@ from pathlib import Path
 import click
 import httpx
 
-from workflows_core import StoreUnavailableError, Worker, WorkflowEngine
+from workflows_core import StoreUnavailableError
 from workflows_reference.errors import DemoStartError
-from workflows_reference.ioc import make_container
-from workflows_reference.server import listen, serve
-from workflows_reference.settings import InvalidSettingError, Settings, load_settings
+from workflows_reference.settings import EXECUTORS, InvalidSettingError, Settings, load_settings
 from workflows_reference.tour.expense import take_tour
 from workflows_reference.tour.visitor import Narrator, TourFailedError
 
 __all__ = ["main"]
-
-_DRAIN_S = 20.0
 
 
 @click.group(invoke_without_command=True, context_settings={"help_option_names": ["-h", "--help"]})
@@ -35,6 +30,8 @@ def demo(context: click.Context, *, host: str | None, port: int | None) -> None:
     """Serve the demo of workflows: migrate its database, fill it on the first start, answer and run the steps."""
     if context.invoked_subcommand is not None:
         return
+    from workflows_reference.server import listen, serve
+
     settings = load_settings()
     settings = replace(
         settings, host=settings.host if host is None else host, port=settings.port if port is None else port
@@ -45,11 +42,33 @@ def demo(context: click.Context, *, host: str | None, port: int | None) -> None:
 
 @demo.command()
 @click.option(
-    "--concurrency", default=32, show_default=True, type=click.IntRange(1, 10_000), help="Most steps at once."
+    "--concurrency", type=click.IntRange(1, 10_000), help="Most steps at once [env: WORKFLOWS_CONCURRENCY; 32]."
 )
-def worker(concurrency: int) -> None:
-    """Run steps in this process, beside a server, until SIGTERM or SIGINT."""
-    asyncio.run(_work(replace(load_settings(), run_worker=False), concurrency))
+def worker(concurrency: int | None) -> None:
+    """Run steps in this process, beside a server, until SIGTERM or SIGINT: the worker of the executor that is set."""
+    from workflows_reference.worker import run_worker
+
+    settings = load_settings()
+    run_worker(settings if concurrency is None else replace(settings, concurrency=concurrency))
+
+
+@demo.command()
+@click.option(
+    "--executor",
+    type=click.Choice(EXECUTORS),
+    default="local",
+    envvar="WORKFLOWS_EXECUTOR",
+    help="How work reaches workers [env: WORKFLOWS_EXECUTOR; local].",
+)
+@click.option("--workers", default=2, show_default=True, type=click.IntRange(0, 100), help="How many worker processes.")
+@click.option("--port", type=click.IntRange(0, 65535), help="Port to listen on, 0 for any [env: WORKFLOWS_PORT; 8000].")
+def stack(executor: str, workers: int, port: int | None) -> None:
+    """Start a server and workers, with PostgreSQL and Redis where the environment names none; start again what dies."""
+    from workflows_reference.stack.running import run_stack
+
+    settings = load_settings({**os.environ, "WORKFLOWS_EXECUTOR": "local"})  # there need be no database yet
+    settings = replace(settings, executor=executor, port=settings.port if port is None else port)
+    run_stack(settings, workers=workers)
 
 
 @demo.command()
@@ -77,7 +96,9 @@ def _greet(settings: Settings) -> None:
     click.echo(f"workflows demo: {settings.base_url}  (Ctrl+C stops it)")
     click.echo(f"database: {settings.shown_database}")
     if not settings.run_worker:
-        click.echo("no steps run in this process; start `workflows-demo worker` beside it")
+        click.echo(
+            f"no steps run in this process (executor: {settings.executor}); start `workflows-demo worker` beside it"
+        )
     if not _is_loopback(settings.host):
         click.echo(f"WARNING: {settings.host} is reachable by others, and the demo's passwords are public", err=True)
 
@@ -89,27 +110,11 @@ def _is_loopback(host: str) -> bool:
         return host == "localhost"
 
 
-async def _work(settings: Settings, concurrency: int) -> None:
-    container = make_container(settings)
-    try:
-        engine = await container.get(WorkflowEngine)
-        await engine.open()
-        worker = Worker(engine, concurrency=concurrency)
-        stopping: list[asyncio.Task[None]] = []
-        loop = asyncio.get_running_loop()
-        for name in (signal.SIGTERM, signal.SIGINT):
-            loop.add_signal_handler(name, lambda: stopping.append(asyncio.create_task(worker.stop(drain_s=_DRAIN_S))))
-        click.echo(f"worker {worker.id} is running")
-        await worker.run()
-        await asyncio.gather(*stopping)
-        click.echo(f"worker {worker.id} has stopped")
-    finally:
-        await container.close()
-
-
 async def _private_tour() -> None:
     """Start a server for the tour alone; in a database of its own, unless the environment names one."""
-    settings = replace(load_settings(), host="127.0.0.1", port=0, public_url="", run_worker=True)
+    from workflows_reference.server import listen, serve
+
+    settings = replace(load_settings(), host="127.0.0.1", port=0, public_url="", executor="local", run_worker=True)
     with tempfile.TemporaryDirectory(prefix="workflows-demo-") as directory:
         if "WORKFLOWS_DATA_DIR" not in os.environ:
             settings = replace(settings, data_dir=Path(directory))

@@ -13,14 +13,14 @@ from dishka import AsyncContainer, Provider, Scope, from_context, make_async_con
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
 from workflows_core import EngineSettings, WorkflowEngine, WorkflowRegistry
-from workflows_core.ports.executor import StepExecutor
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore
 from workflows_dishka import WorkflowsProvider
 from workflows_reference.accounts.directory import UserDirectory
 from workflows_reference.accounts.tokens import SessionTokens
 from workflows_reference.archive import Archive
-from workflows_reference.local_worker import LocalExecutor, LocalWorker
+from workflows_reference.executors import executor_provider
+from workflows_reference.local_worker import LocalWorker
 from workflows_reference.records import Records
 from workflows_reference.secret_file import read_or_make_secret
 from workflows_reference.settings import InvalidSettingError, Settings
@@ -60,19 +60,9 @@ class AdapterProvider(Provider):
         return both.queries
 
     @provide
-    def local_executor(self) -> LocalExecutor:
-        """Wakes the worker of this process, where there is one."""
-        return LocalExecutor()
-
-    @provide(override=True)
-    def executor(self, local: LocalExecutor) -> StepExecutor:
-        """How ready work reaches a worker; the settings allow no other so far."""
-        return local
-
-    @provide
-    async def local_worker(self, engine: WorkflowEngine, executor: LocalExecutor) -> AsyncIterator[LocalWorker]:
+    async def local_worker(self, engine: WorkflowEngine) -> AsyncIterator[LocalWorker]:
         """The worker of this process, not yet started; stopped before the engine is closed."""
-        worker = LocalWorker(engine, executor)
+        worker = LocalWorker(engine)
         yield worker
         await worker.stop()
 
@@ -151,5 +141,9 @@ def make_container(settings: Settings) -> AsyncContainer:
 
     Args:
         settings: What the environment says.
+
+    Raises:
+        DemoStartError: The executor that the settings name is not installed.
     """
-    return make_async_container(WorkflowsProvider(), AdapterProvider(), DemoProvider(), context={Settings: settings})
+    providers = (WorkflowsProvider(), AdapterProvider(), executor_provider(settings.executor), DemoProvider())
+    return make_async_container(*providers, context={Settings: settings})

@@ -2,27 +2,14 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+import asyncio
 from typing import Final
 
-from workflows_core import InProcessExecutor, Worker, WorkflowEngine
-from workflows_core.ports.executor import StepExecutor, WorkRef
+from workflows_core import Worker, WorkflowEngine
 
-__all__ = ["LocalExecutor", "LocalWorker"]
+__all__ = ["LocalWorker"]
 
 _DRAIN_S: Final = 5.0
-
-
-class LocalExecutor(StepExecutor):
-    """Passes hints on to the worker of this process, if one was started here; workers elsewhere look for themselves."""
-
-    def __init__(self) -> None:
-        self.running: InProcessExecutor | None = None
-
-    async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:
-        """Wake the worker, if there is one."""
-        if self.running is not None:
-            await self.running.publish(items, queue=queue, priority=priority)
 
 
 class LocalWorker:
@@ -30,22 +17,22 @@ class LocalWorker:
 
     Args:
         engine: Whose work it does.
-        executor: The executor of that engine.
     """
 
-    def __init__(self, engine: WorkflowEngine, executor: LocalExecutor) -> None:
+    def __init__(self, engine: WorkflowEngine) -> None:
         self._engine = engine
-        self._executor = executor
+        self._worker: Worker | None = None
+        self._task: asyncio.Task[None] | None = None
 
-    def start(self) -> None:
-        """Begin, if it has not begun."""
-        if self._executor.running is None:
-            self._executor.running = InProcessExecutor()
-            self._executor.running.bind(lambda: Worker(self._engine))
-        self._executor.running.ensure_running()
+    def start(self, *, concurrency: int) -> None:
+        """Begin; to be called once."""
+        self._worker = Worker(self._engine, concurrency=concurrency)
+        self._task = asyncio.create_task(self._worker.run(), name=f"workflows-worker-{self._worker.id}")
 
     async def stop(self) -> None:
-        """Let the steps under way finish, or give them back to others."""
-        running, self._executor.running = self._executor.running, None
-        if running is not None:
-            await running.stop(drain_s=_DRAIN_S)
+        """Let the steps under way finish, or give them back to others. Nothing happens if it does not run."""
+        worker, task = self._worker, self._task
+        self._worker = self._task = None
+        if worker is not None and task is not None:
+            await worker.stop(drain_s=_DRAIN_S)
+            await task

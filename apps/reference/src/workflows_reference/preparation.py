@@ -12,7 +12,6 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from workflows_core import StoreUnavailableError, WorkflowEngine
 from workflows_reference.accounts.directory import UserDirectory
 from workflows_reference.errors import DemoStartError
-from workflows_reference.local_worker import LocalWorker
 from workflows_reference.seeds import seed_instances
 from workflows_reference.settings import Settings
 from workflows_reference.tables import metadata
@@ -44,8 +43,6 @@ async def prepare(container: AsyncContainer) -> None:
         await (await container.get(UserDirectory)).seed()
         engine = await container.get(WorkflowEngine)
         await engine.open()
-        if settings.run_worker:
-            (await container.get(LocalWorker)).start()
         await seed_instances(engine)
     except (SQLAlchemyError, OSError) as error:
         cause = getattr(error, "orig", None) or error

@@ -14,6 +14,7 @@ import uvicorn
 from workflows_reference.asgi import create_app
 from workflows_reference.errors import DemoStartError
 from workflows_reference.ioc import make_container
+from workflows_reference.local_worker import LocalWorker
 from workflows_reference.preparation import prepare
 from workflows_reference.settings import Settings
 
@@ -71,11 +72,20 @@ async def serve(
         container = make_container(settings)
         try:
             await prepare(container)
+            worker = await container.get(LocalWorker) if settings.run_worker else None
+
+            def ready() -> None:
+                if (
+                    worker is not None
+                ):  # not before signals are heard: a step that one cuts off runs again only after its lease
+                    worker.start(concurrency=settings.concurrency)
+                when_ready(settings)
+
             app = create_app(container)
             config = uvicorn.Config(
                 app, lifespan="on", log_level="warning", timeout_graceful_shutdown=_CLOSE_S, server_header=False
             )
-            server = _Server(config, lambda: when_ready(settings), obeys_signals=until is None)
+            server = _Server(config, ready, obeys_signals=until is None)
             stopping = asyncio.create_task(_stop_when(until, server)) if until is not None else None
             await server.serve(sockets=[listener])
             if stopping is not None:

@@ -8,8 +8,12 @@
 ``WORKFLOWS_PORT``             Port to listen on; default 8000, and 0 takes a free one
 ``WORKFLOWS_PUBLIC_URL``       Address under which browsers and other systems reach the server; default: host and port
 ``WORKFLOWS_SECRET``           Signs sessions and webhook addresses; default: made once and kept in the data directory
-``WORKFLOWS_EXECUTOR``         How ready work reaches a worker: ``local`` (the only one so far)
-``WORKFLOWS_WORKER``           Whether the server also runs the steps: 1 (the default) or 0
+``WORKFLOWS_EXECUTOR``         How ready work reaches a worker: ``local`` (the default: one runs in the server's process), ``postgres``,
+                               ``saq``, ``celery`` or ``arq`` (they run in processes of their own)
+``WORKFLOWS_REDIS_URL``        Redis or Valkey, for ``saq``, ``celery`` and ``arq``; default ``redis://127.0.0.1:6379/0``
+``WORKFLOWS_BROKER_URL``       Celery's broker, if it is another one
+``WORKFLOWS_WORKER``           With ``local``: whether the server also runs the steps: 1 (the default) or 0
+``WORKFLOWS_CONCURRENCY``      Most steps at once in a worker's process; default 32
 ``WORKFLOWS_LEASE_SECONDS``    Seconds after which the work of a dead worker is taken over; default 15
 ``WORKFLOWS_POLL_SECONDS``     Most seconds between two looks for work; default 1
 ``WORKFLOWS_MODULES``          Python modules with further workflows, separated by commas; each has a list ``WORKFLOWS``
@@ -27,10 +31,13 @@ from typing import Final
 from sqlalchemy import make_url
 from sqlalchemy.exc import ArgumentError
 
-__all__ = ["InvalidSettingError", "Settings", "load_settings"]
+__all__ = ["EXECUTORS", "InvalidSettingError", "Settings", "load_settings"]
 
 _DRIVERS: Final = {"sqlite": "sqlite+aiosqlite", "postgresql": "postgresql+asyncpg", "postgres": "postgresql+asyncpg"}
-_EXECUTORS: Final = ("local",)
+EXECUTORS: Final = ("local", "postgres", "saq", "celery", "arq")
+"""What ``WORKFLOWS_EXECUTOR`` may be; the first is the default."""
+
+_REDIS: Final = "redis://127.0.0.1:6379/0"
 _TRUE: Final = frozenset({"1", "true", "yes", "on"})
 _FALSE: Final = frozenset({"0", "false", "no", "off"})
 _LEAST_SECRET: Final = 16
@@ -74,8 +81,17 @@ class Settings:
     executor: str = "local"
     """How ready work reaches a worker."""
 
+    redis_url: str = field(default=_REDIS, repr=False)
+    """Redis or Valkey, for the executors that need it."""
+
+    broker_url: str = field(default="", repr=False)
+    """Celery's broker; empty is `redis_url`."""
+
     run_worker: bool = True
-    """Whether the server also runs the steps."""
+    """Whether the server also runs the steps; only with the executor ``local``."""
+
+    concurrency: int = 32
+    """Most steps at once in a worker's process."""
 
     lease_s: float = 15.0
     """Seconds after which the work of a dead worker is taken over."""
@@ -125,15 +141,22 @@ def load_settings(environment: Mapping[str, str] | None = None) -> Settings:
         InvalidSettingError: A variable has a value that cannot be used.
     """
     read = _Reader(os.environ if environment is None else environment)
+    executor, database_url = read.choice("WORKFLOWS_EXECUTOR", EXECUTORS), read.database_url("WORKFLOWS_DATABASE_URL")
+    if executor == "postgres" and not database_url.startswith("postgresql"):
+        wanted = "used with WORKFLOWS_DATABASE_URL=postgresql://…, which carries the hints"
+        raise InvalidSettingError("WORKFLOWS_EXECUTOR", executor, wanted)
     return Settings(
         data_dir=Path(read.text("WORKFLOWS_DATA_DIR", ".workflows-demo")),
-        database_url=read.database_url("WORKFLOWS_DATABASE_URL"),
+        database_url=database_url,
         host=read.text("WORKFLOWS_HOST", "127.0.0.1"),
         port=int(read.number("WORKFLOWS_PORT", 8000, least=0, most=65535, whole=True)),
         public_url=read.text("WORKFLOWS_PUBLIC_URL", "").rstrip("/"),
         secret=read.secret("WORKFLOWS_SECRET"),
-        executor=read.choice("WORKFLOWS_EXECUTOR", _EXECUTORS),
-        run_worker=read.switch("WORKFLOWS_WORKER", default=True),
+        executor=executor,
+        redis_url=read.text("WORKFLOWS_REDIS_URL", _REDIS),
+        broker_url=read.text("WORKFLOWS_BROKER_URL", ""),
+        run_worker=read.switch("WORKFLOWS_WORKER", default=True) and executor == "local",
+        concurrency=int(read.number("WORKFLOWS_CONCURRENCY", 32, least=1, most=10_000, whole=True)),
         lease_s=read.number("WORKFLOWS_LEASE_SECONDS", 15.0, least=0.5, most=3600),
         poll_s=read.number("WORKFLOWS_POLL_SECONDS", 1.0, least=0.05, most=60),
         modules=tuple(name.strip() for name in read.text("WORKFLOWS_MODULES", "").split(",") if name.strip()),

@@ -176,10 +176,15 @@ class Visitor:
 
 
 async def _until(look: Callable[[], Awaitable[T | None]]) -> T | None:
-    """Look until something is found; None after `_WAIT_S`."""
+    """Look until something is found; None after `_WAIT_S`. A server that is being started again meanwhile is waited for."""
     deadline = time.monotonic() + _WAIT_S
     while True:
-        found = await look()
+        try:
+            found = await look()
+        except httpx.TransportError:
+            if time.monotonic() > deadline:
+                raise
+            found = None
         if found is not None or time.monotonic() > deadline:
             return found
         await asyncio.sleep(_PAUSE_S)

@@ -22,6 +22,9 @@ class NullExecutor(StepExecutor):
     async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:
         """Do nothing."""
 
+    async def close(self) -> None:
+        """Do nothing."""
+
 
 class InProcessExecutor(StepExecutor, WakeUps):
     """Wakes the workers of this process; the first hint in an event loop without a worker starts one there.
@@ -99,5 +102,5 @@ class InProcessExecutor(StepExecutor, WakeUps):
         """Stop the worker after its steps under way, and let go of the others."""
         await self.stop()
         self._subscriptions.clear()
-        if self._heard is not None:
-            await self._heard.close()
+        if self._others is not None:
+            await self._others.close()

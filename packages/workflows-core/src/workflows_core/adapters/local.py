@@ -4,21 +4,16 @@ from __future__ import annotations
 
 import secrets
 from dataclasses import replace
+from typing import Unpack
 
-from workflows_core.adapters.event_bus import EventBus
 from workflows_core.adapters.in_process_executor import InProcessExecutor
-from workflows_core.adapters.json_codec import JsonCodec
 from workflows_core.adapters.memory import InMemoryWorkflowQueries, InMemoryWorkflowStore, MemoryState
-from workflows_core.adapters.safe_expressions import SafeExpressions
 from workflows_core.adapters.system_clock import SystemClock
-from workflows_core.adapters.uuid7 import Uuid7Generator
+from workflows_core.adapters.wired_engine import WiredEngine, Wiring
 from workflows_core.authoring.registry import WorkflowRegistry
-from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.engine.worker import Worker
 from workflows_core.ports.clock import Clock
-from workflows_core.ports.codec import PayloadCodec
-from workflows_core.ports.conditions import ConditionEvaluator
 from workflows_core.ports.events import EventPublisher
 from workflows_core.ports.executor import StepExecutor
 from workflows_core.ports.injection import StepInjector
@@ -28,7 +23,7 @@ from workflows_core.ports.store import WorkflowStore
 __all__ = ["InProcessEngine", "LocalExecutionEngine"]
 
 
-class InProcessEngine(WorkflowEngine):
+class InProcessEngine(WiredEngine):
     """An engine over any store whose worker runs in the same event loop, from the first start on."""
 
     def __init__(
@@ -37,29 +32,19 @@ class InProcessEngine(WorkflowEngine):
         *,
         store: WorkflowStore,
         queries: WorkflowQueries,
-        event_bus: EventPublisher | None = None,
-        clock: Clock | None = None,
-        codec: PayloadCodec | None = None,
-        conditions: ConditionEvaluator | None = None,
-        settings: EngineSettings | None = None,
-        injector: StepInjector | None = None,
         others: StepExecutor | None = None,
         concurrency: int = 32,
+        **wiring: Unpack[Wiring],
     ) -> None:
-        """Wire the engine; what is None is the default of its port.
+        """Wire the engine.
 
         Args:
             registry: Definitions whose code this process has.
             store: Where instances live.
             queries: Lists and look-ups.
-            event_bus: Is told what happened.
-            clock: Tells the time to whoever does not ask the store.
-            codec: Encodes the data.
-            conditions: Evaluates the conditions of edges.
-            settings: Limits, times and secrets.
-            injector: Provides what the code of steps wants beside its context.
             others: Reaches the workers of other processes on the same store, and hears from them if it also is a `WakeUps`.
             concurrency: Most steps at once.
+            wiring: See `Wiring`.
         """
         executor = InProcessExecutor(others)
         super().__init__(
@@ -67,13 +52,7 @@ class InProcessEngine(WorkflowEngine):
             store=store,
             queries=queries,
             executor=executor,
-            events=event_bus if event_bus is not None else EventBus(),
-            clock=clock if clock is not None else SystemClock(),
-            ids=Uuid7Generator(),
-            codec=codec if codec is not None else JsonCodec(),
-            conditions=conditions if conditions is not None else SafeExpressions(),
-            settings=settings,
-            injector=injector,
+            **wiring,
         )
         self._in_process = executor
         executor.bind(lambda: Worker(self, concurrency=concurrency))

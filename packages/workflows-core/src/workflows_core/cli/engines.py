@@ -13,12 +13,12 @@ from typing import Any, TypeVar
 import click
 
 from workflows_core.engine.engine import WorkflowEngine
+from workflows_core.engine.hosting import EngineFactory
 from workflows_core.errors import WorkflowsError
 
 __all__ = ["EngineFactory", "load_factory", "run_with_engine"]
 
 T = TypeVar("T")
-EngineFactory = Callable[[], WorkflowEngine | Awaitable[WorkflowEngine]]
 
 
 def load_factory(path: str) -> EngineFactory:

@@ -52,27 +52,41 @@ class Admission:
 
     def admits(self, item: WorkItem) -> bool:
         """Whether the slot that its instance has already may be used for this too."""
-        return self.is_open and (self.queues is None or item.queue in self.queues)
+        return self.is_open and self.serves(item.queue)
+
+    def serves(self, queue: str) -> bool:
+        """Whether work of this queue may be taken at all."""
+        return self.queues is None or queue in self.queues
 
     def has_room(self, taken: int) -> bool:
         """Whether another step may begin while so many slots are in use."""
         return self.is_open and taken < self._slots
 
-    def request(self, worker: str, lease_s: float, *, taken: int) -> ClaimRequest | None:
+    def request(
+        self,
+        worker: str,
+        lease_s: float,
+        *,
+        taken: int,
+        most: int = _MOST_AT_ONCE,
+        queues: frozenset[str] | None = None,
+    ) -> ClaimRequest | None:
         """What may be claimed now; None for nothing.
 
         Args:
             worker: Id of the worker.
             lease_s: Seconds of the leases.
             taken: Slots in use.
+            most: Most that is wanted.
+            queues: Of which queues, instead of all that are served.
         """
         if not self.has_room(taken):
             return None
         return ClaimRequest(
             worker=worker,
-            limit=min(self._slots - taken, _MOST_AT_ONCE),
+            limit=min(self._slots - taken, most, _MOST_AT_ONCE),
             lease_s=lease_s,
-            queues=self.queues,
+            queues=self.queues if queues is None else queues,
             codes=self._codes(),
             without=self._without(),
         )

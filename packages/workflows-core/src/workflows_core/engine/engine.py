@@ -41,7 +41,6 @@ from workflows_core.ports.ids import IdGenerator
 from workflows_core.ports.injection import StepInjector
 from workflows_core.ports.queries import PageRequest, TaskFilter, TaskRecord, WorkflowQueries
 from workflows_core.ports.store import Claim, WorkflowStore
-from workflows_core.ports.wake_ups import WakeUps
 
 __all__ = ["WorkflowEngine"]
 
@@ -115,8 +114,7 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
 
     async def aclose(self) -> None:
         """Give back what the executor and the store hold; the engine is not used afterwards."""
-        if isinstance(self.executor, WakeUps):
-            await self.executor.close()
+        await self.executor.close()
         self._attempts.close()
         await self._commits.finish()
         await self.store.close()

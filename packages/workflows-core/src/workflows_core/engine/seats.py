@@ -10,7 +10,7 @@ from typing import Any, TypeAlias
 from workflows_core.domain.transition import WorkItem
 from workflows_core.ports.store import Claim, WriteResult
 
-__all__ = ["Offer", "Seat", "Seats"]
+__all__ = ["Offer", "Seat", "Seats", "Slot"]
 
 
 class Seat(ABC):
@@ -31,6 +31,41 @@ class Seat(ABC):
     @abstractmethod
     def leave(self) -> None:
         """Give the slot up; does nothing once it is used or given up."""
+
+
+class Slot(Seat):
+    """A slot of one worker.
+
+    Args:
+        worker: Id of the worker.
+        lease_s: Seconds of its leases.
+        sent: When the seat was taken, by the worker's clock.
+        begin: Runs a claim.
+        unseat: Told when the seat is used or given up.
+    """
+
+    def __init__(
+        self,
+        worker: str,
+        lease_s: float,
+        sent: float,
+        begin: Callable[[Claim, float], object],
+        unseat: Callable[[Slot], None],
+    ) -> None:
+        self.worker = worker
+        self.lease_s = lease_s
+        self._sent = sent
+        self._begin = begin
+        self._unseat = unseat
+
+    def begin(self, claim: Claim) -> None:
+        """Run the step in the slot."""
+        self._unseat(self)
+        self._begin(claim, self._sent)
+
+    def leave(self) -> None:
+        """Let others have the slot."""
+        self._unseat(self)
 
 
 Offer: TypeAlias = Callable[[WorkItem], Seat | None]

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import math
 import os
 import random
 import secrets
@@ -12,16 +13,19 @@ import time
 from collections.abc import Callable
 from contextlib import suppress
 from functools import partial
+from itertools import zip_longest
 from typing import Any, Final
 
 from workflows_core.domain.transition import WorkItem, WorkKind
 from workflows_core.engine.admission import Admission
+from workflows_core.engine.answers import Answers, Asked
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.heartbeat import Heartbeat, Known
 from workflows_core.engine.holding import Holding
+from workflows_core.engine.leftovers import Leftovers
 from workflows_core.engine.loop_thread import LoopThread
 from workflows_core.engine.pace import Pace
-from workflows_core.engine.seats import Seat
+from workflows_core.engine.seats import Seat, Slot
 from workflows_core.errors import InfrastructureError, WorkflowsError
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import Claim
@@ -33,6 +37,9 @@ logger = logging.getLogger(__name__)
 
 _LOOK_AGAIN_S: Final = 0.02
 """Seconds between a look that found all that is due and the next one, unless a hint comes."""
+_AT_ONCE: Final = -math.inf
+_ROUNDING_S: Final = 1e-6
+"""A sleep may end so much early, by rounding; where time passes only by sleeping, the rest would never pass."""
 _SPREAD_S: Final = 0.01
 """Workers that wait for the same moment come one after the other, at most so many seconds late."""
 
@@ -80,12 +87,12 @@ class Worker:
         self._running: dict[asyncio.Task[None], Holding] = {}
         self._lingering: set[Holding] = set()
         self._awake = asyncio.Event()
+        self._answers = Answers()
+        self._looks_at = _AT_ONCE
         self._left_some = False
-        self._unfinished: set[WorkRef] = set()
-        self._untouched: set[WorkRef] = set()
+        self._leftovers = Leftovers()
         self._is_claiming = False
-        self._strays: set[WorkRef] = set()
-        self._seats: set[_Slot] = set()
+        self._seats: set[Slot] = set()
 
     @property
     def queues(self) -> frozenset[str] | None:
@@ -105,7 +112,34 @@ class Worker:
 
     def wake(self) -> None:
         """Look for work now. Must be called in the worker's event loop."""
+        self._looks_at = _AT_ONCE
         self._awake.set()
+
+    async def answer(self, queue: str, *, within_s: float = 30.0) -> bool:
+        """Do one piece of due work of a queue, as a task queue asks that has delivered a hint to this process.
+
+        Which piece it is the store decides, not the hint: the most urgent that nobody has. Hints that come at once are answered with one
+        claim. It returns when the work has begun if there is room for more, else when the work is done: so the task queue delivers as
+        many hints to this process as it has slots, and keeps the others for those that are less busy. Must be called in the worker's
+        event loop while it runs; whoever gives up waiting stops nothing.
+
+        Args:
+            queue: The queue.
+            within_s: Seconds after which this returns although no slot has become free, so that the task queue has no reason to take
+                its message for lost.
+
+        Returns:
+            Whether there was work.
+        """
+        if not self._admission.is_open or not self._admission.serves(queue):
+            return False
+        asked = self._answers.ask(queue)
+        self._awake.set()
+        try:
+            async with asyncio.timeout(within_s):
+                return await asked.answer
+        except TimeoutError:
+            return asked.is_begun
 
     async def run(self) -> None:
         """Claim and run work until `stop` is called; errors of the store are logged and outlasted."""
@@ -138,6 +172,7 @@ class Worker:
             drain_s: Seconds after which steps still under way are cancelled and given back; None waits for all.
         """
         self._admission.close()
+        self._answers.refuse_all()
         self._awake.set()
         if drain_s is not None and self._running:
             await asyncio.wait(self._running, timeout=drain_s)
@@ -146,18 +181,41 @@ class Worker:
     # Looking for work
 
     async def _look(self) -> float:
-        """Claim what fits; the seconds until it is worth to look again."""
+        """Claim what hints ask for and, if it is time, whatever else fits; the seconds until it is worth to look again."""
         self._awake.clear()
         try:
             await self._give_back(delay_s=self._poll_s)
-            return await self._claim()
+            if asked := self._answers.waiting():
+                await self._claim_for_hints(asked)
+            if self._clock() >= self._looks_at - _ROUNDING_S:
+                self._looks_at = math.inf
+                pause_s = await self._claim()
+                self._looks_at = min(self._looks_at, self._clock() + pause_s)  # less, if woken meanwhile
+            return max(self._looks_at - self._clock(), 0.0)
         except InfrastructureError as error:
             logger.warning("worker %s cannot look for work: %s", self.id, error)
         except Exception:
             logger.exception("worker %s cannot look for work", self.id)
         finally:
             self._is_claiming = False
+        self._looks_at = _AT_ONCE
         return self._poll_s
+
+    async def _claim_for_hints(self, asked: list[Asked]) -> None:
+        """Claim a piece of work for each hint; those for which there is none are told so, those without a slot go on waiting."""
+        queues = frozenset(one.queue for one in asked)
+        wanted = self._admission.request(self.id, self._lease_s, taken=self.taken, most=len(asked), queues=queues)
+        if wanted is None:
+            self._left_some = True
+            return
+        self._left_some |= wanted.limit < len(asked)
+        self._is_claiming = True
+        sent = self._clock()
+        begun = {claim.ref: self._begin(claim, sent) for claim in await self._engine.store.claim(wanted)}
+        self._is_claiming = False
+        has_room = self._admission.has_room(self.taken)
+        for one, work in zip_longest(asked[: wanted.limit], begun.values()):
+            one.follow(work, is_awaited=not has_room)
 
     async def _claim(self) -> float:
         wanted = self._admission.request(self.id, self._lease_s, taken=self.taken)
@@ -191,7 +249,7 @@ class Worker:
             return None
         if not self._admission.has_room(self.taken):
             return None
-        slot = _Slot(self.id, self._lease_s, self._clock(), self._begin, self._unseat)
+        slot = Slot(self.id, self._lease_s, self._clock(), self._begin, self._unseat)
         self._seats.add(slot)
         return slot
 
@@ -201,7 +259,7 @@ class Worker:
             self._awake.clear()
             await self._awake.wait()
 
-    def _unseat(self, slot: _Slot) -> None:
+    def _unseat(self, slot: Slot) -> None:
         self._seats.discard(slot)
         if not self._admission.is_open:
             self._awake.set()
@@ -216,16 +274,18 @@ class Worker:
 
     # Running it
 
-    def _begin(self, claim: Claim, sent: float) -> None:
+    def _begin(self, claim: Claim, sent: float) -> asyncio.Task[None] | None:
+        """Run a claim, unless it is too late for that."""
         holding = Holding(claim, sent=sent, lease_s=self._lease_s, clock=self._clock)
         if not self._admission.is_open or not holding.may_begin():
-            self._untouched.add(claim.ref)
-            return
+            self._leftovers.untouched.add(claim.ref)
+            return None
         if claim.item.kind is WorkKind.EXPIRE:
             self._stop_others(claim.ref)
         task = asyncio.create_task(self._run_claim(claim, holding))
         self._running[task] = holding
         task.add_done_callback(self._finished)
+        return task
 
     def _stop_others(self, ref: WorkRef) -> None:
         """Stop the step whose time is over, if it is under way here."""
@@ -238,7 +298,7 @@ class Worker:
         if holding is not None and holding.is_busy:
             self._lingering.add(holding)
         if self._left_some:
-            self._awake.set()
+            self.wake()
 
     async def _run_claim(self, claim: Claim, holding: Holding) -> None:
         try:
@@ -246,16 +306,16 @@ class Worker:
                 self._admission.note_lack(claim.state, claim.item)
         except asyncio.CancelledError:
             others = (running.refs for running in self._running.values() if running is not holding)
-            self._unfinished |= holding.refs.difference(*others)
+            self._leftovers.unfinished |= holding.refs.difference(*others)
             with suppress(InfrastructureError):
                 await self._give_back(delay_s=0.0)
             raise
         except WorkflowsError as error:
             logger.warning("work item %s was not finished and will be claimed again: %s", holding.ref, error)
-            self._unfinished |= holding.refs
+            self._leftovers.unfinished |= holding.refs
         except Exception:
             logger.exception("work item %s was not finished and will be claimed again", holding.ref)
-            self._unfinished |= holding.refs
+            self._leftovers.unfinished |= holding.refs
 
     def _cancel(self, task: asyncio.Task[None], holding: Holding) -> None:
         holding.ask_to_stop()
@@ -272,20 +332,8 @@ class Worker:
         await asyncio.gather(*tasks, return_exceptions=True)
 
     async def _give_back(self, *, delay_s: float) -> None:
-        """Give back work that was not finished or not begun.
-
-        Args:
-            delay_s: Seconds before what was begun may be claimed again.
-
-        Raises:
-            InfrastructureError: The store does not answer; the work stays noted.
-        """
-        for refs, untouched in ((self._untouched, True), (self._unfinished, False)):
-            if refs:
-                given = tuple(refs)
-                pause_s = 0.0 if untouched else delay_s
-                await self._engine.store.release(self.id, given, delay_s=pause_s, untouched=untouched)
-                refs.difference_update(given)
+        """Give back work that was not finished or not begun; see `Leftovers.give_back`."""
+        await self._leftovers.give_back(self._engine.store, self.id, delay_s=delay_s)
 
     # Leases
 
@@ -300,7 +348,7 @@ class Worker:
             self.id,
             lease_s=self._lease_s,
             holdings=lambda: tuple(self._running.copy().values()),
-            has_more=lambda: bool(self._unfinished or self._untouched),
+            has_more=lambda: bool(self._leftovers),
             renewed=lambda held, known: tell(self._renewed, held, known),
             lapsed=lambda holding: tell(self._lapsed, holding),
             clock=self._clock,
@@ -330,8 +378,9 @@ class Worker:
             if held.isdisjoint(holding.refs):
                 logger.warning("worker %s has lost the lease of work item %s and stops it", self.id, holding.ref)
                 self._cancel(task, holding)
-        self._note_strays(held.difference(*known.values()))
-        if self._unfinished or self._untouched:
+        strays = held.difference(*known.values(), *(holding.refs for holding in self._running.values()))
+        self._leftovers.note_strays(strays, expects_more=self._is_claiming or bool(self._seats))
+        if self._leftovers:
             self._awake.set()  # it is given back at the next look
 
     def _lapsed(self, holding: Holding) -> None:
@@ -341,42 +390,3 @@ class Worker:
                     "the lease of work item %s has ended without a renewal; worker %s stops it", holding.ref, self.id
                 )
                 self._cancel(task, holding)
-
-    def _note_strays(self, held: set[WorkRef]) -> None:
-        """Find what the store holds for this worker although nobody runs it: the answer to a claim or to a commit was lost.
-
-        It is given back if it was so at two renewals in a row, and no claim is under way whose answer may still come.
-        """
-        noted = self._unfinished | self._untouched
-        strays = held.difference(*(holding.refs for holding in self._running.values()), noted)
-        if self._is_claiming or self._seats:
-            strays.clear()
-        self._unfinished |= strays & self._strays
-        self._strays = strays - self._unfinished
-
-
-class _Slot(Seat):
-    """A slot of a worker that is kept free."""
-
-    def __init__(
-        self,
-        worker: str,
-        lease_s: float,
-        sent: float,
-        begin: Callable[[Claim, float], None],
-        unseat: Callable[[_Slot], None],
-    ) -> None:
-        self.worker = worker
-        self.lease_s = lease_s
-        self._sent = sent
-        self._begin = begin
-        self._unseat = unseat
-
-    def begin(self, claim: Claim) -> None:
-        """Run the step in the slot."""
-        self._unseat(self)
-        self._begin(claim, self._sent)
-
-    def leave(self) -> None:
-        """Let others have the slot."""
-        self._unseat(self)

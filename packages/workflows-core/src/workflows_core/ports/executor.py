@@ -45,3 +45,7 @@ class StepExecutor(Protocol):
             queue: Whose workers may take them.
             priority: Higher is more urgent.
         """
+
+    @abstractmethod
+    async def close(self) -> None:
+        """Send or drop the hints that are left, and give back connections. A second call does nothing."""

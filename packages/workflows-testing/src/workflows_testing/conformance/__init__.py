@@ -45,6 +45,7 @@ from __future__ import annotations
 from workflows_testing.conformance.clocks import ClockConformance
 from workflows_testing.conformance.codecs import PayloadCodecConformance
 from workflows_testing.conformance.conditions import ConditionEvaluatorConformance
+from workflows_testing.conformance.deployments import ExecutorDeploymentConformance
 from workflows_testing.conformance.executors import StepExecutorConformance
 from workflows_testing.conformance.identities import IdGeneratorConformance
 from workflows_testing.conformance.injectors import StepInjectorConformance
@@ -59,6 +60,7 @@ __all__ = [
     "ClockConformance",
     "ConditionEvaluatorConformance",
     "EventPublisherConformance",
+    "ExecutorDeploymentConformance",
     "IdGeneratorConformance",
     "LeaseKeeperConformance",
     "PayloadCodecConformance",

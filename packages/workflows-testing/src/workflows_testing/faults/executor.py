@@ -117,6 +117,11 @@ class FaultyExecutor(StepExecutor):
             task.cancel()
         await asyncio.gather(*under_way, return_exceptions=True)
 
+    async def close(self) -> None:
+        """Lose the hints that are still to come, and close the executor."""
+        await self.forget()
+        await self._executor.close()
+
 
 class FaultyWakeUps(FaultyExecutor, WakeUps):
     """The same around an executor at whose other end workers of this process listen, as at an `InProcessExecutor`."""
@@ -143,5 +148,5 @@ class FaultyWakeUps(FaultyExecutor, WakeUps):
 
     async def close(self) -> None:
         """End all subscriptions, and lose the hints that are still to come."""
-        await self.forget()
+        await super().close()
         await self._wake_ups.close()

@@ -13,6 +13,7 @@ from workflows_testing.faulty import (
     commits,
     crashes,
     definitions,
+    deployments,
     failures,
     fences,
     hints,
@@ -64,5 +65,6 @@ FAULTS: tuple[Fault, ...] = (
     *injectors.FAULTS,
     *transactions.FAULTS,
     *unserved.FAULTS,
+    *deployments.FAULTS,
 )
 """Every fault."""

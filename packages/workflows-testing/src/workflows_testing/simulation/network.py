@@ -140,3 +140,6 @@ class NetworkExecutor(StepExecutor):
     async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:
         """Send a hint."""
         self._network.hint()
+
+    async def close(self) -> None:
+        """Hold nothing."""

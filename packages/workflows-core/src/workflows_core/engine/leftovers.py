@@ -1,0 +1,59 @@
+"""Work that a worker holds in the store although it does not run it: it has to be given back."""
+
+from __future__ import annotations
+
+from collections.abc import Set as AbstractSet
+
+from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.store import WorkflowStore
+
+__all__ = ["Leftovers"]
+
+
+class Leftovers:
+    """What one worker has to give back.
+
+    Attributes:
+        unfinished: Begun, and ended without a commit.
+        untouched: Never begun.
+    """
+
+    def __init__(self) -> None:
+        """Begin with nothing."""
+        self.unfinished: set[WorkRef] = set()
+        self.untouched: set[WorkRef] = set()
+        self._strays: set[WorkRef] = set()
+
+    def __bool__(self) -> bool:
+        """Whether there is anything."""
+        return bool(self.unfinished or self.untouched)
+
+    async def give_back(self, store: WorkflowStore, worker: str, *, delay_s: float) -> None:
+        """Give all of it back.
+
+        Args:
+            store: Where it is held.
+            worker: By whom.
+            delay_s: Seconds before what was begun may be claimed again.
+
+        Raises:
+            InfrastructureError: The store does not answer; the work stays noted.
+        """
+        for refs, untouched in ((self.untouched, True), (self.unfinished, False)):
+            if refs:
+                given = tuple(refs)
+                await store.release(worker, given, delay_s=0.0 if untouched else delay_s, untouched=untouched)
+                refs.difference_update(given)
+
+    def note_strays(self, held: AbstractSet[WorkRef], *, expects_more: bool) -> None:
+        """Find what the store holds for the worker although nobody runs it: the answer to a claim or to a commit was lost.
+
+        It is given back if it was so at two renewals in a row.
+
+        Args:
+            held: What the store holds and the worker does not run.
+            expects_more: The answer to a claim or to a commit is still to come.
+        """
+        strays: set[WorkRef] = set() if expects_more else {*held} - self.unfinished - self.untouched
+        self.unfinished |= strays & self._strays
+        self._strays = strays - self.unfinished

@@ -1,0 +1,98 @@
+"""Rules for every deployment: whatever becomes of hints and of the broker, the outcome is the same."""
+
+from __future__ import annotations
+
+import asyncio
+
+from workflows_testing.conformance.deployment_site import DeploymentContract, Site, no_overlaps
+from workflows_testing.deployments import Deployment, Mishap
+
+__all__ = ["DeploymentMishaps"]
+
+_NUMBER = 8
+_KINDS = ("single", "fork", "pair")
+_EXECUTIONS = 1 + 4 + 2
+
+
+class DeploymentMishaps(DeploymentContract):
+    """The rules."""
+
+    async def test_every_hint_may_be_lost(self, deployment: Deployment) -> None:
+        await self._same_outcome_despite(Mishap.LOST, deployment)
+
+    async def test_every_hint_may_be_doubled(self, deployment: Deployment) -> None:
+        await self._same_outcome_despite(Mishap.DOUBLED, deployment)
+
+    async def test_hints_may_come_in_another_order(self, deployment: Deployment) -> None:
+        await self._same_outcome_despite(Mishap.REORDERED, deployment)
+
+    async def test_a_broker_that_is_down_delays_work_and_fails_nothing(self, deployment: Deployment) -> None:
+        async with self.site(deployment) as site:
+            await _stop_broker(deployment)
+            try:
+                async with asyncio.timeout(self.patience_s):  # nobody waits for the broker
+                    await site.start_many(_NUMBER, *_KINDS)
+            finally:
+                await _start_broker(deployment)
+            await site.worker()
+            await _same_outcome(site, _NUMBER * len(_KINDS))
+
+    async def test_a_broker_that_goes_away_under_workers_delays_work_and_fails_nothing(
+        self, deployment: Deployment
+    ) -> None:
+        async with self.site(deployment) as site:
+            workers = [await site.worker(), await site.worker()]
+            await site.completed(await site.start("single"))
+            await _stop_broker(deployment)
+            try:
+                async with asyncio.timeout(self.patience_s):
+                    await site.start_many(_NUMBER, *_KINDS)
+                await asyncio.sleep(0.3)
+            finally:
+                await _start_broker(deployment)
+            for worker in workers:
+                await worker.keep_up()
+            await _same_outcome(site, _NUMBER * len(_KINDS), others=1)
+
+    async def test_a_broker_that_forgets_its_messages_delays_work(self, deployment: Deployment) -> None:
+        async with self.site(deployment) as site:
+            await site.start_many(_NUMBER, *_KINDS)
+            await asyncio.sleep(0.2)
+            if deployment.broker is not None:
+                await deployment.broker.empty()
+            await site.worker()
+            await _same_outcome(site, _NUMBER * len(_KINDS))
+
+    async def _same_outcome_despite(self, mishap: Mishap, deployment: Deployment) -> None:
+        async with self.site(deployment, mishap=mishap) as site:
+            await site.worker(mishap=mishap)
+            await site.worker(mishap=mishap)
+            await site.start_many(_NUMBER, *_KINDS)
+            await _same_outcome(site, _NUMBER * len(_KINDS))
+
+
+async def _same_outcome(site: Site, number: int, *, others: int = 0) -> None:
+    """Everything completed, every execution done to its end, none twice at once; the same as on a good day.
+
+    Args:
+        site: The site.
+        number: How many instances were started of the kinds together.
+        others: How many single ones besides.
+    """
+    await site.drained(number + others)
+    assert await site.engine.find_stalled() == []
+    runs = site.deployment.effects.runs()
+    no_overlaps(runs)
+    assert len(runs) == number // len(_KINDS) * _EXECUTIONS + others
+    assert all(spans[-1][1] < float("inf") for spans in runs.values())
+
+
+async def _stop_broker(deployment: Deployment) -> None:
+    """Where there is none, nothing can be down."""
+    if deployment.broker is not None:
+        await deployment.broker.stop()
+
+
+async def _start_broker(deployment: Deployment) -> None:
+    if deployment.broker is not None:
+        await deployment.broker.start()
