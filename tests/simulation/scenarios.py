@@ -10,6 +10,7 @@ from typing import Any
 from workflows_core import (
     BaseHumanStep,
     BaseMachineStep,
+    ConcurrencyLimit,
     DelayStep,
     Edge,
     EngineSettings,
@@ -17,6 +18,7 @@ from workflows_core import (
     ParallelGateway,
     ParallelGroup,
     RaceGroup,
+    RateLimit,
     SequentialGroup,
     WebhookStep,
     WorkflowContext,
@@ -325,6 +327,21 @@ async def _drive_dead_letter(client: Client) -> None:
     await client.discard(given_up)
 
 
+def _limits(effects: Effects) -> list[WorkflowDefinition]:
+    call = Work("call", effects, takes_s=2.0, concurrency=2)
+    mail = Work("mail", effects, rate=RateLimit(2, per=timedelta(seconds=8)))
+    definition = WorkflowDefinition(
+        "limits", steps=[call, mail], edges=[(call, mail)], concurrency=ConcurrencyLimit(3), queue="mail", priority=2
+    )
+    return [definition]
+
+
+async def _drive_limits(client: Client) -> None:
+    started = [await client.start("limits", {"number": number}) for number in range(5)]
+    for instance_id in started:
+        await client.end_of(instance_id)
+
+
 SCENARIOS = [
     story("linear", _linear),
     story("long", _long),
@@ -343,5 +360,6 @@ SCENARIOS = [
     story("timeout", _timeout),
     story("compensation", _compensation),
     story("undone_cancel", _undone_cancel, _drive_undone_cancel),
+    story("limits", _limits, _drive_limits),
     story("dead_letter", _dead_letter, _drive_dead_letter),
 ]

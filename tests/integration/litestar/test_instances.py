@@ -273,3 +273,26 @@ async def test_a_finished_instance_cannot_be_cancelled(world: World) -> None:
     answer = await world.alice.post(f"{API}/instances/{instance_id}/cancel", json={})
     problem = is_problem(answer, 409, "instance-finished")
     assert (problem["workflow_instance_id"], problem["state"]) == (instance_id, "failed")
+
+
+async def test_an_instance_is_started_for_later_with_a_priority(world: World) -> None:
+    body = {"workflow_name": "callback", "priority": 7, "start_at": "2999-01-31T09:00:00+01:00"}
+    answer = await world.alice.post(f"{API}/instances", json=body)
+    assert (answer.status_code, answer.json()["status"]) == (201, "pending")
+    detail = (await world.alice.get(f"{API}/instances/{answer.json()['id']}")).json()
+    assert (detail["status"], detail["priority"]) == ("pending", 7)
+
+
+@pytest.mark.parametrize(
+    ("how", "pointers"),
+    [
+        ({"priority": 10**9}, ["/priority"]),
+        ({"delay": -1}, ["/delay"]),
+        ({"start_at": "2999-01-31T09:00:00"}, ["/start_at"]),
+        ({"delay": 1, "start_at": "2999-01-31T09:00:00Z"}, ["/start_at"]),
+    ],
+)
+async def test_a_start_at_no_certain_moment_is_refused(world: World, how: dict[str, Any], pointers: list[str]) -> None:
+    answer = await world.alice.post(f"{API}/instances", json={"workflow_name": "callback", **how})
+    assert answer.status_code in {400, 422}
+    assert [error["pointer"] for error in answer.json()["errors"]] == pointers

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from datetime import timedelta
 from typing import Any
 
 import pytest
@@ -160,3 +161,17 @@ def test_a_sqlite_database_in_memory_is_refused_with_what_to_take_instead() -> N
     for url in ("sqlite+aiosqlite://", "sqlite+aiosqlite:///:memory:", "sqlite:///file:x?mode=memory&uri=true"):
         with pytest.raises(StoreUnavailableError, match="LocalExecutionEngine"):
             PersistentExecutionEngine(registry(), url)
+
+
+async def test_a_delayed_start_outlives_its_engine_and_keeps_its_priority(url: str) -> None:
+    async with PersistentExecutionEngine(registry(), url) as engine:
+        started = await engine.start_workflow("squares", {"numbers": [2]}, delay=timedelta(seconds=0.7), priority=7)
+        assert (started.status, started.priority) == (WorkflowStatus.PENDING, 7)
+        assert [work.item.priority for work in await engine.queries.list_work(started.id)] == [7]
+        begins_at = await engine.store.now() + timedelta(seconds=0.6)
+    async with PersistentExecutionEngine(registry(), url) as engine:
+        finished = await engine.wait(started.id, timeout=10, until=lambda found: found.status.is_final)
+        assert (finished.status, finished.priority) == (WorkflowStatus.COMPLETED, 7)
+        (first, *_) = await engine.queries.list_executions(started.id)
+        assert first.execution.started_at is not None
+        assert first.execution.started_at > begins_at

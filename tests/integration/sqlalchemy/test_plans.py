@@ -269,3 +269,24 @@ async def test_a_large_batch_is_not_joined_row_by_row(postgres_url: str) -> None
     await engine.dispose()
     assert "pk_workflow_work_items" in plan
     assert "ix_workflow_work_items_held" not in plan
+
+
+THROTTLE = """
+UPDATE workflow_work_items SET throttle = :lane || CAST(priority AS text), slot_key = 'key', slot_limit = 1
+WHERE due_at IS NOT NULL AND queue = 'mail'
+"""
+
+
+async def test_limited_work_is_found_by_its_lanes_and_not_where_other_work_is(planned: Planned) -> None:
+    async with planned.engine.begin() as connection:
+        await connection.execute(text(THROTTLE), {"lane": "key\x1e\x1email\x1e"})
+        await connection.execute(text("ANALYZE"))
+    planned.sent.clear()
+    claims = await planned.store.claim(request(queues=frozenset({"mail"})))
+    assert len(claims) <= 1
+    await planned.store.next_due(queues=frozenset({"mail"}))
+    plan = await planned.plans()
+    assert "ix_workflow_work_items_throttled" in plan
+    assert "ix_workflow_work_items_slots" in plan
+    assert not reads_all_of(plan, "workflow_work_items")
+    assert not reads_all_of(plan, "workflow_instances")

@@ -67,6 +67,7 @@ from workflows_core.domain.events import (
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.problems import Problem
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 from workflows_core.domain.types import Outcome, Parking, Phase, StepStatus, StepType, TaskStatus, WorkflowStatus
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.instances import ActiveStep, WorkflowInstance
@@ -137,6 +138,7 @@ __all__ = [
     "BaseMachineStep",
     "BaseStep",
     "ConcurrencyError",
+    "ConcurrencyLimit",
     "ConditionError",
     "ConditionalGroup",
     "DefinitionConflictError",
@@ -191,6 +193,7 @@ __all__ = [
     "Phase",
     "Problem",
     "RaceGroup",
+    "RateLimit",
     "ReducerError",
     "RetryPolicy",
     "RevisionConflictError",

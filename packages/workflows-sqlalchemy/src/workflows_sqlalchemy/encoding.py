@@ -52,6 +52,8 @@ class Marking(msgspec.Struct, frozen=True, array_like=True):
     has_deadline: bool = False
     signals: dict[str, tuple[bytes, ...]] = {}
     signal_keys: tuple[str, ...] = ()
+    priority: int = 0
+    awaits_slot: bool = False
 
 
 _msgpack: Final = msgspec.msgpack.Encoder().encode
@@ -79,6 +81,8 @@ def encode_marking(state: InstanceState) -> bytes:
         state.has_deadline,
         state.signals,
         state.signal_keys,
+        state.priority,
+        state.awaits_slot,
     )
     return _encode(_msgpack, marking)
 

@@ -18,6 +18,7 @@ from workflows_core.ports.store import Claim, Loaded
 from workflows_sqlalchemy.column_types import safe_text
 from workflows_sqlalchemy.encoding import decode_data, decode_error, decode_item, decode_marking
 from workflows_sqlalchemy.tables import instances, scopes, work_items
+from workflows_sqlalchemy.throttles import limits_of
 
 __all__ = [
     "ITEM_COLUMNS",
@@ -66,6 +67,13 @@ WORK_COLUMNS: Final = (
     work_items.c.fence,
     work_items.c.attempt,
     work_items.c.crashes,
+    work_items.c.slot_key,
+    work_items.c.slot_limit,
+    work_items.c.rate_key,
+    work_items.c.rate_limit,
+    work_items.c.rate_s,
+    work_items.c.admission_key,
+    work_items.c.admission_limit,
 )
 """The columns of which a claim is made."""
 
@@ -124,11 +132,14 @@ def state_of(row: AnyRow, items: Iterable[Scope] = ()) -> InstanceState:
         marking.has_deadline,
         marking.signals,
         marking.signal_keys,
+        marking.priority,
+        marking.awaits_slot,
     )
 
 
 def work_item_of(row: AnyRow) -> WorkItem:
     """The work item of a row; its delay is spent."""
+    slot, rate, admission = limits_of(row)
     return WorkItem(
         row.number,
         WorkKind(row.kind),
@@ -139,6 +150,9 @@ def work_item_of(row: AnyRow) -> WorkItem:
         0.0,
         None,
         row.priority,
+        slot=slot,
+        rate=rate,
+        admission=admission,
     )
 
 

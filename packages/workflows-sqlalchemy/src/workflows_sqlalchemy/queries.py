@@ -41,6 +41,7 @@ from workflows_sqlalchemy.records import (
     work_record,
 )
 from workflows_sqlalchemy.tables import definitions, events, executions, instances, tasks, work_items
+from workflows_sqlalchemy.throttled_claims import has_to_wait
 
 __all__ = ["SQLAlchemyWorkflowQueries"]
 
@@ -156,6 +157,7 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
             select(*columns, *WORK_RECORD_COLUMNS)
             .join(instances, instances.c.id == work_items.c.instance_id)
             .where(since <= now - timedelta(seconds=overdue_s))
+            .where(~has_to_wait(now))
             .where(is_unfinished(), instances.c.status != WorkflowStatus.PAUSED.value)
             .order_by(since, work_items.c.instance_id, work_items.c.number)
             .limit(limit)

@@ -67,7 +67,10 @@ class StartRow(NamedTuple):
 
 
 class WorkRow(NamedTuple):
-    """A work item; due at ``due_at``, else so many seconds after the commit, else never. ``worker`` is who takes it."""
+    """A work item; due at ``due_at``, else so many seconds after the commit, else never. ``worker`` is who takes it.
+
+    ``throttle`` is what it may have to wait for, see `workflows_sqlalchemy.throttles`.
+    """
 
     place: int
     instance_id: UUID
@@ -86,6 +89,7 @@ class WorkRow(NamedTuple):
     lease_s: float | None
     timeout_s: float | None
     keeps_timeout: bool
+    throttle: str | None
 
 
 class WorkGoneRow(NamedTuple):

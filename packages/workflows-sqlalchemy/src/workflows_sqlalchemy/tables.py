@@ -16,6 +16,7 @@ from sqlalchemy import (
     Boolean,
     CheckConstraint,
     Column,
+    Double,
     Index,
     Integer,
     LargeBinary,
@@ -37,7 +38,9 @@ __all__ = [
     "executions",
     "instances",
     "metadata",
+    "rates",
     "scopes",
+    "slots",
     "tasks",
     "work_items",
 ]
@@ -167,13 +170,43 @@ work_items: Final = Table(
     Column(
         "crashes", Integer, nullable=False, server_default="0", comment="claims since it was written whose lease ended"
     ),
+    Column("throttle", SafeText, comment="which work it has to wait with; NULL: it need not wait"),
+    Column("slot_key", SafeText, comment="the slot that it needs"),
+    Column("slot_limit", Integer, comment="how many may be held with that slot"),
+    Column("rate_key", SafeText, comment="the rate that it counts to"),
+    Column("rate_limit", Integer, comment="how many may be taken in that time"),
+    Column("rate_s", Double, comment="seconds of that time"),
+    Column("admission_key", SafeText, comment="the slot that its instance needs"),
+    Column("admission_limit", Integer, comment="how many instances may have that slot"),
     _partial(
-        "ix_workflow_work_items_due", "queue", "priority", "due_at", where="worker IS NULL AND due_at IS NOT NULL"
+        "ix_workflow_work_items_due",
+        *("queue", "priority", "due_at"),
+        where="worker IS NULL AND due_at IS NOT NULL AND throttle IS NULL",
     ),
+    _partial(
+        "ix_workflow_work_items_throttled",
+        *("throttle", "due_at"),
+        where="worker IS NULL AND due_at IS NOT NULL AND throttle IS NOT NULL",
+    ),
+    _partial("ix_workflow_work_items_slots", "slot_key", where="worker IS NOT NULL AND throttle IS NOT NULL"),
     _partial("ix_workflow_work_items_held", "worker", where="worker IS NOT NULL"),
     _partial("ix_workflow_work_items_timeout", "timeout_at", where="timeout_at IS NOT NULL"),
     # Rows come and go quickly: vacuum often, so that the table stays as small as the work that is open.
     postgresql_with={"fillfactor": 50, "autovacuum_vacuum_scale_factor": 0.02, "autovacuum_vacuum_threshold": 1000},
+)
+
+rates: Final = Table(
+    "workflow_rates",
+    metadata,
+    Column("key", SafeText, primary_key=True),
+    Column("expected_at", Moment, nullable=False, comment="when the next would come if they came evenly"),
+)
+
+slots: Final = Table(
+    "workflow_slots",
+    metadata,
+    Column("key", SafeText, primary_key=True),
+    Column("instance_id", Identity, primary_key=True, comment="has the slot until it is over"),
 )
 
 executions: Final = Table(

@@ -36,6 +36,7 @@ from workflows_sqlalchemy.rows import (
     WorkGoneRow,
     WorkRow,
 )
+from workflows_sqlalchemy.throttles import encode_throttle
 
 __all__ = ["LAST_MOMENT", "bounded", "candidates_of", "rows_of"]
 
@@ -141,6 +142,7 @@ def _work(place: int, write: Write, item: WorkItem) -> WorkRow:
         bounded(write.lease_s) if taken else None,
         None if item.timeout_s in (None, math.inf) else bounded(item.timeout_s),
         item.keeps_timeout,
+        encode_throttle(item),
     )
 
 

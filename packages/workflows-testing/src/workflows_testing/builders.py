@@ -37,8 +37,7 @@ from workflows_core.domain.commands import (
 from workflows_core.domain.expressions import compile_expression
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.identity import task_id
-from workflows_core.domain.kernel import decide
-from workflows_core.domain.kernel.decide import initial_state
+from workflows_core.domain.kernel import decide, initial_state
 from workflows_core.domain.payload import decode_value, encode_payload
 from workflows_core.domain.program import Program
 from workflows_core.domain.state import ErrorInfo, InstanceState, Token

@@ -24,6 +24,7 @@ from workflows_core.authoring.timer import DelayStep, ScheduledStep
 from workflows_core.authoring.webhook import WebhookStep
 from workflows_core.domain.forms import validate_document
 from workflows_core.domain.problems import Problem
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 from workflows_core.errors import InvalidDefinitionError
 
 catalogue = StepCatalogue()
@@ -70,6 +71,11 @@ def one(**step: Any) -> dict[str, Any]:
     [
         alone(words("a", queue="q", description="d", summary="s", join="all", terminal="instance")),
         alone(words("a", terminal=True)),
+        alone(words("a", priority=-3), queue="mail", priority=7),
+        alone(words("a", queue="default"), queue="mail"),
+        alone(words("a"), concurrency=ConcurrencyLimit(1, key="k", name="n")),
+        alone(words("a", concurrency=3, rate=RateLimit(2, timedelta(seconds=1.5), key="k", name="n"))),
+        alone(ForEach("items", words("a", concurrency=ConcurrencyLimit(1, key="k")), concurrency=2)),
         alone(
             BaseHumanStep(
                 title="t",

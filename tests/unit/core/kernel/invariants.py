@@ -64,7 +64,9 @@ def check_marking(
     _check_status(state, work, tasks)
 
 
-def _expected_work(graph: WorkflowGraph, token: Token) -> Collection[WorkKind] | None:
+def _expected_work(  # noqa: C901 - a table
+    graph: WorkflowGraph, token: Token
+) -> Collection[WorkKind] | None:
     kind = graph.nodes[token.node].kind
     match token.status:
         case StepStatus.PENDING:
@@ -85,6 +87,8 @@ def _expected_work(graph: WorkflowGraph, token: Token) -> Collection[WorkKind] |
             return {WorkKind.GATHER}
         case StepStatus.SCHEDULED if token.actor is not None:
             return {WorkKind.RUN}
+        case StepStatus.SCHEDULED if not token.execution:
+            return {WorkKind.ENTER}
         case StepStatus.SCHEDULED:
             return FIRST_WORK[type(kind)]
         case _:
@@ -136,6 +140,9 @@ def _check_status(state: InstanceState, work: Mapping[int, WorkItem], tasks: Col
     assert all(token.compensates for token in stopped), "stopped, and not over"
     assert state.scopes[ROOT].tokens, "no token, and not finished"
     assert work or tasks or state.parked, "nothing can ever happen"
+    if all(token.status is StepStatus.SCHEDULED and not token.execution for token in kept):
+        assert state.status is WorkflowStatus.PENDING
+        return
     quiet = _is_quiet(state, state.scopes[ROOT])
     assert state.status is (WorkflowStatus.WAITING if quiet else WorkflowStatus.RUNNING)
 

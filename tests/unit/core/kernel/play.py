@@ -74,7 +74,7 @@ class Play:
         reloads: How often a decision wanted all items.
     """
 
-    def __init__(self, graph: WorkflowGraph, /, **data: Any) -> None:
+    def __init__(self, graph: WorkflowGraph, how: Mapping[str, Any] = {}, /, **data: Any) -> None:
         self.program = make_program(graph)
         self.now = EPOCH
         command = Start(
@@ -83,6 +83,7 @@ class Play:
             actor=Actor("ann", tenant="acme"),
             now=self.now,
             metadata=encode({"source": "test"}),
+            **how,
         )
         self.state = initial_state(self.program, command)
         self.rows: dict[int, dict[int, Scope]] = {}

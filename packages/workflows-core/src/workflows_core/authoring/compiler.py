@@ -19,6 +19,7 @@ from workflows_core.authoring.step_compiler import StepCompiler
 from workflows_core.authoring.storable import storable_graph
 from workflows_core.domain.graph import Join, WorkflowGraph
 from workflows_core.domain.problems import Problem
+from workflows_core.domain.throttles import ConcurrencyLimit
 from workflows_core.domain.typed_state import check_state_type, state_fields
 from workflows_core.domain.types import Outcome
 from workflows_core.domain.validation import validate_graph
@@ -43,6 +44,9 @@ class Blueprint:
     state: type | None
     input_schema: Mapping[str, Any] | type | None
     deadline: timedelta | None
+    queue: str | None
+    priority: int
+    concurrency: ConcurrencyLimit | int | None
     owner: object
 
 
@@ -70,7 +74,8 @@ class Compiled:
 def compile_blueprint(blueprint: Blueprint) -> Compiled:
     """Compile a workflow; never fails, but reports everything that is wrong."""
     report = Report(blueprint.name)
-    steps = StepCompiler(report, blueprint.owner)
+    queue = _queue(blueprint, report)
+    steps = StepCompiler(report, blueprint.owner, queue or "default")
     if isinstance(blueprint.steps, Mapping):
         for name, source in blueprint.steps.items():
             steps.add(source, name)
@@ -95,6 +100,9 @@ def compile_blueprint(blueprint: Blueprint) -> Compiled:
         input_schema=read_schema(blueprint.input_schema, "", "input_schema", report),
         state_keys=state_keys,
         deadline_s=_deadline(blueprint, report),
+        queue=queue,
+        priority=_priority(blueprint, report),
+        concurrency=_concurrency(blueprint, report),
     )
     return Compiled(
         graph=_checked(graph, report),
@@ -158,6 +166,33 @@ def _deadline(blueprint: Blueprint, report: Report) -> float | None:
         return None if deadline is None else deadline.total_seconds()
     report.about_workflow("bad_type", f"its deadline is {deadline!r}", "write a timedelta")
     return None
+
+
+def _queue(blueprint: Blueprint, report: Report) -> str | None:
+    queue: Any = blueprint.queue
+    if queue is None or isinstance(queue, str):
+        return queue or None
+    report.about_workflow("bad_type", f"its queue is {queue!r}", "write the name of a queue")
+    return None
+
+
+def _priority(blueprint: Blueprint, report: Report) -> int:
+    priority: Any = blueprint.priority
+    if isinstance(priority, int) and not isinstance(priority, bool):
+        return priority
+    report.about_workflow("bad_type", f"its priority is {priority!r}", "write a whole number")
+    return 0
+
+
+def _concurrency(blueprint: Blueprint, report: Report) -> ConcurrencyLimit | None:
+    match blueprint.concurrency:
+        case None | ConcurrencyLimit() as limit:
+            return limit
+        case int() as number if not isinstance(number, bool):
+            return ConcurrencyLimit(number)
+        case other:
+            report.about_workflow("bad_type", f"its concurrency is {other!r}", "write a ConcurrencyLimit, or a number")
+            return None
 
 
 def _check_version(blueprint: Blueprint, report: Report) -> None:

@@ -48,6 +48,9 @@ def workflow(cls: C | None = None, /, **options: Unpack[WorkflowOptions]) -> C |
             "__state__": options.get("state"),
             "__input_schema__": options.get("input_schema"),
             "__deadline__": options.get("deadline"),
+            "__queue__": options.get("queue"),
+            "__priority__": options.get("priority"),
+            "__concurrency__": options.get("concurrency"),
             "get_definition": classmethod(_get_definition),
         }
         for attribute, value in said.items():

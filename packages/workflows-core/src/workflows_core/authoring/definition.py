@@ -14,6 +14,7 @@ from workflows_core.authoring.exports import document_of
 from workflows_core.domain import diagrams
 from workflows_core.domain.graph import Edge, WorkflowGraph
 from workflows_core.domain.problems import Problem
+from workflows_core.domain.throttles import ConcurrencyLimit
 from workflows_core.errors import InvalidDefinitionError
 
 __all__ = ["WorkflowDefinition"]
@@ -56,6 +57,9 @@ class WorkflowDefinition:
         state: type | None = None,
         input_schema: Mapping[str, Any] | type | None = None,
         deadline: timedelta | None = None,
+        queue: str | None = None,
+        priority: int = 0,
+        concurrency: ConcurrencyLimit | int | None = None,
         owner: object = None,
     ) -> None:
         """Compile a workflow.
@@ -73,6 +77,10 @@ class WorkflowDefinition:
             state: A msgspec Struct or dataclass: the type of ``context.state``.
             input_schema: JSON Schema of the initial data, or a msgspec Struct or dataclass; None accepts any.
             deadline: Time after its start at which an instance fails if it is not over.
+            queue: Queue of the steps that name none, and of the work that belongs to no step; None is ``default``, and for the latter
+                the queue of the first step.
+            priority: Of the instances' work among what is due, higher is taken first, unless a start or a step says otherwise.
+            concurrency: How many instances may be under way at once; others are ``pending``. A number is a limit without a key.
             owner: Object to whose methods functions with ``@step`` belong.
 
         Raises:
@@ -91,6 +99,9 @@ class WorkflowDefinition:
                 state=state,
                 input_schema=input_schema,
                 deadline=deadline,
+                queue=queue,
+                priority=priority,
+                concurrency=concurrency,
                 owner=owner,
             )
         )

@@ -10,6 +10,7 @@ from typing import Any, Literal, TypeAlias
 import msgspec
 
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit
 from workflows_core.domain.types import Outcome
 
 __all__ = [
@@ -22,6 +23,7 @@ __all__ = [
     "MachineDocument",
     "ParallelDocument",
     "RaceDocument",
+    "RateDocument",
     "SequentialDocument",
     "SignalDocument",
     "StepDocument",
@@ -36,6 +38,15 @@ class _Document(msgspec.Struct, omit_defaults=True, forbid_unknown_fields=True):
     pass
 
 
+class RateDocument(_Document, kw_only=True):
+    """How many executions may begin in a time; see `RateLimit`."""
+
+    limit: int
+    per_s: float
+    key: str | None = None
+    name: str | None = None
+
+
 class StepDocument(_Document, kw_only=True, tag_field="type"):
     """What every step has; see `StepAttributes`."""
 
@@ -44,12 +55,15 @@ class StepDocument(_Document, kw_only=True, tag_field="type"):
     summary: str = ""
     join: int | Literal["auto", "all", "any", "each"] | None = None
     terminal: bool | Literal["instance"] = False
-    queue: str = "default"
+    queue: str | None = None
+    priority: int | None = None
     next: str | list[str] | None = None
     retry: RetryPolicy | None = None
     timeout_s: float | None = None
     attempt_timeout_s: float | None = None
     heartbeat_s: float | None = None
+    concurrency: ConcurrencyLimit | int | None = None
+    rate: RateDocument | None = None
 
 
 class MachineDocument(StepDocument, kw_only=True, tag="machine"):
@@ -181,6 +195,9 @@ class WorkflowDocument(_Document, kw_only=True):
     reducers: dict[str, str] = {}
     input_schema: dict[str, Any] | None = None
     deadline_s: float | None = None
+    queue: str | None = None
+    priority: int = 0
+    concurrency: ConcurrencyLimit | int | None = None
 
 
 def document_schema() -> dict[str, Any]:

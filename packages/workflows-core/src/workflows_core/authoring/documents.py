@@ -20,6 +20,7 @@ from workflows_core.authoring.document_types import (
     MachineDocument,
     ParallelDocument,
     RaceDocument,
+    RateDocument,
     SequentialDocument,
     SignalDocument,
     TimerDocument,
@@ -41,6 +42,7 @@ from workflows_core.authoring.step import AnyStep, BaseMachineStep
 from workflows_core.authoring.timer import ScheduledStep, TimerStep
 from workflows_core.authoring.webhook import WebhookStep
 from workflows_core.domain.problems import Problem
+from workflows_core.domain.throttles import RateLimit
 from workflows_core.errors import InvalidDefinitionError
 
 __all__ = ["definition_from_document"]
@@ -73,6 +75,9 @@ def definition_from_document(
             reducers=written.reducers,
             input_schema=written.input_schema,
             deadline=_duration(written.deadline_s),
+            queue=written.queue,
+            priority=written.priority,
+            concurrency=written.concurrency,
         )
     except InvalidDefinitionError as error:
         raise InvalidDefinitionError(written.name, [*builder.problems, *error.problems]) from error
@@ -112,11 +117,14 @@ class _Builder:
             "join": step.join,
             "terminal": step.terminal,
             "queue": step.queue,
+            "priority": step.priority,
             "next": step.next,
             "retry": step.retry,
             "timeout": _duration(step.timeout_s),
             "attempt_timeout": _duration(step.attempt_timeout_s),
             "heartbeat_timeout": _duration(step.heartbeat_s),
+            "concurrency": step.concurrency,
+            "rate": _rate(step.rate),
         }
         match step:
             case MachineDocument():
@@ -132,7 +140,7 @@ class _Builder:
             case SignalDocument():
                 return WaitForSignal(signal=step.signal, payload_schema=step.payload_schema, into=step.into, **common)
             case ForEachDocument():
-                common |= {"item": step.item, "index": step.index, "concurrency": step.concurrency, "into": step.into}
+                common |= {"item": step.item, "index": step.index, "into": step.into}
                 return ForEach(step.source, self.build(step.body), **common)
             case _:
                 return self._group(step, {**common, "outputs": step.outputs, "into": step.into})
@@ -186,10 +194,13 @@ def _human(step: HumanDocument, common: dict[str, Any]) -> BaseHumanStep:
         candidate_groups=step.candidate_groups,
         due=_duration(step.due_s),
         reminder=_duration(step.reminder_s),
-        priority=step.priority,
         into=step.into,
         **common,
     )
+
+
+def _rate(rate: RateDocument | None) -> RateLimit | None:
+    return None if rate is None else RateLimit(rate.limit, timedelta(seconds=rate.per_s), rate.key, rate.name)
 
 
 def _duration(seconds: float | None) -> timedelta | None:

@@ -17,6 +17,7 @@ from workflows_core.authoring.document_types import (
     MachineDocument,
     ParallelDocument,
     RaceDocument,
+    RateDocument,
     SequentialDocument,
     SignalDocument,
     TimerDocument,
@@ -37,6 +38,7 @@ from workflows_core.domain.graph import (
     WorkflowGraph,
 )
 from workflows_core.domain.problems import Problem
+from workflows_core.domain.throttles import RateLimit
 from workflows_core.domain.types import Outcome
 from workflows_core.errors import InvalidDefinitionError
 
@@ -64,6 +66,9 @@ def document_of(graph: WorkflowGraph) -> dict[str, Any]:
         reducers=graph.reducers,
         input_schema=graph.input_schema,
         deadline_s=graph.deadline_s,
+        queue=graph.queue,
+        priority=graph.priority,
+        concurrency=graph.concurrency,
     )
     plain: dict[str, Any] = msgspec.to_builtins(document)
     return plain
@@ -102,6 +107,7 @@ def _step(graph: WorkflowGraph, node: Node) -> AnyStepDocument:
                 catalogue=kind.catalogue, config=kind.config, transactional=kind.transactional, **common
             )
         case HumanNode():
+            common["priority"] = kind.priority
             common["description"] = kind.description or ""
             common["summary"] = "" if node.description == kind.description else node.description
             settings = {name: getattr(kind, name) for name in _HUMAN}
@@ -116,14 +122,14 @@ def _step(graph: WorkflowGraph, node: Node) -> AnyStepDocument:
         case SignalNode():
             return SignalDocument(signal=kind.signal, payload_schema=kind.payload_schema, into=kind.into, **common)
         case ForEachNode():
-            settings = {name: getattr(kind, name) for name in ("item", "index", "concurrency", "into")}
+            common |= {name: getattr(kind, name) for name in ("item", "index", "concurrency", "into")}
             body = _step(graph, graph.nodes[kind.body])
-            return ForEachDocument(source=kind.source or "", body=body, **settings, **common)
+            return ForEachDocument(source=kind.source or "", body=body, **common)
         case GroupNode():
             return _group(graph, kind, {**common, "outputs": kind.outputs, "into": kind.into})
 
 
-_HUMAN = ("title", "form_schema", "assignee", "due_s", "reminder_s", "priority", "into")
+_HUMAN = ("title", "form_schema", "assignee", "due_s", "reminder_s", "into")
 
 
 def _common(graph: WorkflowGraph, node: Node) -> dict[str, Any]:
@@ -136,13 +142,22 @@ def _common(graph: WorkflowGraph, node: Node) -> dict[str, Any]:
         "description": node.description,
         "join": join,
         "terminal": {"": False, "branch": True, "instance": "instance"}[node.terminal],
-        "queue": node.queue,
+        "queue": None if node.queue == (graph.queue or "default") else node.queue,
+        "priority": node.priority,
         "next": named or None,
         "retry": node.retry,
         "timeout_s": node.timeout_s,
         "attempt_timeout_s": node.attempt_timeout_s,
         "heartbeat_s": node.heartbeat_s,
+        "concurrency": node.concurrency,
+        "rate": _rate(node.rate),
     }
+
+
+def _rate(rate: RateLimit | None) -> RateDocument | None:
+    if rate is None:
+        return None
+    return RateDocument(limit=rate.limit, per_s=rate.per.total_seconds(), key=rate.key, name=rate.name)
 
 
 def _only_after_failures(graph: WorkflowGraph, node: Node) -> bool:

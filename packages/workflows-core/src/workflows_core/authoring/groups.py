@@ -193,6 +193,8 @@ class ForEach(StepGroup):
         concurrency: Most items that are active at once.
     """
 
+    concurrency: int = 16
+
     def __init__(
         self,
         source: Items,

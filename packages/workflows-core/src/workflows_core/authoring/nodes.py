@@ -14,8 +14,9 @@ from workflows_core.authoring.report import Report
 from workflows_core.authoring.signal import read_signal
 from workflows_core.authoring.timer import read_timer
 from workflows_core.authoring.webhook import read_webhook
-from workflows_core.domain.graph import INSTANCE, Join, MachineNode, Node, NodeKind
+from workflows_core.domain.graph import INSTANCE, ForEachNode, HumanNode, Join, MachineNode, Node, NodeKind
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 from workflows_core.domain.types import StepType
 
 __all__ = ["node_of", "read_kind"]
@@ -76,8 +77,8 @@ _READERS: Final[dict[str, Callable[[str, Any, Report], tuple[NodeKind, StepCode]
 }
 
 
-def node_of(name: str, kind: NodeKind, code: StepCode, scope: str, report: Report) -> Node:
-    """The node of a step, with what `StepAttributes` says about it."""
+def node_of(name: str, kind: NodeKind, code: StepCode, scope: str, queue: str, report: Report) -> Node:
+    """The node of a step, with what `StepAttributes` says about it; ``queue`` is that of the workflow."""
     step = code.step
     return Node(
         name=name,
@@ -86,12 +87,15 @@ def node_of(name: str, kind: NodeKind, code: StepCode, scope: str, report: Repor
         scope=scope,
         join=_join(name, getattr(step, "join", None), report),
         terminal=_terminal(name, getattr(step, "terminal", False), report),
-        queue=_text(name, step, "queue", report) or "default",
+        queue=_text(name, step, "queue", report) or queue,
+        priority=None if isinstance(kind, HumanNode) else _priority(name, step, report),
         retry=_retry(name, getattr(step, "retry", None), report),
         timeout_s=_seconds(name, step, "timeout", report),
         attempt_timeout_s=_seconds(name, step, "attempt_timeout", report),
         heartbeat_s=_seconds(name, step, "heartbeat_timeout", report),
         compensable=code.compensate is not None,
+        concurrency=None if isinstance(kind, ForEachNode) else _concurrency(name, step, report),
+        rate=_rate(name, step, report),
     )
 
 
@@ -116,12 +120,39 @@ def _retry(name: str, retry: Any, report: Report) -> RetryPolicy | None:
     return None
 
 
+def _priority(name: str, step: Any, report: Report) -> int | None:
+    priority = getattr(step, "priority", None)
+    if priority is None or (isinstance(priority, int) and not isinstance(priority, bool)):
+        return priority
+    report.about_step(name, "bad_type", f"priority is {priority!r}", "write a whole number")
+    return None
+
+
 def _seconds(name: str, step: Any, attribute: str, report: Report) -> float | None:
     value = getattr(step, attribute, None)
     if isinstance(value, timedelta):
         return value.total_seconds()
     if value is not None:
         report.about_step(name, "bad_type", f"{attribute} is {value!r}", "write a timedelta")
+    return None
+
+
+def _concurrency(name: str, step: Any, report: Report) -> ConcurrencyLimit | None:
+    match getattr(step, "concurrency", None):
+        case None | ConcurrencyLimit() as limit:
+            return limit
+        case int() as number if not isinstance(number, bool):
+            return ConcurrencyLimit(number)
+        case other:
+            report.about_step(name, "bad_type", f"concurrency is {other!r}", "write a ConcurrencyLimit, or a number")
+            return None
+
+
+def _rate(name: str, step: Any, report: Report) -> RateLimit | None:
+    rate = getattr(step, "rate", None)
+    if rate is None or isinstance(rate, RateLimit):
+        return rate
+    report.about_step(name, "bad_type", f"rate is {rate!r}", "write a RateLimit")
     return None
 
 

@@ -9,6 +9,7 @@ from typing import Any, TypedDict
 
 from workflows_core.authoring.edge import AnyEdge, End
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 
 __all__ = ["HumanTaskOptions", "MachineStepOptions", "StepOptions", "WorkflowOptions", "refuse_unknown"]
 
@@ -34,6 +35,12 @@ class WorkflowOptions(TypedDict, total=False):
     """JSON Schema of the initial data, or a type."""
     deadline: timedelta | None
     """Time after its start at which an instance fails if it is not over."""
+    queue: str | None
+    """Queue of the steps that name none, and of the work that belongs to no step."""
+    priority: int | None
+    """Of the instances' work among what is due, higher is taken first; 0 by default."""
+    concurrency: ConcurrencyLimit | int | None
+    """How many instances may be under way at once; others are ``pending``."""
 
 
 class StepOptions(TypedDict, total=False):
@@ -52,7 +59,7 @@ class StepOptions(TypedDict, total=False):
     join: str | int | None
     """What it does with several incoming edges."""
     queue: str | None
-    """Name of the queue whose workers run its function."""
+    """Name of the queue whose workers run its function; that of the workflow by default."""
     retry: RetryPolicy | int | None
     """When a failed attempt is repeated: a policy, or the number of attempts."""
     timeout: timedelta | None
@@ -61,6 +68,10 @@ class StepOptions(TypedDict, total=False):
     """Time that one attempt may take."""
     heartbeat_timeout: timedelta | None
     """Time for which the function may go without ``context.heartbeat()``."""
+    concurrency: ConcurrencyLimit | int | None
+    """How many executions of its function may run at once, in all processes."""
+    rate: RateLimit | None
+    """How many may begin in a time, in all processes."""
     compensation: Callable[..., Any] | None
     """A function, or another method of the class, that undoes what this one did."""
 
@@ -70,6 +81,8 @@ class MachineStepOptions(StepOptions, total=False):
 
     transactional: bool
     """What it writes through ``context.session`` and its result are one transaction; see `BaseMachineStep`."""
+    priority: int | None
+    """Of its work among what is due, higher is taken first; that of the instance by default."""
 
 
 class HumanTaskOptions(StepOptions, total=False):

@@ -13,6 +13,7 @@ from workflows_core.authoring.code import MaybeAwaitable, default_hook
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.authoring.naming import snake_case
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 from workflows_core.domain.types import StepType
 
 __all__ = ["AnyStep", "BaseMachineStep", "BaseStep", "Step", "StepAttributes", "StepLike", "StepRunner"]
@@ -92,7 +93,9 @@ class StepAttributes:
             ``"all"`` for one on each edge, ``"any"`` or a number for the first or the n-th, ``"each"`` runs once for each. None is
             ``"auto"``, but ``"each"`` for a step that is only entered after failures and timeouts.
         terminal: True ends the token here; ``"instance"`` ends the whole instance.
-        queue: Name of the queue whose workers run it.
+        queue: Name of the queue whose workers run it; None is that of the workflow, which is ``default`` unless it says otherwise.
+        priority: Of its work among what is due, higher is taken first, 0 is usual; None is that of the instance. A human step has
+            the priority of its task instead, see `BaseHumanStep`.
         next: Successors: one name is an edge to it; a collection are those among which the result chooses, by name. None looks at
             the edges only.
         retry: When a failed attempt of its code is repeated: a policy, or just the number of attempts. None never.
@@ -100,6 +103,9 @@ class StepAttributes:
             edges. None is as long as it takes.
         attempt_timeout: Time that one attempt of its code may take. One that takes longer has failed, and may be repeated.
         heartbeat_timeout: Time for which its code may go without calling ``context.heartbeat()``; after that the attempt has failed.
+        concurrency: How many executions of its code may run at once, in all processes; a number is a limit without a key. For a
+            `ForEach`, how many of its items are active at once.
+        rate: How many executions of its code may begin in a time, in all processes.
     """
 
     name: str = ""
@@ -107,12 +113,15 @@ class StepAttributes:
     summary: str = ""
     join: str | int | None = None
     terminal: bool | str = False
-    queue: str = "default"
+    queue: str | None = None
+    priority: int | None = None
     next: str | AnyStep | Sequence[str | AnyStep] | None = None
     retry: RetryPolicy | int | None = None
     timeout: timedelta | None = None
     attempt_timeout: timedelta | None = None
     heartbeat_timeout: timedelta | None = None
+    concurrency: ConcurrencyLimit | int | None = None
+    rate: RateLimit | None = None
 
     _name_suffix: ClassVar[str] = "Step"
     _class_has_name: ClassVar[bool] = False
@@ -134,15 +143,19 @@ class StepAttributes:
         join: str | int | None = None,
         terminal: bool | str | None = None,
         queue: str | None = None,
+        priority: int | None = None,
         next: str | AnyStep | Sequence[str | AnyStep] | None = None,  # noqa: A002 - the name of the attribute
         retry: RetryPolicy | int | None = None,
         timeout: timedelta | None = None,
         attempt_timeout: timedelta | None = None,
         heartbeat_timeout: timedelta | None = None,
+        concurrency: ConcurrencyLimit | int | None = None,
+        rate: RateLimit | None = None,
     ) -> None:
         self._assign(name=name, description=description, summary=summary, join=join, queue=queue, next=next)
-        self._assign(terminal=terminal, retry=retry, timeout=timeout)
+        self._assign(priority=priority, terminal=terminal, retry=retry, timeout=timeout)
         self._assign(attempt_timeout=attempt_timeout, heartbeat_timeout=heartbeat_timeout)
+        self._assign(concurrency=concurrency, rate=rate)
 
     def __set_name__(self, owner: type, attribute: str) -> None:
         if self._name_is_derived or not self._has_name:

@@ -38,7 +38,7 @@ class StepCompiler:
         steps: Step objects of the top by name.
     """
 
-    def __init__(self, report: Report, owner: object = None) -> None:
+    def __init__(self, report: Report, owner: object = None, queue: str = "default") -> None:
         self.nodes: dict[str, Node] = {}
         self.code: dict[str, StepCode] = {}
         self.inner_edges: list[Edge] = []
@@ -47,6 +47,7 @@ class StepCompiler:
         self._names: list[str] = []
         self._report = report
         self._owner = owner
+        self._queue = queue
 
     def add(self, source: Any, name: str | None = None, scope: str = "") -> str:
         """Add a step, and all that is inside it.
@@ -65,7 +66,7 @@ class StepCompiler:
             step = as_step(source, self._owner)
         except NotAStepError as error:
             self._report.about_step(known, "not_a_step", str(error), "write a step object, or a function with @step")
-            self.nodes.setdefault(known, Node(known, MachineNode(), scope=scope))
+            self.nodes.setdefault(known, Node(known, MachineNode(), scope=scope, queue=self._queue))
             if not scope:
                 self.steps.setdefault(known, source)
             return known
@@ -75,7 +76,7 @@ class StepCompiler:
         kind, code = self._read(known, step)
         for function in code.functions():
             self._report.refuse_unmarked(f"step {known!r}", function)
-        self.nodes[known] = node_of(known, kind, code, scope, self._report)
+        self.nodes[known] = node_of(known, kind, code, scope, self._queue, self._report)
         self.code[known] = code
         if not scope:
             self.steps[known] = step

@@ -12,6 +12,7 @@ from workflows_core.authoring.functions import first_line
 from workflows_core.authoring.members import has_methods, initial_of, members_of
 from workflows_core.authoring.naming import snake_case
 from workflows_core.domain.problems import Problem
+from workflows_core.domain.throttles import ConcurrencyLimit
 from workflows_core.errors import InvalidDefinitionError
 
 __all__ = ["DefinesWorkflow", "Workflow", "build_definition", "definition_of"]
@@ -67,6 +68,12 @@ class Workflow(Generic[StateT]):
     """JSON Schema of the initial data, or a type."""
     __deadline__: ClassVar[timedelta]
     """Time after its start at which an instance fails if it is not over."""
+    __queue__: ClassVar[str]
+    """Queue of the steps that name none, and of the work that belongs to no step."""
+    __concurrency__: ClassVar[ConcurrencyLimit | int]
+    """How many instances may be under way at once; others are ``pending``. A number is a limit without a key."""
+    __priority__: ClassVar[int] = 0
+    """Of the instances' work among what is due, higher is taken first, unless a start or a step says otherwise."""
 
     @classmethod
     def get_definition(cls) -> WorkflowDefinition:
@@ -119,6 +126,9 @@ def build_definition(cls: type) -> WorkflowDefinition:
         state=_said(cls, "__state__", _state_parameter(cls)),
         input_schema=_said(cls, "__input_schema__", None),
         deadline=_said(cls, "__deadline__", None),
+        queue=_said(cls, "__queue__", None),
+        priority=_said(cls, "__priority__", 0),
+        concurrency=_said(cls, "__concurrency__", None),
         owner=_owner(cls, name) if has_methods(written) else None,
     )
     setattr(cls, _CACHE, definition)

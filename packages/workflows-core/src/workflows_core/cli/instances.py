@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any
 from uuid import UUID
 
@@ -16,6 +16,7 @@ from workflows_core.cli.options import (
     engine_factory,
     json_document,
     json_value,
+    moment,
     tenant_option,
     user_option,
 )
@@ -36,6 +37,9 @@ __all__ = ["cancel", "list_instances", "show", "signal", "stalled", "start", "un
 @click.option(
     "--deadline", type=click.FloatRange(min=0, min_open=True), help="Seconds after which it fails if it is not over."
 )
+@click.option("--priority", type=int, help="Of its work, higher is taken first; the workflow's own by default.")
+@click.option("--delay", type=click.FloatRange(min=0), help="Seconds until it begins.")
+@click.option("--at", "start_at", callback=moment, metavar="MOMENT", help="When it begins: ISO 8601 with an offset.")
 @user_option
 @tenant_option
 @as_json
@@ -48,6 +52,9 @@ def start(
     version: str | None,
     key: str | None,
     deadline: float | None,
+    priority: int | None,
+    delay: float | None,
+    start_at: datetime | None,
     user: str,
     tenant: str,
     json_output: bool,
@@ -62,6 +69,9 @@ def start(
             idempotency_key=key,
             actor=as_actor(user, tenant),
             deadline=None if deadline is None else timedelta(seconds=deadline),
+            priority=priority,
+            delay=None if delay is None else timedelta(seconds=delay),
+            start_at=start_at,
         )
 
     print_instance(run_with_engine(engine_factory(context), begin), json_output=json_output)

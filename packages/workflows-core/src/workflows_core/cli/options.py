@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable
+from datetime import datetime
 from pathlib import Path
 from typing import Any, TypeVar, cast
 
@@ -19,6 +20,7 @@ __all__ = [
     "engine_factory",
     "json_document",
     "json_value",
+    "moment",
     "tenant_option",
     "user_option",
 ]
@@ -85,6 +87,25 @@ def json_value(_context: click.Context, _parameter: click.Parameter, value: str 
     except (OSError, msgspec.DecodeError) as error:
         msg = f"not a JSON document: {error}"
         raise click.BadParameter(msg) from error
+
+
+def moment(_context: click.Context, _parameter: click.Parameter, value: str | None) -> datetime | None:
+    """Read a moment from an option; None if it was not given.
+
+    Raises:
+        click.BadParameter: It is no moment, or has no offset from UTC.
+    """
+    if value is None:
+        return None
+    try:
+        found = datetime.fromisoformat(value)
+    except ValueError as error:
+        msg = f"not a moment: {error}"
+        raise click.BadParameter(msg) from error
+    if found.utcoffset() is None:
+        msg = "no offset from UTC; write it as 2030-01-31T09:00:00+01:00"
+        raise click.BadParameter(msg)
+    return found
 
 
 def json_document(context: click.Context, parameter: click.Parameter, value: str | None) -> dict[str, Any]:

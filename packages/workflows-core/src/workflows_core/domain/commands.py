@@ -76,7 +76,14 @@ class _Routing(msgspec.Struct, frozen=True, gc=False, kw_only=True):
 
 
 class Start(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """Start a new instance; ``deadline_s`` seconds later it fails if it is not over, None is the graph's own deadline."""
+    """Start a new instance.
+
+    Attributes:
+        deadline_s: Seconds after its beginning at which it fails if it is not over; None is the graph's own deadline.
+        priority: Of its work; None is the graph's own.
+        delay_s: Seconds from the commit until it begins.
+        begin_at: Moment at which it begins; wins over ``delay_s``.
+    """
 
     instance_id: UUID
     data: dict[str, bytes]
@@ -84,6 +91,9 @@ class Start(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     now: datetime
     metadata: bytes | None = None
     deadline_s: float | None = None
+    priority: int | None = None
+    delay_s: float = 0.0
+    begin_at: datetime | None = None
 
 
 class CompleteStep(_Routing, frozen=True, gc=False):

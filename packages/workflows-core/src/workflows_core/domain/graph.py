@@ -13,11 +13,13 @@ from typing import Any, Final, Literal
 import msgspec
 
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 from workflows_core.domain.types import Outcome, StepType
 
 __all__ = [
     "BRANCH",
     "INSTANCE",
+    "MOST_URGENT",
     "Edge",
     "ForEachNode",
     "GatewayNode",
@@ -35,6 +37,9 @@ __all__ = [
 
 BRANCH: Final = "branch"
 INSTANCE: Final = "instance"
+
+MOST_URGENT: Final = 1_000_000
+"""The highest priority; the lowest is this below 0."""
 
 
 class Join(msgspec.Struct, frozen=True, omit_defaults=True):
@@ -247,11 +252,14 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
         join: What it does with several incoming tokens.
         terminal: ``branch`` ends the token that leaves it, ``instance`` also cancels all others; empty follows the edges.
         queue: Name of the queue whose workers may run it.
+        priority: Of its work, higher is taken first; None is that of the instance.
         retry: When a failed attempt is repeated; None never.
         timeout_s: Seconds that the step may take, from its entry to its end, with all attempts and waits.
         attempt_timeout_s: Seconds that one attempt may take.
         heartbeat_s: Seconds that its code may go without ``context.heartbeat()``.
         compensable: Its code can undo it.
+        concurrency: How many executions of its code may run at once.
+        rate: How many may begin in a time.
     """
 
     name: str
@@ -261,11 +269,14 @@ class Node(msgspec.Struct, frozen=True, omit_defaults=True):
     join: Join = Join()
     terminal: Literal["", "branch", "instance"] = ""
     queue: str = "default"
+    priority: int | None = None
     retry: RetryPolicy | None = None
     timeout_s: float | None = None
     attempt_timeout_s: float | None = None
     heartbeat_s: float | None = None
     compensable: bool = False
+    concurrency: ConcurrencyLimit | None = None
+    rate: RateLimit | None = None
 
     @property
     def step_type(self) -> StepType:
@@ -288,6 +299,9 @@ class WorkflowGraph(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
         input_schema: JSON Schema of the initial data; None accepts any object.
         state_keys: The data keys of a typed state; None when the data are untyped.
         deadline_s: Seconds after its start at which an instance fails if it is not over.
+        queue: Queue of work that belongs to no step, and of steps that name none; None: that of the first step, and ``default``.
+        priority: Of an instance whose start names none.
+        concurrency: How many instances may be under way at once.
     """
 
     name: str
@@ -301,6 +315,9 @@ class WorkflowGraph(msgspec.Struct, frozen=True, omit_defaults=True, dict=True):
     input_schema: dict[str, Any] | None = None
     state_keys: tuple[str, ...] | None = None
     deadline_s: float | None = None
+    queue: str | None = None
+    priority: int = 0
+    concurrency: ConcurrencyLimit | None = None
 
     @property
     def terminal_steps(self) -> tuple[str, ...]:

@@ -92,6 +92,7 @@ class StepProgram:
         entry_work: What a worker does on entry; `ENTER` only if the data are not at hand.
         timeout_s: Seconds that it may take in all.
         wait_work: The work item of a token that waits here, if there is one.
+        is_throttled: Whether its code is limited in concurrency or rate.
         reach: From where tokens can still come, if those that arrive must first be joined; else None.
     """
 
@@ -100,6 +101,7 @@ class StepProgram:
         "entry_work",
         "exits",
         "first_only",
+        "is_throttled",
         "kind",
         "name",
         "node",
@@ -127,12 +129,15 @@ class StepProgram:
         if self.wait_work is None and node.timeout_s is not None:
             self.wait_work = WorkKind.AWAIT
         self.timeout_s = node.timeout_s
+        self.is_throttled = node.concurrency is not None or node.rate is not None
         self.reach = reach
 
     def work_kind(self, token: Token) -> WorkKind | None:
         """What the work item of a token at this step is for; None if the token has none."""
         if token.status is not StepStatus.SCHEDULED:
             return self.wait_work if token.status is StepStatus.WAITING else None
+        if not token.execution:
+            return WorkKind.ENTER
         if token.compensates:
             return WorkKind.UNDO
         if token.outcome is not None:

@@ -77,7 +77,7 @@ class Token(msgspec.Struct, frozen=True, gc=False, array_like=True):
         id: Unique in the instance; also the number of the token's work item.
         node: Step at which it is.
         status: ``PENDING`` waits at a join, ``SCHEDULED`` has a work item for a worker, ``WAITING`` waits for something else.
-        execution: Number of the step execution; 0 while it waits at a join.
+        execution: Number of the step execution; 0 while it waits at a join, or for the moment at which its instance begins.
         via: Index of the edge over which it came; -1 for none.
         since: When the step was entered.
         child: Scope that the step opened; 0 for none.
@@ -211,6 +211,8 @@ class InstanceState(msgspec.Struct, frozen=True, gc=False):
         has_deadline: Whether a work item waits for its deadline.
         signals: Payloads of signals for which no step was waiting, by name, the oldest first.
         signal_keys: Deduplication keys of the last signals, the oldest first.
+        priority: Of its work, where the step says nothing else; higher is taken first.
+        awaits_slot: Whether it may have to wait until fewer instances of its workflow are under way.
     """
 
     id: UUID
@@ -232,6 +234,8 @@ class InstanceState(msgspec.Struct, frozen=True, gc=False):
     has_deadline: bool = False
     signals: dict[str, tuple[bytes, ...]] = {}
     signal_keys: tuple[str, ...] = ()
+    priority: int = 0
+    awaits_slot: bool = False
 
     @property
     def phase(self) -> Phase:

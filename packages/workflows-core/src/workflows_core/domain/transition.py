@@ -13,7 +13,17 @@ from workflows_core.domain.events import Event
 from workflows_core.domain.state import ErrorInfo, InstanceState, Scope
 from workflows_core.domain.types import StepStatus, StepType, TaskStatus
 
-__all__ = ["ItemRange", "StepExecution", "TaskChange", "TaskOpening", "Transition", "WorkItem", "WorkKind"]
+__all__ = [
+    "ItemRange",
+    "Rate",
+    "Slot",
+    "StepExecution",
+    "TaskChange",
+    "TaskOpening",
+    "Transition",
+    "WorkItem",
+    "WorkKind",
+]
 
 
 class WorkKind(StrEnum):
@@ -41,6 +51,37 @@ class WorkKind(StrEnum):
     """The time of the instance is over; number 0."""
 
 
+class Slot(msgspec.Struct, frozen=True, gc=False):
+    """A work item may be taken only while fewer than ``limit`` work items with this key are held.
+
+    Attributes:
+        key: What is limited.
+        limit: How many may be held at once.
+    """
+
+    key: str
+    limit: int
+
+
+class Rate(msgspec.Struct, frozen=True, gc=False):
+    """A work item may be taken only so often: ``limit`` at once after a pause, then one more each time that ``per_s / limit`` has passed.
+
+    Attributes:
+        key: What is limited.
+        limit: How many may be taken ``per_s``.
+        per_s: In how many seconds.
+    """
+
+    key: str
+    limit: int
+    per_s: float
+
+    @property
+    def interval_s(self) -> float:
+        """Seconds between two, on average."""
+        return self.per_s / self.limit
+
+
 class WorkItem(msgspec.Struct, frozen=True, gc=False):
     """A durable piece of work; (instance, number) is its identity.
 
@@ -56,6 +97,9 @@ class WorkItem(msgspec.Struct, frozen=True, gc=False):
         priority: Higher is taken first.
         timeout_s: Seconds from the commit after which whoever claims next gets it as `WorkKind.EXPIRE`, held or not; None for no limit.
         keeps_timeout: Leave the limit as it was written before, if the row exists; one that has passed stays so, told or not.
+        slot: The slot that it needs; its lease is the slot.
+        rate: The rate that it counts to when it is taken.
+        admission: The slot that its instance needs; an instance keeps it until it is over. Its limit is of instances that have one.
     """
 
     number: int
@@ -69,6 +113,14 @@ class WorkItem(msgspec.Struct, frozen=True, gc=False):
     priority: int = 0
     timeout_s: float | None = None
     keeps_timeout: bool = False
+    slot: Slot | None = None
+    rate: Rate | None = None
+    admission: Slot | None = None
+
+    @property
+    def is_throttled(self) -> bool:
+        """Whether it may have to wait although its moment has come."""
+        return self.slot is not None or self.rate is not None or self.admission is not None
 
 
 class StepExecution(msgspec.Struct, frozen=True, gc=False):

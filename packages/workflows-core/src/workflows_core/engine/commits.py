@@ -161,6 +161,10 @@ class Commits:
             for notify in tuple(watchers):
                 notify()
 
+    async def tell_freed(self, instance_id: UUID, item: WorkItem) -> None:
+        """Tell of a slot that a work item no longer needs: others may wait for it."""
+        await self._hint(instance_id, [item])
+
     async def _tell(self, transition: Transition, result: Committed) -> None:
         state = transition.state
         events = [

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Collection, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any, Self
 from uuid import UUID
@@ -141,6 +141,9 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
         actor: Actor | None = None,
         metadata: Mapping[str, Any] | None = None,
         deadline: timedelta | None = None,
+        priority: int | None = None,
+        delay: timedelta | None = None,
+        start_at: datetime | None = None,
         session: Any = None,
     ) -> WorkflowInstance:
         """Start an instance. When this returns, the instance is durable; its steps run in workers.
@@ -152,14 +155,17 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
             idempotency_key: A second start of the same workflow and tenant with this key returns the first instance.
             actor: Who starts it; its tenant becomes the instance's.
             metadata: Facts about the start, which no step can change.
-            deadline: Time after which it fails if it is not over, instead of the workflow's own.
+            deadline: Time after which it fails if it is not over, instead of the workflow's own; counted from its beginning.
+            priority: Of its work among what is due, where a step says nothing else, instead of the workflow's own; higher is taken first.
+            delay: Time until it begins; until then it is ``pending``, and can be cancelled.
+            start_at: Moment at which it begins, by the store's clock, instead of a delay; one that has passed is now.
             session: A session of the application's own, with the store's database: the instance is then durable when the session is
                 committed, and gone when it is rolled back. So for every method with this argument.
 
         Raises:
             DefinitionNotFoundError: No such workflow or version; names those that are near.
             InvalidDefinitionError: Its code wants what nothing provides.
-            InputValidationError: The data do not satisfy the schema; names every place.
+            InputValidationError: The data do not satisfy the schema, or the moment of the start is not clear; names every place.
             PayloadError: A value cannot be stored; names its key.
             PayloadTooLargeError: The data exceed ``max_data_bytes``.
             IdempotencyConflictError: The key was used with other data.
@@ -174,6 +180,9 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
             actor=actor if actor is not None else SYSTEM,
             metadata=metadata,
             deadline=deadline,
+            priority=priority,
+            delay=delay,
+            start_at=start_at,
         )
 
     async def get_instance(self, instance_id: UUID, *, tenant: str | None = None) -> WorkflowInstance:
@@ -191,7 +200,7 @@ class WorkflowEngine(InstanceControl, ExecutionEngine):
         timeout: float | None = None,
         until: Callable[[WorkflowInstance], bool] = is_at_rest,
     ) -> WorkflowInstance:
-        """Wait until an instance is over, or every active step waits for something outside.
+        """Wait until an instance is over, is yet to begin, or every active step waits for something outside.
 
         Args:
             instance_id: The instance.

@@ -23,7 +23,7 @@ def following_of(
     same = transition.work.get(number)
     candidates = (same, *transition.work.values()) if same is not None else transition.work.values()
     for item in candidates:
-        if item is None or item.delay_s > 0 or item.kind in _WAITS:
+        if item is None or item.delay_s > 0 or item.due_at is not None or item.kind in _WAITS or item.is_throttled:
             continue
         if transition.state.knows_data(item.scope) and loaded.can_run(item) and (admits is None or admits(item)):
             return item

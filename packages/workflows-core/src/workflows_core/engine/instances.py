@@ -61,6 +61,7 @@ class WorkflowInstance:
         revision: Number of its last transition.
         phase: What it is about, beside its status.
         parked: Why it waits for an operator; None if it does not.
+        priority: Of its work, where a step says nothing else.
         is_duplicate: Whether a start found it by its idempotency key instead of starting it.
     """
 
@@ -81,6 +82,7 @@ class WorkflowInstance:
     revision: int
     phase: Phase = Phase.NORMAL
     parked: Parking | None = None
+    priority: int = 0
     is_duplicate: bool = False
 
     @property
@@ -128,6 +130,7 @@ def to_instance(
         revision=state.revision,
         phase=state.phase,
         parked=state.parked,
+        priority=state.priority,
         is_duplicate=is_duplicate,
     )
 

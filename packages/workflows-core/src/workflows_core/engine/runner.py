@@ -163,6 +163,9 @@ class StepRunner:
         if not isinstance(result, Committed):
             logger.info("result of %s dropped: the lease was lost", turn.item.step)
             return None
+        ends = decision.transition.state.status.is_final and loaded.program.graph.concurrency is not None
+        if (turn.item.slot is not None or ends) and inside is None:
+            await self._commits.tell_freed(turn.state.id, turn.item)
         following = decision.following
         if following is None:
             return None

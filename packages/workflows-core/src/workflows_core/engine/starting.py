@@ -4,16 +4,18 @@ from __future__ import annotations
 
 import hashlib
 from collections.abc import Mapping
-from datetime import timedelta
+from datetime import datetime, timedelta
 from functools import partial
 from typing import Any
 
 from workflows_core.domain.actor import Actor
 from workflows_core.domain.commands import Start
-from workflows_core.domain.forms import validate_document
+from workflows_core.domain.forms import FieldProblem, validate_document
+from workflows_core.domain.graph import MOST_URGENT
 from workflows_core.domain.kernel import decide, initial_state
 from workflows_core.domain.payload import encode_data, encode_value
 from workflows_core.domain.transition import Transition
+from workflows_core.domain.validation.settings import LONGEST_WAIT
 from workflows_core.engine.instances import WorkflowInstance, to_instance
 from workflows_core.engine.joining import CommitsTransitions
 from workflows_core.engine.limits import check_size
@@ -69,6 +71,9 @@ class Starting:
         actor: Actor,
         metadata: Mapping[str, Any] | None,
         deadline: timedelta | None = None,
+        priority: int | None = None,
+        delay: timedelta | None = None,
+        start_at: datetime | None = None,
     ) -> WorkflowInstance:
         """Start an instance of a workflow; see `WorkflowEngine.start_workflow`."""
         loaded = await self._programs.for_start(name, version)
@@ -77,6 +82,7 @@ class Starting:
             problems = validate_document(graph.input_schema, dict(initial_data))
             if problems:
                 raise InputValidationError(f"initial data of workflow {graph.name!r}", problems)
+        _check(priority, delay, start_at)
         data = encode_data(initial_data, self._codec.encode)
         command = Start(
             instance_id=self._ids.new(),
@@ -85,6 +91,9 @@ class Starting:
             now=self._clock.now(),
             metadata=None if not metadata else encode_value("metadata", dict(metadata), self._codec.encode),
             deadline_s=None if deadline is None else deadline.total_seconds(),
+            priority=priority,
+            delay_s=0.0 if delay is None else delay.total_seconds(),
+            begin_at=start_at,
         )
         transition = decide(loaded.program, initial_state(loaded.program, command), command, actor.id)
         check_size(transition, self._settings.max_data_bytes)
@@ -116,6 +125,26 @@ class Starting:
             worker=seating.worker,
         )
         return await seating.commit(commit, lambda: transition.state)
+
+
+def _check(priority: int | None, delay: timedelta | None, start_at: datetime | None) -> None:
+    """Refuse a start at no certain moment, or of a priority that no store can keep."""
+    problems: list[FieldProblem] = []
+    if priority is not None and abs(priority) > MOST_URGENT:
+        problems.append(
+            FieldProblem("/priority", f"is {priority}; use {-MOST_URGENT} (least) to {MOST_URGENT}", "maximum")
+        )
+    if delay is not None and not timedelta() <= delay <= LONGEST_WAIT:
+        problems.append(
+            FieldProblem("/delay", f"is {delay}; use 0 seconds to {LONGEST_WAIT.days} days (100 years)", "maximum")
+        )
+    if start_at is not None and start_at.utcoffset() is None:
+        message = f"{start_at.isoformat()} has no offset from UTC; give it a time zone"
+        problems.append(FieldProblem("/start_at", message, "format"))
+    if delay is not None and start_at is not None:
+        problems.append(FieldProblem("/start_at", "a start has a delay or a moment; leave one of the two out", "oneOf"))
+    if problems:
+        raise InputValidationError("the start", problems)
 
 
 def _digest(name: str, version: str | None, data: Mapping[str, bytes]) -> str:

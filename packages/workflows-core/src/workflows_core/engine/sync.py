@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import threading
 from collections.abc import Collection, Coroutine, Mapping, Sequence
-from datetime import timedelta
+from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
 from uuid import UUID
 
@@ -52,6 +52,9 @@ class SyncWorkflowEngine:
         actor: Actor | None = None,
         metadata: Mapping[str, Any] | None = None,
         deadline: timedelta | None = None,
+        priority: int | None = None,
+        delay: timedelta | None = None,
+        start_at: datetime | None = None,
     ) -> WorkflowInstance:
         """Start an instance; see `WorkflowEngine.start_workflow`."""
         return self._call(
@@ -63,6 +66,9 @@ class SyncWorkflowEngine:
                 actor=actor,
                 metadata=metadata,
                 deadline=deadline,
+                priority=priority,
+                delay=delay,
+                start_at=start_at,
             )
         )
 

@@ -14,8 +14,8 @@ __all__ = ["is_at_rest", "wait_until"]
 
 
 def is_at_rest(instance: WorkflowInstance) -> bool:
-    """Whether an instance is over, or waits for something outside."""
-    return instance.status.is_final or instance.status is WorkflowStatus.WAITING
+    """Whether an instance is over, or waits for something outside: that its time to begin comes, too."""
+    return instance.status.is_final or instance.status in {WorkflowStatus.WAITING, WorkflowStatus.PENDING}
 
 
 async def wait_until(

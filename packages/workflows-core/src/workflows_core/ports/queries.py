@@ -330,5 +330,5 @@ class WorkflowQueries(Protocol):
         """Work that nobody has taken for at least so many seconds, the longest first, ties by instance and number.
 
         The time counts from the moment when it was due, or from the end of the last lease. No worker that runs has its code and serves its
-        queue, or all that do are busy. Work of paused instances is left out.
+        queue, or all that do are busy. Work of paused instances is left out, and so is work that waits for a slot or for its rate.
         """

@@ -106,6 +106,9 @@ class WorkflowInstanceController(Controller):
             actor=workflow_actor,
             metadata=data.metadata,
             deadline=None if data.deadline is None else timedelta(seconds=data.deadline),
+            priority=data.priority,
+            delay=None if data.delay is None else timedelta(seconds=data.delay),
+            start_at=data.start_at,
         )
         address = request.app.route_reverse("workflows:instances:get", instance_id=str(instance.id))
         return Response(

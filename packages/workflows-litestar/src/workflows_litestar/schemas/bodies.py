@@ -2,11 +2,14 @@
 
 from __future__ import annotations
 
+from datetime import datetime
 from typing import Annotated, Any, Final
 from uuid import UUID
 
 import msgspec
 from msgspec import Meta
+
+from workflows_core.domain.graph import MOST_URGENT
 
 __all__ = [
     "CancelWorkflowDTO",
@@ -69,6 +72,29 @@ DeletedKeys = Annotated[list[str], Meta(max_length=1000, description="Data keys 
 Comment = Annotated[str, Meta(max_length=10_000, description="Said by the actor; kept in the audit trail.")]
 
 
+Priority = Annotated[
+    int,
+    Meta(
+        ge=-MOST_URGENT,
+        le=MOST_URGENT,
+        description="Of the instance's work, higher is taken first; the workflow's own if left out.",
+        examples=[10],
+    ),
+]
+Delay = Annotated[
+    float,
+    Meta(ge=0, le=36_525 * 86_400.0, description="Seconds until the instance begins.", examples=[3600]),
+]
+StartAt = Annotated[
+    datetime,
+    Meta(
+        tz=True,
+        description="When the instance begins, instead of a delay; a moment that has passed is now.",
+        examples=["2030-01-31T09:00:00+01:00"],
+    ),
+]
+
+
 class RequestBody(msgspec.Struct, frozen=True, kw_only=True, forbid_unknown_fields=True):
     """A body that a client sends; in OpenAPI it carries ``additionalProperties: false``."""
 
@@ -92,6 +118,9 @@ class StartWorkflowDTO(RequestBody, frozen=True):
         None
     )
     deadline: Deadline | None = None
+    priority: Priority | None = None
+    delay: Delay | None = None
+    start_at: StartAt | None = None
 
 
 class CancelWorkflowDTO(RequestBody, frozen=True):

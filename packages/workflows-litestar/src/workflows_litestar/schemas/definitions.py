@@ -22,11 +22,20 @@ class StepDTO(msgspec.Struct, frozen=True, kw_only=True):
     step_type: StepType
     description: str
     group: Annotated[str | None, Meta(description="Group that holds it; null at the top.")]
+    queue: Annotated[str, Meta(description="Whose workers may run it.", examples=["default"])]
+    priority: Annotated[int | None, Meta(description="Of its work; null is that of the instance.")]
 
     @classmethod
     def of(cls, node: Node) -> StepDTO:
         """Show a step."""
-        return cls(name=node.name, step_type=node.step_type, description=node.description, group=node.scope or None)
+        return cls(
+            name=node.name,
+            step_type=node.step_type,
+            description=node.description,
+            group=node.scope or None,
+            queue=node.queue,
+            priority=node.priority,
+        )
 
 
 class EdgeDTO(msgspec.Struct, frozen=True, kw_only=True):
@@ -60,6 +69,7 @@ class WorkflowDefinitionDTO(msgspec.Struct, frozen=True, kw_only=True):
     input_schema: Annotated[
         dict[str, Any] | None, Meta(description="JSON Schema of the initial data; null accepts any object.")
     ]
+    priority: Annotated[int, Meta(description="Of instances whose start names none; higher is taken first.")]
     graph_hash: Annotated[str, Meta(description="Identity of the content.")]
 
     @classmethod
@@ -75,6 +85,7 @@ class WorkflowDefinitionDTO(msgspec.Struct, frozen=True, kw_only=True):
             terminal_steps=list(graph.terminal_steps),
             step_details=[StepDTO.of(node) for node in graph.nodes.values()],
             input_schema=graph.input_schema,
+            priority=graph.priority,
             graph_hash=graph.hash,
         )
 

@@ -134,6 +134,7 @@ class WorkflowInstanceDetailDTO(WorkflowInstanceDTO, frozen=True, kw_only=True):
     step_history: Annotated[
         list[StepExecutionDTO], Meta(description="The first finished step executions, oldest first.")
     ]
+    priority: Annotated[int, Meta(description="Of its work, where a step says nothing else.", examples=[0])]
     has_more_history: Annotated[bool, Meta(description="Whether `…/history` has more of them.")]
 
     @classmethod
@@ -147,6 +148,7 @@ class WorkflowInstanceDetailDTO(WorkflowInstanceDTO, frozen=True, kw_only=True):
             metadata=to_json_value(instance.metadata),
             active_steps=[ActiveStepDTO.of(step) for step in instance.active_steps],
             step_history=[StepExecutionDTO.of(record) for record in history],
+            priority=instance.priority,
             has_more_history=has_more_history,
         )
 

@@ -23,6 +23,7 @@ class WorkItemDTO(msgspec.Struct, frozen=True, kw_only=True):
     step_name: Annotated[str, Meta(description="Its step; empty for the deadline of the instance.")]
     execution: Annotated[int, Meta(description="Number of the step execution that it belongs to.")]
     queue: Annotated[str, Meta(description="Whose workers may take it.")]
+    priority: Annotated[int, Meta(description="Higher is taken first.")]
     due_at: Annotated[datetime | None, Meta(description="Not before this moment; null for never.")]
     worker: Annotated[str | None, Meta(description="Who holds it.")]
     lease_until: Annotated[datetime | None, Meta(description="Until when, unless the worker renews it.")]
@@ -40,6 +41,7 @@ class WorkItemDTO(msgspec.Struct, frozen=True, kw_only=True):
             step_name=item.step,
             execution=item.execution,
             queue=item.queue,
+            priority=item.priority,
             due_at=record.due_at,
             worker=record.worker,
             lease_until=record.lease_until,

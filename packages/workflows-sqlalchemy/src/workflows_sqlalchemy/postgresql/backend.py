@@ -6,6 +6,7 @@ from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
 
+from msgspec.structs import replace
 from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
@@ -16,13 +17,14 @@ from workflows_core.ports.store import ClaimRequest, Write
 from workflows_sqlalchemy.backend import Backend, Work, persistently
 from workflows_sqlalchemy.group_commit import GroupCommit, Outcome
 from workflows_sqlalchemy.loading import Claimed
-from workflows_sqlalchemy.postgresql.claims import claim_question, claims_of, due_question
+from workflows_sqlalchemy.postgresql.claims import claim_question, claims_of, due_question, leaves_some
 from workflows_sqlalchemy.postgresql.commits import Commits
 from workflows_sqlalchemy.postgresql.definitions import insert_definitions
 from workflows_sqlalchemy.postgresql.direct import DirectStatements
 from workflows_sqlalchemy.postgresql.leases import PostgreSQLLeaseKeeper, release, renew
 from workflows_sqlalchemy.postgresql.notifier import PostgreSQLNotifier
 from workflows_sqlalchemy.postgresql.sessions import PostgreSQLSharing
+from workflows_sqlalchemy.postgresql.throttles import ThrottledClaims
 
 __all__ = ["PostgreSQLBackend"]
 
@@ -64,6 +66,8 @@ class PostgreSQLBackend(Backend):
         self._statements = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._snapshots = engine.execution_options(isolation_level="REPEATABLE READ")
         self._direct = DirectStatements(engine)
+        self._throttled = ThrottledClaims(engine, clock)
+        self._throttled_first = False
         self._group = GroupCommit(Commits(self._statements, self._direct, clock).commit, parallel=_BATCHES_AT_ONCE)
 
     @property
@@ -96,8 +100,26 @@ class PostgreSQLBackend(Backend):
         return await self._group.commit(writes)
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
-        question = claim_question(request, self._given_time())
-        return claims_of(await persistently(lambda: self._direct.fetch(question)))
+        throttled: list[Claimed] = []
+        if self._throttled_first:
+            self._throttled_first = False
+            throttled = await self._claim_throttled(request, (request.limit + 1) // 2)
+        rest = replace(request, limit=request.limit - len(throttled))
+        if rest.limit == 0:
+            return throttled
+        question = claim_question(rest, self._given_time())
+        rows = await persistently(lambda: self._direct.fetch(question))
+        found = [*throttled, *claims_of(rows)]
+        if leaves_some(rows):
+            room = request.limit - len(found)
+            # Where ordinary work takes all the room, the other has its turn at the next claim.
+            self._throttled_first = room == 0
+            if room and not throttled:
+                found += await self._claim_throttled(request, room)
+        return found
+
+    async def _claim_throttled(self, request: ClaimRequest, limit: int) -> list[Claimed]:
+        return await persistently(lambda: self._throttled.claim(replace(request, limit=limit)))
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         now = self._given_time()
@@ -116,8 +138,13 @@ class PostgreSQLBackend(Backend):
         self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
     ) -> float | None:
         question = due_question(queues, codes, without, self._given_time())
-        ((seconds,),) = await persistently(lambda: self._direct.fetch(question))
-        return None if seconds is None else float(seconds)
+        ((seconds, has_throttled),) = await persistently(lambda: self._direct.fetch(question))
+        due = None if seconds is None else float(seconds)
+        if not has_throttled:
+            return due
+        request = ClaimRequest(worker="", limit=1, lease_s=0, queues=queues, codes=codes, without=without)
+        throttled = await persistently(lambda: self._throttled.next_due(request))
+        return min((moment for moment in (due, throttled) if moment is not None), default=None)
 
     async def close(self) -> None:
         await self._group.wait()

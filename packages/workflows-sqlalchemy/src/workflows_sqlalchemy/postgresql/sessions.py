@@ -106,6 +106,7 @@ class _InSession(SessionBackend):
         return lambda connection: commit_alone(connection, write, now)
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
+        """Claim work that need not wait: the locks of the other would be held until somebody else's transaction ends."""
         question = claim_question(request, self._given_time())
         return claims_of(await self.run(lambda connection: execute(connection, question)))
 
@@ -121,7 +122,7 @@ class _InSession(SessionBackend):
         self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
     ) -> float | None:
         question = due_question(queues, codes, without, self._given_time())
-        ((seconds,),) = await self.run(lambda connection: execute(connection, question))
+        ((seconds, _),) = await self.run(lambda connection: execute(connection, question))
         return None if seconds is None else float(seconds)
 
     def _given_time(self) -> datetime | None:

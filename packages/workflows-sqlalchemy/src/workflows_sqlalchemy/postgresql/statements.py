@@ -70,13 +70,13 @@ _WORK: Final = """
 worked AS (
     INSERT INTO workflow_work_items AS w (
         instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, revision, fence,
-        attempt, worker, lease_until, timeout_at
+        attempt, worker, lease_until, timeout_at {throttle_columns}
     )
     SELECT
         r.instance_id, r.number, r.kind, r.step_name, r.scope_id, r.home, r.execution, r.queue, r.priority,
         COALESCE(r.due_at, m.at + r.delay_s * INTERVAL '1 second'), r.revision,
         CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END, CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END,
-        r.worker, m.at + r.lease_s * INTERVAL '1 second', {timeout}
+        r.worker, m.at + r.lease_s * INTERVAL '1 second', {timeout} {throttle}
     FROM {work} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m {kept}
     ON CONFLICT (instance_id, number) DO UPDATE SET
         kind = excluded.kind, step_name = excluded.step_name, scope_id = excluded.scope_id, home = excluded.home,
@@ -85,7 +85,10 @@ worked AS (
         due_at = CASE WHEN excluded.worker IS NOT NULL AND w.due_at <= excluded.due_at THEN w.due_at
                  ELSE excluded.due_at END,
         revision = excluded.revision, fence = w.fence + excluded.fence, attempt = excluded.attempt,
-        worker = excluded.worker, lease_until = excluded.lease_until, crashes = 0, timeout_at = excluded.timeout_at
+        worker = excluded.worker, lease_until = excluded.lease_until, crashes = 0, timeout_at = excluded.timeout_at,
+        throttle = excluded.throttle, slot_key = excluded.slot_key, slot_limit = excluded.slot_limit,
+        rate_key = excluded.rate_key, rate_limit = excluded.rate_limit, rate_s = excluded.rate_s,
+        admission_key = excluded.admission_key, admission_limit = excluded.admission_limit
     RETURNING instance_id, number, fence, worker
 )"""
 _TIMEOUT: Final = "m.at + r.timeout_s * INTERVAL '1 second'"
@@ -95,6 +98,14 @@ _KEPT_TIMEOUT: Final = (
 )
 _KEPT: Final = """LEFT JOIN workflow_work_items k
         ON r.keeps_timeout AND k.instance_id = r.instance_id AND k.number = r.number"""
+# Only for batches with such work: what is not inserted is NULL.
+_THROTTLE_COLUMNS: Final = """, throttle, slot_key, slot_limit, rate_key, rate_limit, rate_s,
+        admission_key, admission_limit"""
+_THROTTLE: Final = """,
+        CAST(r.throttle AS json) ->> 0, CAST(r.throttle AS json) ->> 1, CAST(CAST(r.throttle AS json) ->> 2 AS integer),
+        CAST(r.throttle AS json) ->> 3, CAST(CAST(r.throttle AS json) ->> 4 AS integer),
+        CAST(CAST(r.throttle AS json) ->> 5 AS double precision),
+        CAST(r.throttle AS json) ->> 6, CAST(CAST(r.throttle AS json) ->> 7 AS integer)"""
 _WORK_GONE: Final = """
 work_gone AS (
     DELETE FROM workflow_work_items w USING {work_gone} JOIN accepted ok ON ok.place = r.place
@@ -192,6 +203,8 @@ def parts_of(rows: Rows, *, skip_locked: bool) -> frozenset[Part]:
         parts.add("taken")
     if any(row.keeps_timeout for row in rows.work):
         parts.add("kept")
+    if any(row.throttle is not None for row in rows.work):
+        parts.add("throttled")
     return frozenset(parts)
 
 
@@ -225,11 +238,13 @@ def commit_statement(parts: frozenset[Part]) -> TextClause:
     ctes.append(
         f"accepted(place, instance_id, revision, actor, events) AS MATERIALIZED ({' UNION ALL '.join(accepted)})"
     )
-    times = {"timeout": _KEPT_TIMEOUT, "kept": _KEPT} if "kept" in parts else {"timeout": _TIMEOUT, "kept": ""}
+    words = {"timeout": _KEPT_TIMEOUT, "kept": _KEPT} if "kept" in parts else {"timeout": _TIMEOUT, "kept": ""}
+    words["throttle_columns"] = _THROTTLE_COLUMNS if "throttled" in parts else ""
+    words["throttle"] = _THROTTLE if "throttled" in parts else ""
     for name, sql in _WRITTEN.items():
         if name in parts:
             rows = {name: _unnest(name)} if name in ROWS else {}
-            ctes.append(sql.format(**rows, **times))
+            ctes.append(sql.format(**rows, **words))
     return text(f"WITH {', '.join(ctes)}\n{_RESULT_WITH_TAKEN if 'taken' in parts else _RESULT}")
 
 

@@ -21,7 +21,7 @@ from workflows_sqlalchemy.backend import Backend, Work, one_by_one, persistently
 from workflows_sqlalchemy.errors import Fault, fault_of
 from workflows_sqlalchemy.group_commit import GroupCommit, Outcome
 from workflows_sqlalchemy.loading import Claimed
-from workflows_sqlalchemy.sqlite.claims import claim, next_due
+from workflows_sqlalchemy.sqlite.claims import Due, claim, next_due
 from workflows_sqlalchemy.sqlite.commits import INSERT_DEFINITIONS, commit
 from workflows_sqlalchemy.sqlite.connections import SQLiteConnections, Synchronous
 from workflows_sqlalchemy.sqlite.engines import make_engine_for_steps
@@ -29,6 +29,7 @@ from workflows_sqlalchemy.sqlite.leases import SQLiteLeaseKeeper, release, renew
 from workflows_sqlalchemy.sqlite.notifier import SQLiteNotifier
 from workflows_sqlalchemy.sqlite.open_transactions import refuse_to_wait
 from workflows_sqlalchemy.sqlite.sessions import SQLiteSharing
+from workflows_sqlalchemy.throttled_claims import Lanes
 
 __all__ = ["SQLiteBackend"]
 
@@ -79,6 +80,7 @@ class SQLiteBackend(Backend):
         self._connections = SQLiteConnections(url, synchronous=synchronous, readers=readers)
         self.engine = self._connections.engine
         self._group = GroupCommit(self._commit, parallel=1)
+        self._lanes = Lanes()
 
     @property
     def database(self) -> str:
@@ -106,11 +108,13 @@ class SQLiteBackend(Backend):
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
         refuse_to_wait(self._path)
+        lanes: Lanes | None = self._lanes
         if request.items is None:
-            due = await self.next_due(request.queues, request.codes, request.without)
-            if due is None or due > 0:  # looking does not disturb whoever writes
+            due = await self._next_due(request.queues, request.codes, request.without)
+            if due.at is None or due.at > self.clock.now():  # looking does not disturb whoever writes
                 return []
-        return await self._write(lambda connection: claim(connection, request, self.clock.now()))
+            lanes = self._lanes if due.has_throttled else None
+        return await self._write(lambda connection: claim(connection, request, self.clock.now(), lanes))
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         refuse_to_wait(self._path)
@@ -130,8 +134,15 @@ class SQLiteBackend(Backend):
     async def next_due(
         self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
     ) -> float | None:
-        due = await self.read(lambda connection: next_due(connection, queues, codes, without))
-        return None if due is None else (due - self.clock.now()).total_seconds()
+        due = await self._next_due(queues, codes, without)
+        return None if due.at is None else (due.at - self.clock.now()).total_seconds()
+
+    async def _next_due(
+        self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
+    ) -> Due:
+        return await self.read(
+            lambda connection: next_due(connection, queues, codes, without, self.clock.now(), self._lanes)
+        )
 
     async def close(self) -> None:
         await self._group.wait()

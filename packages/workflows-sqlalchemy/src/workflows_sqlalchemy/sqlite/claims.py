@@ -26,9 +26,8 @@ from sqlalchemy import (
 )
 
 from workflows_core.domain.transition import WorkKind
-from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.store import ClaimRequest
-from workflows_sqlalchemy.column_types import from_microseconds, safe_text
+from workflows_sqlalchemy.column_types import from_microseconds, safe_text, to_microseconds
 from workflows_sqlalchemy.loading import (
     ITEM_COLUMNS,
     STATE_COLUMNS,
@@ -39,39 +38,46 @@ from workflows_sqlalchemy.loading import (
 )
 from workflows_sqlalchemy.sqlite.direct import Statement
 from workflows_sqlalchemy.tables import instances, scopes, work_items
+from workflows_sqlalchemy.throttled_claims import Lanes, count, find_due, next_throttled, wanted
 from workflows_sqlalchemy.verdicts import among
 
-__all__ = ["claim", "next_due"]
+__all__ = ["Due", "claim", "next_due"]
 
 _LANES: Final = """
 WITH RECURSIVE lanes(queue, priority) AS (
     SELECT queue, priority FROM (
-        SELECT queue, priority FROM workflow_work_items WHERE worker IS NULL AND due_at IS NOT NULL
+        SELECT queue, priority FROM workflow_work_items
+        WHERE worker IS NULL AND due_at IS NOT NULL AND throttle IS NULL
         ORDER BY queue, priority LIMIT 1
     )
     UNION ALL
     SELECT n.queue, n.priority FROM lanes l JOIN workflow_work_items n ON n.rowid = (
         SELECT w.rowid FROM workflow_work_items w
-        WHERE w.worker IS NULL AND w.due_at IS NOT NULL AND (w.queue, w.priority) > (l.queue, l.priority)
+        WHERE w.worker IS NULL AND w.due_at IS NOT NULL AND w.throttle IS NULL
+            AND (w.queue, w.priority) > (l.queue, l.priority)
         ORDER BY w.queue, w.priority LIMIT 1
     )
 )"""
 _ALL_LANES: Final = Statement(text(f"{_LANES} SELECT queue, priority FROM lanes ORDER BY priority DESC, queue"), ())
 _WORK_AND_INSTANCE: Final = "workflow_work_items w JOIN workflow_instances i ON i.id = w.instance_id"
 _NEXT: Final = f"""
-SELECT min(moment) FROM (
+SELECT min(moment), EXISTS (
+    SELECT 1 FROM workflow_work_items w WHERE w.worker IS NULL AND w.due_at IS NOT NULL AND w.throttle IS NOT NULL
+) OR EXISTS (
+    SELECT 1 FROM workflow_work_items w WHERE w.worker IS NOT NULL AND w.throttle IS NOT NULL AND w.lease_until <= :now
+) FROM (
     SELECT (
         SELECT w.due_at FROM {_WORK_AND_INSTANCE}
-        WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL AND w.due_at IS NOT NULL AND {{wanted}}
+        WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL AND w.due_at IS NOT NULL
+            AND w.throttle IS NULL AND {{wanted}}
         ORDER BY w.due_at LIMIT 1
     ) AS moment FROM lanes l WHERE {{served}}
     UNION ALL
-    SELECT min(w.lease_until) FROM {_WORK_AND_INSTANCE} WHERE w.worker IS NOT NULL AND {{wanted}}
+    SELECT min(w.lease_until) FROM {_WORK_AND_INSTANCE}
+    WHERE w.worker IS NOT NULL AND (w.throttle IS NULL OR w.lease_until > :now) AND {{wanted}}
     UNION ALL
     SELECT min(w.timeout_at) FROM {_WORK_AND_INSTANCE} WHERE w.timeout_at IS NOT NULL AND {{wanted}}
 )"""
-_OPEN: Final = (WorkflowStatus.PENDING.value, WorkflowStatus.RUNNING.value, WorkflowStatus.WAITING.value)
-_CODE: Final = instances.c.workflow_name + "@" + instances.c.workflow_version
 _OF_INSTANCE: Final = work_items.join(instances, instances.c.id == work_items.c.instance_id)
 _WITH_ITEM: Final = _OF_INSTANCE.outerjoin(
     scopes,
@@ -109,10 +115,31 @@ class _Candidate(NamedTuple):
     number: int
 
 
-def claim(connection: Connection, request: ClaimRequest, now: datetime) -> list[Claimed]:
-    """Claim work; the connection is in a transaction that has the write lock."""
+class Due(NamedTuple):
+    """When work can be claimed.
+
+    Attributes:
+        at: When; None for never.
+        has_throttled: Whether there is work that may have to wait.
+    """
+
+    at: datetime | None
+    has_throttled: bool
+
+
+def claim(connection: Connection, request: ClaimRequest, now: datetime, lanes: Lanes | None) -> list[Claimed]:
+    """Claim work.
+
+    Args:
+        connection: In a transaction that has the write lock.
+        request: What is wanted.
+        now: The present moment.
+        lanes: Finds work that may have to wait; None for none.
+    """
     find = _due if request.items is None else _asked_for
     candidates = find(connection, request, now)
+    if lanes is not None:
+        candidates += _throttled(connection, request, now, lanes, candidates)
     places = [(candidate.instance_id, candidate.number) for candidate in sorted(candidates)[: request.limit]]
     if not places:
         return []
@@ -126,6 +153,21 @@ def claim(connection: Connection, request: ClaimRequest, now: datetime) -> list[
         if chosen:
             statement.execute(connection, chosen)
     return [_claimed(row, now) for row in rows]
+
+
+def _throttled(
+    connection: Connection, request: ClaimRequest, now: datetime, lanes: Lanes, others: list[_Candidate]
+) -> list[_Candidate]:
+    """Work that need not wait, and is among the first of all that is due; counts it to its rates."""
+    found = lanes.find(connection, request, now)
+    lanes.go_on()
+    chosen = find_due(connection, request, found, request.limit, now)
+    among_all = sorted([*others, *(_Candidate(*one[:4]) for one in chosen.taken)])[: request.limit]
+    first = set(among_all).difference(others)
+    if len(first) < len(chosen.taken):
+        chosen = find_due(connection, request, found, len(first), now)
+    count(connection, chosen)
+    return [_Candidate(*one[:4]) for one in chosen.taken]
 
 
 def _expires(row: AnyRow, now: datetime) -> bool:
@@ -150,37 +192,45 @@ def next_due(
     connection: Connection,
     queues: frozenset[str] | None,
     codes: frozenset[str] | None,
-    without: frozenset[str] = frozenset(),
-) -> datetime | None:
-    """When work can be claimed."""
+    without: frozenset[str],
+    now: datetime,
+    lanes: Lanes,
+) -> Due:
+    """When work can be claimed; the lanes are left where a claim finds it."""
     selection = {"queues": queues, "codes": codes, "without": without or None}
     values = {name: [safe_text(item) for item in items] for name, items in selection.items() if items is not None}
     statement = _next_statement(queues=queues is not None, codes=codes is not None, without=bool(without))
-    microseconds = connection.scalar(statement, values)
-    return None if microseconds is None else from_microseconds(microseconds)
+    microseconds, has_throttled = connection.execute(statement, {**values, "now": to_microseconds(now)}).one()
+    moment = None if microseconds is None else from_microseconds(microseconds)
+    if not has_throttled:
+        return Due(moment, has_throttled=False)
+    request = ClaimRequest(worker="", limit=1, lease_s=0, queues=queues, codes=codes, without=without)
+    moments = (moment, next_throttled(connection, request, now, lanes))
+    return Due(min((found for found in moments if found is not None), default=None), has_throttled=True)
 
 
 def _asked_for(connection: Connection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
     free = or_(work_items.c.worker.is_(None), work_items.c.lease_until <= now)
-    ready = or_(and_(free, work_items.c.due_at <= now), work_items.c.timeout_at <= now)
+    due = and_(free, work_items.c.due_at <= now, work_items.c.throttle.is_(None))
+    ready = or_(due, work_items.c.timeout_at <= now)
     refs = frozenset(request.items or ())
-    wanted = _wanted(request)
-    if request.queues is not None:
-        wanted.append(work_items.c.queue.in_(request.queues))
     moment = case((work_items.c.timeout_at <= now, work_items.c.timeout_at), else_=work_items.c.due_at)
-    found = _candidates(connection, moment, *among(refs), ready, *wanted, limit=None)
+    found = _candidates(connection, moment, *among(refs), ready, *wanted(replace(request, items=None)), limit=None)
     return [candidate for candidate in found if (candidate.instance_id, candidate.number) in refs]
 
 
 def _due(connection: Connection, request: ClaimRequest, now: datetime) -> list[_Candidate]:
-    wanted = _wanted(request)
-    if request.queues is not None:
-        wanted.append(work_items.c.queue.in_(request.queues))
+    conditions = wanted(request)
     in_time = or_(work_items.c.timeout_at.is_(None), work_items.c.timeout_at > now)
-    lapsed = [work_items.c.worker.is_not(None), work_items.c.lease_until <= now, in_time]
-    found = _candidates(connection, work_items.c.due_at, *lapsed, *wanted, limit=request.limit)
+    lapsed = [
+        work_items.c.worker.is_not(None),
+        work_items.c.throttle.is_(None),
+        work_items.c.lease_until <= now,
+        in_time,
+    ]
+    found = _candidates(connection, work_items.c.due_at, *lapsed, *conditions, limit=request.limit)
     over = [work_items.c.timeout_at.is_not(None), work_items.c.timeout_at <= now]
-    found.extend(_candidates(connection, work_items.c.timeout_at, *over, *wanted, limit=request.limit))
+    found.extend(_candidates(connection, work_items.c.timeout_at, *over, *conditions, limit=request.limit))
     fresh = 0
     last_priority: int | None = None
     for queue, priority in _ALL_LANES.fetch(connection, ()):
@@ -190,9 +240,8 @@ def _due(connection: Connection, request: ClaimRequest, now: datetime) -> list[_
             break
         last_priority = priority
         lane = [work_items.c.queue == queue, work_items.c.priority == priority, work_items.c.worker.is_(None)]
-        due = _candidates(
-            connection, work_items.c.due_at, *lane, work_items.c.due_at <= now, in_time, *wanted, limit=request.limit
-        )
+        lane += [work_items.c.throttle.is_(None), work_items.c.due_at <= now, in_time]
+        due = _candidates(connection, work_items.c.due_at, *lane, *conditions, limit=request.limit)
         fresh += len(due)
         found.extend(due)
     return found
@@ -212,23 +261,14 @@ def _candidates(
     return [_Candidate(*row) for row in connection.execute(query)]
 
 
-def _wanted(request: ClaimRequest) -> list[ColumnElement[bool]]:
-    conditions: list[ColumnElement[bool]] = [instances.c.status.in_(_OPEN)]
-    if request.codes is not None:
-        conditions.append(_CODE.in_(request.codes))
-    if request.without:
-        conditions.append((_CODE + "/" + work_items.c.step_name).not_in(request.without))
-    return conditions
-
-
 @lru_cache
 def _next_statement(*, queues: bool, codes: bool, without: bool) -> TextClause:
     served = "{}.queue IN :queues" if queues else "true"
-    wanted = ["i.status IN ('pending', 'running', 'waiting')", served.format("w")]
+    conditions = ["i.status IN ('pending', 'running', 'waiting')", served.format("w")]
     if codes:
-        wanted.append("i.workflow_name || '@' || i.workflow_version IN :codes")
+        conditions.append("i.workflow_name || '@' || i.workflow_version IN :codes")
     if without:
-        wanted.append("i.workflow_name || '@' || i.workflow_version || '/' || w.step_name NOT IN :without")
+        conditions.append("i.workflow_name || '@' || i.workflow_version || '/' || w.step_name NOT IN :without")
     lists = [name for name, is_given in (("queues", queues), ("codes", codes), ("without", without)) if is_given]
-    sql = _NEXT.format(served=served.format("l"), wanted=" AND ".join(wanted))
+    sql = _NEXT.format(served=served.format("l"), wanted=" AND ".join(conditions))
     return text(f"{_LANES}{sql}").bindparams(*(bindparam(name, expanding=True) for name in lists))

@@ -44,6 +44,7 @@ from workflows_sqlalchemy.rows import (
 from workflows_sqlalchemy.sqlite.conditions import read_situation
 from workflows_sqlalchemy.sqlite.direct import Statement, Values
 from workflows_sqlalchemy.tables import definitions, events, executions, instances, scopes, tasks, work_items
+from workflows_sqlalchemy.throttles import Throttle, read_throttle
 from workflows_sqlalchemy.verdicts import Situation, verdict
 from workflows_sqlalchemy.writing import rows_of
 
@@ -133,6 +134,9 @@ _DELETE_WORK: Final = Statement(_delete(work_items), WorkGoneRow._fields)
 _WORK_NAMES: Final = *WorkRow._fields, "due_at", "lease_until", "timeout_at", "fence", "attempt", "crashes"
 _UPSERT_WORK: Final = Statement(_upsert_work(keeps_timeout=False), _WORK_NAMES)
 _UPSERT_WORK_WITHIN_ITS_TIME: Final = Statement(_upsert_work(keeps_timeout=True), _WORK_NAMES)
+_THROTTLED_NAMES: Final = *_WORK_NAMES, *Throttle._fields
+_UPSERT_THROTTLED: Final = Statement(_upsert_work(keeps_timeout=False), _THROTTLED_NAMES)
+_UPSERT_THROTTLED_WITHIN_ITS_TIME: Final = Statement(_upsert_work(keeps_timeout=True), _THROTTLED_NAMES)
 _DELETE_EXECUTION: Final = Statement(_delete(executions), ExecutionGoneRow._fields)
 _INSERT_EXECUTION: Final = Statement(insert(executions), (*ExecutionRow._fields, "completed_at"))
 _INSERT_EVENTS: Final = Statement(insert(events), events.c.keys())
@@ -190,13 +194,17 @@ def _write(connection: Connection, rows: Rows, at: datetime) -> None:
     """Write all rows, table by table."""
     starts = {row.place: row for row in rows.starts}
     changes = [row for row in rows.instances if row.place not in starts]
+    throttled = [row for row in rows.work if row.throttle is not None]
+    ordinary = [row for row in rows.work if row.throttle is None] if throttled else rows.work
     for statement, values in (
         (_START, [_start(row, starts[row.place], at) for row in rows.instances if row.place in starts]),
         (_CHANGE_ALL_BUT_DATA, [(*row, row.base_revision + 1, at) for row in changes if row.data is None]),
         (_CHANGE_WITH_DATA, [(*row, row.base_revision + 1, at) for row in changes if row.data is not None]),
         (_DELETE_WORK, rows.work_gone),
-        (_UPSERT_WORK, [_work(row, at) for row in rows.work if not row.keeps_timeout]),
-        (_UPSERT_WORK_WITHIN_ITS_TIME, [_work(row, at) for row in rows.work if row.keeps_timeout]),
+        (_UPSERT_WORK, [_work(row, at) for row in ordinary if not row.keeps_timeout]),
+        (_UPSERT_WORK_WITHIN_ITS_TIME, [_work(row, at) for row in ordinary if row.keeps_timeout]),
+        (_UPSERT_THROTTLED, [_throttled(row, at) for row in throttled if not row.keeps_timeout]),
+        (_UPSERT_THROTTLED_WITHIN_ITS_TIME, [_throttled(row, at) for row in throttled if row.keeps_timeout]),
         (_DELETE_EXECUTION, rows.executions_gone),
         (_INSERT_EXECUTION, [(*row, at) for row in rows.executions]),
         (_INSERT_EVENTS, [_happened(row, at) for row in rows.instances if row.events is not None]),
@@ -222,6 +230,10 @@ def _work(row: WorkRow, at: datetime) -> Values:
     due_at = _moment(at, row.delay_s, row.due_at)
     taken = int(row.worker is not None)
     return *row, due_at, _moment(at, row.lease_s), _moment(at, row.timeout_s), taken, taken, 0
+
+
+def _throttled(row: WorkRow, at: datetime) -> Values:
+    return *_work(row, at), *read_throttle(row.throttle)
 
 
 def _task(row: TaskRow, at: datetime) -> Values:

@@ -24,6 +24,7 @@ from workflows_sqlalchemy.sqlite.commits import INSERT_DEFINITIONS, commit
 from workflows_sqlalchemy.sqlite.leases import release, renew
 from workflows_sqlalchemy.sqlite.open_transactions import note_open, watch
 from workflows_sqlalchemy.tables import instances
+from workflows_sqlalchemy.throttled_claims import Lanes
 
 __all__ = ["SQLiteSharing"]
 
@@ -111,7 +112,7 @@ class _InSession(SessionBackend):
         return lambda connection: commit(connection, (write,), self.clock.now())[0]
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
-        return await self.run(lambda connection: claim(connection, request, self.clock.now()))
+        return await self.run(lambda connection: claim(connection, request, self.clock.now(), Lanes()))
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         return await self.run(lambda connection: renew(connection, worker, lease_s, self.clock.now()))
@@ -123,8 +124,9 @@ class _InSession(SessionBackend):
     async def next_due(
         self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
     ) -> float | None:
-        due = await self.run(lambda connection: next_due(connection, queues, codes, without))
-        return None if due is None else (due - self.clock.now()).total_seconds()
+        now = self.clock.now()
+        due = await self.run(lambda connection: next_due(connection, queues, codes, without, now, Lanes()))
+        return None if due.at is None else (due.at - now).total_seconds()
 
 
 def _file(connection: Connection) -> Path | None:

@@ -104,4 +104,6 @@ def full_state(state: InstanceState) -> InstanceState:
         has_deadline=True,
         signals={"go": (b"\x01", b"\x00\xff")},
         signal_keys=("key 1", "key 2"),
+        priority=7,
+        awaits_slot=True,
     )

@@ -2,9 +2,10 @@
 
 from __future__ import annotations
 
+from workflows_core.domain.transition import Rate, Slot
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import WorkflowStore
-from workflows_testing.builders import a_graph, a_task_graph, a_timer_graph, an_instance
+from workflows_testing.builders import a_graph, a_task_graph, a_timer_graph, an_instance, with_work
 from workflows_testing.conformance.contract import MovableClock, StoreContract, claim, commit, seconds, start
 
 __all__ = ["UnservedRules"]
@@ -58,3 +59,16 @@ class UnservedRules(StoreContract):
         clock.advance(seconds(10))
         assert [found.instance_id for found in await queries.find_unserved(overdue_s=10)] == ids
         assert [found.instance_id for found in await queries.find_unserved(overdue_s=10, limit=2)] == ids[:2]
+
+    async def test_work_that_waits_for_a_slot_or_for_its_rate_is_not_unserved(
+        self, store: WorkflowStore, queries: WorkflowQueries, clock: MovableClock
+    ) -> None:
+        for limit in ({"slot": Slot("api", 1)}, {"rate": Rate("mail", 1, 3600.0)}):
+            for _ in range(2):
+                await commit(store, with_work(an_instance().start(), **limit))
+        held = await claim(store, limit=10, lease_s=100.0)
+        assert len(held) == 2
+        clock.advance(seconds(60))
+        assert not await queries.find_unserved(overdue_s=10)
+        clock.advance(seconds(60))
+        assert len(await queries.find_unserved(overdue_s=10)) == 2

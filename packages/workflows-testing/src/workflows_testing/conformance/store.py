@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from workflows_testing.conformance.store_admissions import AdmissionRules
 from workflows_testing.conformance.store_claims import ClaimRules
 from workflows_testing.conformance.store_commits import CommitRules
 from workflows_testing.conformance.store_crashes import CrashRules
@@ -13,8 +14,10 @@ from workflows_testing.conformance.store_limit_choices import LimitChoiceRules
 from workflows_testing.conformance.store_limit_rewrites import LimitRewriteRules
 from workflows_testing.conformance.store_limits import LimitRules
 from workflows_testing.conformance.store_payloads import PayloadRules
+from workflows_testing.conformance.store_rates import RateRules
 from workflows_testing.conformance.store_refusals import RefusalRules
 from workflows_testing.conformance.store_reopenings import ReopeningRules
+from workflows_testing.conformance.store_slots import SlotRules
 from workflows_testing.conformance.store_starts import StartRules
 from workflows_testing.conformance.store_states import StateRules
 
@@ -32,6 +35,9 @@ class WorkflowStoreConformance(
     LimitRules,
     LimitRewriteRules,
     LimitChoiceRules,
+    SlotRules,
+    RateRules,
+    AdmissionRules,
     CrashRules,
     ItemRules,
     StateRules,

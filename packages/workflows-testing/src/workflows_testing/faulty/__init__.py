@@ -31,6 +31,7 @@ from workflows_testing.faulty import (
     starts,
     states,
     tasks,
+    throttles,
     transactions,
     unserved,
 )
@@ -55,6 +56,7 @@ FAULTS: tuple[Fault, ...] = (
     *definitions.FAULTS,
     *instances.FAULTS,
     *tasks.FAULTS,
+    *throttles.FAULTS,
     *history.FAULTS,
     *failures.FAULTS,
     *clocks.FAULTS,

@@ -34,6 +34,8 @@ FIELDS: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
         "has_deadline",
         "signals",
         "signal_keys",
+        "priority",
+        "awaits_slot",
         "started_at",
         "metadata",
     ),

@@ -1,22 +1,28 @@
 """Which work items are due, and who holds which: found without looking at all of them.
 
-What nobody holds is in the lane of its queue and workflow version; what is held is with its worker; work of an instance that is paused
-or over, and work that is never due, is in neither place. The lane also watches the limits of work items, whoever holds them.
+What nobody holds is in the lane of its queue, workflow version and limits; what is held is with its worker; work of an instance that is paused
+or over, and work that is never due, is in neither place. The lane of the queue and workflow version also watches the time limits of
+work items, whoever holds them. All of a lane need the same slot and count to the same rate, so a lane whose first must wait is left out.
 """
 
 from __future__ import annotations
 
 import heapq
-import itertools
-from collections.abc import Iterable, Iterator
+from collections.abc import Iterable
 from datetime import datetime
+from typing import TypeAlias
 
 from workflows_core.adapters.memory.lanes import Entry, Lane
 from workflows_core.adapters.memory.rows import NOT_QUEUED, WorkRow
+from workflows_core.adapters.memory.throttles import Admissions, Rates, SlotsInUse
 from workflows_core.adapters.memory.times import LAST_MOMENT, moment_after
 from workflows_core.ports.store import step_key
 
 __all__ = ["Backlog", "Selection"]
+
+
+_LaneKey: TypeAlias = tuple[str, str, str | None, str | None, str | None, int]
+"""Queue, code, the keys of slot, rate and admission; and the instance, if that needs a slot and has it, else 0."""
 
 
 class Selection:
@@ -56,10 +62,12 @@ class _Holder:
 class Backlog:
     """All work items of a store."""
 
-    __slots__ = ("_holders", "_lanes", "_last_ticket")
+    __slots__ = ("_admissions", "_holders", "_lanes", "_last_ticket", "_rates")
 
     def __init__(self) -> None:
-        self._lanes: dict[tuple[str, str], Lane] = {}
+        self._lanes: dict[_LaneKey, Lane] = {}
+        self._rates = Rates()
+        self._admissions = Admissions()
         self._holders: dict[str, _Holder] = {}
         self._last_ticket = NOT_QUEUED
 
@@ -73,14 +81,21 @@ class Backlog:
     def _watch(self, row: WorkRow) -> None:
         """Let a work item that has a limit be claimed when its time is over, held or not."""
         if row.limit is not None and row.limit_ticket == NOT_QUEUED and row.instance.is_open:
-            self._lane(row).watch(row, row.limit, self._next_ticket())
+            self._lane(row, throttled=False).watch(row, row.limit, self._next_ticket())
 
     def _next_ticket(self) -> int:
         self._last_ticket += 1
         return self._last_ticket
 
-    def _lane(self, row: WorkRow) -> Lane:
-        key = (row.item.queue, row.instance.code)
+    def _lane(self, row: WorkRow, *, throttled: bool = True) -> Lane:
+        item = row.item
+        key: _LaneKey = (item.queue, row.instance.code, None, None, None, 0)
+        if throttled and item.is_throttled:
+            slot, rate, admission = (
+                None if limit is None else limit.key for limit in (item.slot, item.rate, item.admission)
+            )
+            instance = row.instance.state.id.int if self._admissions.has(row) else 0
+            key = (item.queue, row.instance.code, slot, rate, admission, instance)
         lane = self._lanes.get(key)
         if lane is None:
             lane = self._lanes[key] = Lane()
@@ -131,7 +146,7 @@ class Backlog:
         if row.ticket != NOT_QUEUED:
             self._lane(row).remove(row)
         if row.limit_ticket != NOT_QUEUED:
-            self._lane(row).unwatch(row)
+            self._lane(row, throttled=False).unwatch(row)
 
     def follow(self, row: WorkRow, now: datetime) -> None:
         """Take a work item out of reach if its instance is paused or over, and back if it goes on; its holder keeps it."""
@@ -143,21 +158,50 @@ class Backlog:
         self._watch(row)
 
     def take_due(self, selection: Selection, now: datetime, limit: int) -> list[WorkRow]:
-        """Take due work items out of their lanes, in the order of claims."""
+        """Take due work items that need not wait for a slot or for their rate out of their lanes, in the order of claims."""
         self._expire(now)
-        if not selection.without:
-            return list(itertools.islice(self._due(selection, now), max(limit, 0)))
-        due = list(self._due(selection, now))
-        found = [row for row in due if selection.can_run(row)][: max(limit, 0)]
-        for row in set(due).difference(found):
+        heads, slots = self._heads(selection, now), self._slots(now)
+        found: list[WorkRow] = []
+        left: list[WorkRow] = []
+        while heads and len(found) < limit:
+            (*_, ticket, row), lane = heads[0]
+            is_wanted = selection.can_run(row)
+            if row.ticket != ticket:
+                pass  # its time is over: it is in another lane now
+            elif is_wanted and self._waits_until(row, slots, now) is not None:
+                heapq.heappop(heads)  # what is behind it waits for the same
+                continue
+            else:
+                lane.take_first()
+                (found if is_wanted else left).append(row)
+                if is_wanted:
+                    self._count(row, slots, now)
+            following = lane.first(now)
+            if following is None:
+                heapq.heappop(heads)
+            else:
+                heapq.heapreplace(heads, (following, lane))
+        for row in left:
             self.enqueue(row, now)
         return found
 
-    def _due(self, selection: Selection, now: datetime) -> Iterator[WorkRow]:
+    def take_those(self, rows: Iterable[WorkRow], now: datetime, limit: int) -> list[WorkRow]:
+        """Take the first of these work items, which can be claimed, out of their lanes; those that have to wait are left out."""
+        slots = self._slots(now)
+        taken: list[WorkRow] = []
+        for row in rows:
+            if len(taken) < limit and self._waits_until(row, slots, now) is None:
+                self.withdraw(row)
+                self._count(row, slots, now)
+                taken.append(row)
+        return taken
+
+    def _heads(self, selection: Selection, now: datetime) -> list[tuple[Entry, Lane]]:
+        """The first of each lane, as a heap; empty lanes are forgotten."""
         heads: list[tuple[Entry, Lane]] = []
-        empty: list[tuple[str, str]] = []
+        empty: list[_LaneKey] = []
         for key, lane in self._lanes.items():
-            if selection.has(*key):
+            if selection.has(*key[:2]):
                 first = lane.first(now)
                 if first is not None:
                     heads.append((first, lane))
@@ -166,14 +210,37 @@ class Backlog:
         for key in empty:
             del self._lanes[key]
         heapq.heapify(heads)
-        while heads:
-            lane = heads[0][1]
-            yield lane.take_first()
-            following = lane.first(now)
-            if following is None:
-                heapq.heappop(heads)
-            else:
-                heapq.heapreplace(heads, (following, lane))
+        return heads
+
+    def _slots(self, now: datetime) -> SlotsInUse:
+        return SlotsInUse((row for holder in self._holders.values() for row in holder.rows), now)
+
+    def _count(self, row: WorkRow, slots: SlotsInUse, now: datetime) -> None:
+        """Count a work item that is being taken, unless its time is over: then its code does not run."""
+        if row.item.is_throttled and not row.is_over(now):
+            slots.take(row)
+            self._rates.take(row.item.rate, now)
+            if row.item.admission is not None and not self._admissions.has(row):
+                self._admit(row, now)
+
+    def _admit(self, row: WorkRow, now: datetime) -> None:
+        """Give the instance of a work item its slot: its other work is no longer behind that of others."""
+        others = [work for work in row.instance.work.values() if work.ticket != NOT_QUEUED and work is not row]
+        for work in others:
+            self.unqueue(work)
+        self._admissions.take(row)
+        for work in others:
+            self.enqueue(work, now)
+
+    def _waits_until(self, row: WorkRow, slots: SlotsInUse, now: datetime) -> datetime | None:
+        """Until when a due work item has to wait at most, by what is known now; None if it need not wait."""
+        if not row.item.is_throttled or row.is_over(now):
+            return None
+        found = (slots.free_at(row), self._rates.allowed_at(row.item.rate))
+        if not self._admissions.may_enter(row):
+            return LAST_MOMENT
+        latest = max((moment for moment in found if moment is not None), default=now)
+        return latest if latest > now else None
 
     def is_claimable(self, row: WorkRow, selection: Selection, now: datetime) -> bool:
         """Whether a work item is wanted, and is due and held by nobody, or its time is over."""
@@ -181,6 +248,10 @@ class Backlog:
         if not instance.is_open or not selection.has(row.item.queue, instance.code) or not selection.can_run(row):
             return False
         return row.is_over(now) or (row.due is not None and row.due <= now and not row.is_held(now))
+
+    def has_to_wait(self, row: WorkRow, now: datetime) -> bool:
+        """Whether a work item waits for a slot or for its rate."""
+        return row.item.is_throttled and self._waits_until(row, self._slots(now), now) is not None
 
     def renew(self, worker: str, now: datetime, lease_s: float) -> list[WorkRow]:
         """Extend what a worker holds; gives it."""
@@ -200,10 +271,14 @@ class Backlog:
         return min(self._moments(selection, now), default=None)
 
     def _moments(self, selection: Selection, now: datetime) -> Iterable[datetime]:
-        for (queue, code), lane in self._lanes.items():
+        slots = self._slots(now)
+        for (queue, code, *_), lane in self._lanes.items():
             if selection.has(queue, code):
                 due = lane.next_due(now, None if not selection.without else selection.can_run)
-                if due is not None:
+                first = lane.first(now)
+                if due is not None and first is not None:
+                    due = self._waits_until(first[-1], slots, now) or due
+                if due is not None and due != LAST_MOMENT:
                     yield due
         for holder in self._holders.values():
             for row in holder.rows:

@@ -162,7 +162,9 @@ class InMemoryWorkflowQueries(WorkflowQueries):
                 for row in self._memory.instances.values()
                 if row.state.status is not WorkflowStatus.PAUSED and not row.state.status.is_final
                 for work in row.work.values()
-                if (since := work.neglected_since) is not None and since <= latest
+                if (since := work.neglected_since) is not None
+                and since <= latest
+                and not self._memory.backlog.has_to_wait(work, now)
             ]
             return [_unserved(work, now) for _, _, work in sorted(found, key=lambda entry: entry[:2])[:limit]]
 

@@ -123,10 +123,7 @@ class InMemoryWorkflowStore(WorkflowStore):
             work = row.work.get(ref.number) if row is not None else None
             if work is not None and self.memory.backlog.is_claimable(work, selection, now):
                 due[ref] = work
-        taken = sorted(due.values(), key=lambda work: _order(work, now))[: max(limit, 0)]
-        for work in taken:
-            self.memory.backlog.withdraw(work)
-        return taken
+        return self.memory.backlog.take_those(sorted(due.values(), key=lambda work: _order(work, now)), now, limit)
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         memory = self.memory

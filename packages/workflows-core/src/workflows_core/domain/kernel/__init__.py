@@ -7,6 +7,7 @@ Reading order: `decide` (what can be asked), `activation` (a token enters a step
 
 from __future__ import annotations
 
-from workflows_core.domain.kernel.decide import decide, initial_state
+from workflows_core.domain.kernel.beginning import initial_state
+from workflows_core.domain.kernel.decide import decide
 
 __all__ = ["decide", "initial_state"]

@@ -37,22 +37,23 @@ from workflows_core.domain.events import (
     StepRetryScheduled,
     WebhookReceived,
     WorkflowCanceled,
-    WorkflowStarted,
 )
 from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode, WebhookNode
 from workflows_core.domain.kernel.activation import accept_payload, enter, enter_branch, open_task, start_timer
+from workflows_core.domain.kernel.beginning import begin, start
 from workflows_core.domain.kernel.cancelling import cancel_all
 from workflows_core.domain.kernel.data import apply_writes, has_data, put_entry, write
-from workflows_core.domain.kernel.draft import Arrival, Draft, webhook_key
+from workflows_core.domain.kernel.draft import Draft, webhook_key
 from workflows_core.domain.kernel.failing import begin_failing, fail_instance, has_to_undo
 from workflows_core.domain.kernel.items import expand, finish_for_each
-from workflows_core.domain.kernel.reopening import arm_deadline, discard, retry
+from workflows_core.domain.kernel.marking import is_unbegun
+from workflows_core.domain.kernel.reopening import discard, retry
 from workflows_core.domain.kernel.routing import Routing, fail_step, finish_step, leave
 from workflows_core.domain.kernel.settling import settle
 from workflows_core.domain.kernel.signals import receive_signal, refuse_repetition
 from workflows_core.domain.kernel.undoing import abandon, park_undoing, settle_draining, undone
 from workflows_core.domain.program import Program
-from workflows_core.domain.state import ROOT, ErrorInfo, Failing, InstanceState, Scope, Token
+from workflows_core.domain.state import ROOT, ErrorInfo, Failing, InstanceState, Token
 from workflows_core.domain.transition import TaskChange, Transition, WorkKind
 from workflows_core.domain.types import Outcome, StepStatus, TaskStatus, WorkflowStatus
 from workflows_core.errors import (
@@ -63,22 +64,7 @@ from workflows_core.errors import (
     WebhookAlreadyUsedError,
 )
 
-__all__ = ["decide", "initial_state"]
-
-
-def initial_state(program: Program, command: Start) -> InstanceState:
-    """The state before the first transition of a new instance."""
-    return InstanceState(
-        id=command.instance_id,
-        tenant=command.actor.tenant,
-        workflow=program.graph.name,
-        version=program.graph.version,
-        graph_hash=program.graph.hash,
-        scopes={ROOT: Scope(ROOT, data=command.data)},
-        created_by=command.actor.id,
-        started_at=command.now,
-        metadata=command.metadata,
-    )
+__all__ = ["decide"]
 
 
 def decide(program: Program, state: InstanceState, command: Command, actor: str = "system") -> Transition:
@@ -135,14 +121,8 @@ def _worked(draft: Draft, place: Place, *kinds: WorkKind) -> tuple[Token, WorkKi
     if kind is None or kind not in kinds:
         raise StaleExecutionError(draft.state.id, token.node, place.execution)
     draft.work[token.id] = None
+    draft.awaits_slot = False  # what is claimed has got it
     return token, kind
-
-
-def _start(draft: Draft, command: Start) -> None:
-    draft.scope(ROOT).writable_data()
-    draft.emit(WorkflowStarted, workflow_version=draft.state.version)
-    arm_deadline(draft, command.deadline_s)
-    draft.arrivals.append(Arrival(ROOT, draft.program.graph.initial, draft.number(), -1))
 
 
 def _complete_step(draft: Draft, command: CompleteStep) -> None:
@@ -208,6 +188,7 @@ def _try_again(draft: Draft, token: Token, command: FailStep, delay_s: float) ->
 def _expire_step(draft: Draft, command: ExpireStep) -> None:
     place = command.place
     token, _ = _worked(draft, place, *WorkKind)
+    draft.awaits_slot = draft.state.awaits_slot  # what is claimed because its time is over needs no slot
     limit = draft.program.steps[token.node].timeout_s
     error = ErrorInfo("StepTimeoutError", f"step {token.node!r} took longer than {limit} s", token.node)
     attempts = max(command.attempts, token.attempts, 1)
@@ -234,6 +215,9 @@ def _abandon_step(draft: Draft, command: AbandonStep) -> None:
 
 def _enter_step(draft: Draft, command: EnterStep) -> None:
     token, _ = _worked(draft, command.place, WorkKind.ENTER)
+    if is_unbegun(token):
+        begin(draft, token)
+        return
     if not has_data(draft, command.place.scope):
         raise ItemsNotLoadedError(draft.state.id)
     enter(draft, command.place.scope, token)
@@ -373,7 +357,7 @@ def _reschedule(draft: Draft, command: Reschedule) -> None:
 
 
 _HANDLERS: Final[dict[type, Callable[[Draft, Any], None]]] = {
-    Start: _start,
+    Start: start,
     CompleteStep: _complete_step,
     FailStep: _fail_step,
     ExpireStep: _expire_step,

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from workflows_core.domain.events import Event, HumanTaskCanceled, HumanTaskCreated, WorkflowEvent
 from workflows_core.domain.identity import task_id
 from workflows_core.domain.kernel.marking import OpenScope, final_scopes, holds, status_of, within
+from workflows_core.domain.kernel.throttling import admitted, throttled
 from workflows_core.domain.program import Program
 from workflows_core.domain.state import ROOT, ErrorInfo, InstanceState, Items, LastExecution, Scope, Token
 from workflows_core.domain.transition import (
@@ -64,12 +65,14 @@ class Draft:
         signals: Signals for which no step is waiting.
         signal_keys: Deduplication keys of the last signals.
         reopened: Finished executions that are open again.
+        awaits_slot: Whether the instance may have to wait for a slot of its own.
     """
 
     __slots__ = (
         "_last",
         "actor",
         "arrivals",
+        "awaits_slot",
         "buffered",
         "closed",
         "counter",
@@ -122,6 +125,7 @@ class Draft:
         self.parked = state.parked
         self.has_deadline = state.has_deadline
         self.reopened: list[int] = []
+        self.awaits_slot = state.awaits_slot
 
     # Scopes and tokens
 
@@ -233,10 +237,16 @@ class Draft:
         if kind is not None:
             if kind is WorkKind.AWAIT:
                 delay_s = math.inf
-            item = WorkItem(token.id, kind, token.node, scope_id, token.execution, step.node.queue, delay_s, due_at)
-            if step.timeout_s is not None and not token.compensates and token.outcome is None:
+            node = step.node
+            priority = self.state.priority if node.priority is None else node.priority
+            item = WorkItem(token.id, kind, node.name, scope_id, token.execution, node.queue, delay_s, due_at, priority)
+            if step.timeout_s is not None and token.execution and not token.compensates and token.outcome is None:
                 goes_on = self._goes_on(scope_id, token)
                 item = replace(item, timeout_s=step.timeout_s, keeps_timeout=goes_on)
+            if step.is_throttled:
+                item = throttled(self.program, step, item, self.look(ROOT))
+            if self.awaits_slot:
+                item = admitted(self.program, item, self.look(ROOT))
             self.work[token.id] = item
 
     def _goes_on(self, scope_id: int, token: Token) -> bool:
@@ -338,7 +348,7 @@ class Draft:
             before.version,
             before.graph_hash,
             before.revision + 1,
-            self.status or status_of(scopes),
+            self.status or status_of(scopes, before.status),
             self.counter,
             scopes,
             before.created_by,
@@ -351,6 +361,8 @@ class Draft:
             self.has_deadline,
             self.signals,
             self.signal_keys,
+            before.priority,
+            self.awaits_slot,
         )
         return Transition(
             state,

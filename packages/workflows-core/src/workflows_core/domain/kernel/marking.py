@@ -8,7 +8,7 @@ from workflows_core.domain.state import ROOT, Scope, Token
 from workflows_core.domain.transition import ItemRange
 from workflows_core.domain.types import StepStatus, WorkflowStatus
 
-__all__ = ["OpenScope", "final_scopes", "holds", "is_quiet", "status_of", "within"]
+__all__ = ["OpenScope", "final_scopes", "holds", "is_quiet", "is_unbegun", "status_of", "within"]
 
 
 class OpenScope:
@@ -126,9 +126,16 @@ def _changed_homes(scopes: Mapping[int, Scope], before: Mapping[int, Scope]) -> 
     return (changed | removed) - {ROOT}
 
 
-def status_of(scopes: Mapping[int, Scope]) -> WorkflowStatus:
-    """The status of a running instance that follows from its marking."""
+def status_of(scopes: Mapping[int, Scope], before: WorkflowStatus) -> WorkflowStatus:
+    """The status of a running instance that follows from its marking; one that was pending stays so until its first step is entered."""
+    if before is WorkflowStatus.PENDING and all(is_unbegun(token) for token in scopes[ROOT].tokens.values()):
+        return before
     return WorkflowStatus.WAITING if is_quiet(scopes[ROOT].tokens.values(), scopes.get) else WorkflowStatus.RUNNING
+
+
+def is_unbegun(token: Token) -> bool:
+    """Whether a token waits for the moment at which its instance begins."""
+    return token.status is StepStatus.SCHEDULED and not token.execution
 
 
 def is_quiet(tokens: Iterable[Token], scope: Callable[[int], Scope | OpenScope | None]) -> bool:

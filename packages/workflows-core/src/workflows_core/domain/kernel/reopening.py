@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from datetime import UTC, datetime, timedelta
+
 from msgspec.structs import replace
 
 from workflows_core.domain.commands import Discard, Retry, Writes
@@ -21,14 +23,39 @@ __all__ = ["arm_deadline", "discard", "retry"]
 _STOPPED = frozenset({StepStatus.FAILED, StepStatus.CANCELED})
 
 
-def arm_deadline(draft: Draft, deadline_s: float | None) -> None:
-    """Have the instance woken at its deadline; None is that of the graph."""
+def arm_deadline(
+    draft: Draft, deadline_s: float | None, delay_s: float = 0.0, begin_at: datetime | None = None
+) -> None:
+    """Have the instance woken at its deadline.
+
+    Args:
+        draft: The decision.
+        deadline_s: Seconds after its beginning; None is the deadline of the graph.
+        delay_s: Seconds until its beginning.
+        begin_at: Moment of its beginning; wins over ``delay_s``.
+    """
     graph = draft.program.graph
     seconds = graph.deadline_s if deadline_s is None else deadline_s
-    if seconds is not None:
-        queue = graph.nodes[graph.initial].queue
-        draft.work[0] = WorkItem(0, WorkKind.DEADLINE, "", queue=queue, delay_s=seconds)
-        draft.has_deadline = True
+    if seconds is None:
+        return
+    draft.work[0] = WorkItem(
+        0,
+        WorkKind.DEADLINE,
+        "",
+        queue=graph.queue or graph.nodes[graph.initial].queue,
+        delay_s=delay_s + seconds,
+        due_at=None if begin_at is None else _moment_after(begin_at, seconds),
+        priority=draft.state.priority,
+    )
+    draft.has_deadline = True
+
+
+def _moment_after(moment: datetime, seconds: float) -> datetime:
+    """So many seconds later; the last moment that there is if that is too far."""
+    try:
+        return moment + timedelta(seconds=seconds)
+    except OverflowError:
+        return datetime.max.replace(tzinfo=UTC)
 
 
 def retry(draft: Draft, command: Retry) -> None:
@@ -38,6 +65,8 @@ def retry(draft: Draft, command: Retry) -> None:
     draft.require_items()  # what is parked may be in any of them
     apply_writes(draft, ROOT, Writes(command.changed, command.deleted))
     was_over = draft.state.status.is_final
+    if was_over:
+        draft.awaits_slot = draft.program.graph.concurrency is not None
     if command.from_step is not None:
         _rewind(draft, command.from_step)
     else:

@@ -8,7 +8,9 @@ from typing import Final
 
 from workflows_core.domain.forms import SchemaProblem, check_document_schema, check_form_schema
 from workflows_core.domain.graph import (
+    MOST_URGENT,
     ForEachNode,
+    GatewayNode,
     GroupNode,
     HumanNode,
     MachineNode,
@@ -19,6 +21,7 @@ from workflows_core.domain.graph import (
     WebhookNode,
 )
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.domain.throttles import ConcurrencyLimit, RateLimit
 from workflows_core.domain.validation.findings import Findings, about_step, about_workflow
 from workflows_core.domain.validation.view import GraphView
 
@@ -26,6 +29,9 @@ __all__ = ["LONGEST_WAIT", "check_settings"]
 
 LONGEST_WAIT: Final = timedelta(days=36525)
 """Longest delay, due time and reminder: a hundred years, so that no date grows past what a database can hold."""
+
+MOST_AT_ONCE: Final = 1_000_000
+"""The largest limit."""
 
 _Faults = Iterator[tuple[str, str, str]]
 
@@ -36,6 +42,10 @@ def check_settings(view: GraphView) -> Findings:
         for code, message, mend in _schema("input schema", check_document_schema(view.graph.input_schema)):
             yield about_workflow(view, code, message, mend)
     for code, message, mend in _duration("deadline", view.graph.deadline_s):
+        yield about_workflow(view, code, message, mend)
+    for code, message, mend in _priority(view.graph.priority):
+        yield about_workflow(view, code, message, mend)
+    for code, message, mend in _limits_in([("concurrency", view.graph.concurrency)]):
         yield about_workflow(view, code, message, mend)
     for name, node in view.graph.nodes.items():
         for code, message, mend in (*_of(node.kind), *_limits(node)):
@@ -73,6 +83,8 @@ def _limits(node: Node) -> _Faults:
         yield from _duration(what, seconds)
         if seconds == 0:
             yield "bad_duration", f"its {what} is 0 s, so it would be over before it begins", "use more than 0 seconds"
+    yield from _priority(node.priority or 0)
+    yield from _throttles(node)
     if node.retry is not None:
         yield from _retry(node.retry)
     runs_code = isinstance(node.kind, MachineNode) or getattr(node.kind, "computed", False)
@@ -80,6 +92,36 @@ def _limits(node: Node) -> _Faults:
     if is_limited and not runs_code and not getattr(node.kind, "handler", False):
         message = "it runs no code, so no attempt of it can take too long"
         yield "misplaced_setting", message, "limit the time of the whole step with timeout instead"
+
+
+def _priority(priority: int) -> _Faults:
+    if abs(priority) > MOST_URGENT:
+        yield "bad_priority", f"its priority is {priority}", f"use {-MOST_URGENT} (least) to {MOST_URGENT}"
+
+
+def _throttles(node: Node) -> _Faults:
+    rate, kind = node.rate, node.kind
+    limits = [("concurrency", node.concurrency), ("rate", rate)]
+    yield from _limits_in(limits)
+    if rate is not None:
+        yield from _duration("time of its rate", rate.per.total_seconds())
+        if rate.per <= timedelta():
+            yield "bad_duration", "the time of its rate is 0 s", "use more than 0 seconds"
+    runs = isinstance(kind, MachineNode) or (isinstance(kind, GatewayNode) and kind.computed)
+    if (node.concurrency or rate) and not runs and not getattr(kind, "handler", False):
+        yield "misplaced_setting", "it runs no code that could be limited", "limit the steps that run code"
+
+
+def _limits_in(limits: Iterable[tuple[str, ConcurrencyLimit | RateLimit | None]]) -> _Faults:
+    for what, limit in limits:
+        if limit is None:
+            continue
+        if not 1 <= limit.limit <= MOST_AT_ONCE:
+            yield "bad_limit", f"its {what} is limited to {limit.limit}", f"use 1 to {MOST_AT_ONCE}"
+        if limit.key == "":
+            yield "bad_key", f"the key of its {what} limit is empty", "name a key of the data, or leave it out"
+        if limit.name is not None and not (limit.name and limit.name.isprintable()):
+            yield "bad_name", f"the name of its {what} limit is {limit.name!r}", "use printable characters"
 
 
 def _retry(policy: RetryPolicy) -> _Faults:

@@ -1,0 +1,171 @@
+"""Limits of concurrency and rate hold across worker processes, also when one of them is killed while it has slots."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import subprocess
+import sys
+import textwrap
+import time
+from collections import Counter, defaultdict
+from collections.abc import Generator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import NamedTuple
+
+from workflows_core import (
+    BaseMachineStep,
+    ConcurrencyLimit,
+    WorkflowContext,
+    WorkflowDefinition,
+    WorkflowRegistry,
+    WorkflowStatus,
+)
+from workflows_core.ports.queries import InstanceFilter
+from workflows_sqlalchemy import PersistentExecutionEngine
+
+LEASE_S = 1.0
+LIMIT = 2
+INSTANCES = 60
+WORKER = textwrap.dedent(
+    """
+    import asyncio, json, os, sys, time
+    from workflows_core import BaseMachineStep, EngineSettings, WorkflowRegistry
+    from workflows_sqlalchemy import PersistentExecutionEngine
+    from tests.integration.sqlalchemy.test_slots import calls
+
+    def note(path, **fields):
+        line = json.dumps({**fields, "pid": os.getpid(), "at": time.monotonic()}) + "\\n"
+        descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
+        os.write(descriptor, line.encode())
+        os.close(descriptor)
+
+    async def call(context):
+        who = {"customer": context.get("customer"), "key": context.idempotency_key}
+        note(sys.argv[2], phase="begin", **who)
+        await asyncio.sleep(context.get("seconds"))
+        note(sys.argv[2], phase="end", **who)
+
+    async def main(url):
+        registry = WorkflowRegistry()
+        registry.register(calls(call))
+        settings = EngineSettings(lease_s=float(sys.argv[3]), poll_s=0.1)
+        async with PersistentExecutionEngine(registry, url, settings=settings):
+            print("up", flush=True)
+            await asyncio.sleep(3600)
+
+    asyncio.run(main(sys.argv[1]))
+    """
+)
+
+
+class Call(BaseMachineStep):
+    """A call that its customer may make only so often at once."""
+
+    concurrency = ConcurrencyLimit(LIMIT, key="customer")
+
+    async def execute(self, context: WorkflowContext) -> None: ...
+
+
+def calls(execute: object) -> WorkflowDefinition:
+    """A workflow of one limited step."""
+    step = Call()
+    step.execute = execute  # type: ignore[method-assign, assignment]
+    return WorkflowDefinition("calls", steps=[step])
+
+
+class Run(NamedTuple):
+    """One run of the step."""
+
+    customer: str
+    key: str
+    pid: int
+    begin: float
+    end: float
+
+
+def runs_in(path: Path, killed: dict[int, float]) -> list[Run]:
+    """All runs; one of a killed process ends with it."""
+    begun: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
+    runs: list[Run] = []
+    for line in path.read_text().splitlines():
+        noted = json.loads(line)
+        place = noted["key"], noted["pid"]
+        if noted["phase"] == "begin":
+            begun[place].append(noted)
+        else:
+            first = begun[place].pop(0)
+            runs.append(Run(noted["customer"], noted["key"], noted["pid"], first["at"], noted["at"]))
+    for (key, pid), left in begun.items():
+        runs += [Run(str(one["customer"]), key, pid, one["at"], killed[pid]) for one in left]
+    return runs
+
+
+def most_at_once(runs: list[Run]) -> int:
+    changes = sorted([(run.begin, 1) for run in runs] + [(run.end, -1) for run in runs])
+    most = now = 0
+    for _, change in changes:
+        now += change
+        most = max(most, now)
+    return most
+
+
+@contextmanager
+def worker(url: str, log: Path) -> Generator[subprocess.Popen[str]]:
+    root = str(Path(__file__).parents[3])
+    command = [sys.executable, "-c", WORKER, url, str(log), str(LEASE_S)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, cwd=root)
+    try:
+        assert process.stdout is not None
+        assert process.stdout.readline() == "up\n"
+        yield process
+    finally:
+        process.kill()
+        process.communicate()
+
+
+async def one_inside(log: Path, processes: Sequence[subprocess.Popen[str]]) -> subprocess.Popen[str]:
+    """A process that is inside the step now."""
+    while True:
+        await asyncio.sleep(0.01)
+        inside: Counter[int] = Counter()
+        for line in log.read_text().splitlines() if log.exists() else ():
+            noted = json.loads(line)
+            inside[noted["pid"]] += 1 if noted["phase"] == "begin" else -1
+        for process in processes:
+            if inside[process.pid]:
+                return process
+
+
+async def test_slots_hold_across_processes_and_a_killed_one_frees_its_own_with_its_leases(
+    url: str, tmp_path: Path
+) -> None:
+    log = tmp_path / "runs.jsonl"
+    customers = ("ada", "bob", "cid")
+    with worker(url, log) as first, worker(url, log) as second, worker(url, log) as third:
+        # Without the code of the workflow it only starts and looks on.
+        async with PersistentExecutionEngine(WorkflowRegistry(), url) as engine:
+            await engine.store.publish([calls(Call().execute).graph])
+            for number in range(INSTANCES):
+                await engine.start_workflow("calls", {"customer": customers[number % 3], "seconds": 0.15})
+            victim = await asyncio.wait_for(one_inside(log, (first, second, third)), 30)
+            victim.kill()
+            victim.wait()
+            killed = {victim.pid: time.monotonic()}
+            until = time.monotonic() + 60
+            while await engine.queries.count_instances(InstanceFilter()) != {WorkflowStatus.COMPLETED: INSTANCES}:
+                assert time.monotonic() < until, "it does not come to its end"
+                await asyncio.sleep(0.05)
+            assert await engine.find_stalled() == []
+    runs = runs_in(log, killed)
+    for customer in customers:
+        of_customer = [run for run in runs if run.customer == customer]
+        assert most_at_once(of_customer) == LIMIT
+        assert len({run.key for run in of_customer}) == INSTANCES // 3
+    at = killed[victim.pid]
+    lost = {run.key for run in runs if run.end == at}
+    assert lost, "the kill met no step under way: the test proves nothing"
+    for key in lost:
+        again = min(run.begin for run in runs if run.key == key and run.pid != victim.pid)
+        assert again - at <= LEASE_S + 2.0
