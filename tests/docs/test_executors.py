@@ -34,7 +34,7 @@ def deployments() -> Iterator[tuple[str, str, type]]:
     """The executor, the store and the test class of each deployment."""
     for module in MODULES:
         for name, found in vars(module).items():
-            if name.startswith("Test") and issubclass(found, DeploymentDeliveries):
+            if name.startswith("Test") and issubclass(found, DeploymentDeliveries) and "Through" not in name:
                 executor, _, store = name.removeprefix("Test").partition("On")
                 yield executor, store, found
 

@@ -12,7 +12,7 @@ from typing import ClassVar
 
 import pytest
 from tests.conformance.executors.celery_app import DRAIN_S, POOL_VARIABLE, QUEUES, make_app
-from tests.conformance.executors.site import OnRedis
+from tests.conformance.executors.site import BROKER_VARIABLE, OnDatabase, OnRedis
 
 from workflows_celery import CeleryStepExecutor
 from workflows_core.ports.executor import StepExecutor
@@ -23,6 +23,8 @@ from workflows_testing.conformance.deployment_site import DeploymentContract
 from workflows_testing.conformance.deployment_workers import DeploymentWorkers
 from workflows_testing.conformance.deployments import ExecutorDeploymentConformance
 from workflows_testing.servers import RedisServer
+
+AMQP_URL = os.environ.get("WORKFLOWS_TEST_AMQP_URL")
 
 
 @asynccontextmanager
@@ -46,6 +48,22 @@ class WithCelery(OnRedis):
             yield executor
 
 
+class WithRabbitMQ(OnDatabase):
+    """The same through a server that the tests were given: it is not theirs to stop."""
+
+    program = "tests.conformance.executors.celery_app:main"
+
+    def __init__(self, url: str, directory: Path, broker_url: str) -> None:
+        super().__init__(url, directory)
+        self.broker_url = broker_url
+        self.environment |= {BROKER_VARIABLE: broker_url, POOL_VARIABLE: "prefork"}
+
+    @asynccontextmanager
+    async def executor(self, sides: StoreAndQueries) -> AsyncGenerator[StepExecutor]:
+        async with executor_at(self.broker_url) as executor:
+            yield executor
+
+
 class WithThreads(WithCelery):
     pool = "threads"
 
@@ -61,6 +79,16 @@ class TestCeleryOnPostgreSQL(ExecutorDeploymentConformance):
     @pytest.fixture
     def deployment(self, postgres_url: str, tmp_path: Path, broker_server: RedisServer) -> WithCelery:
         return WithCelery(postgres_url, tmp_path, broker_server)
+
+
+if AMQP_URL is not None:
+
+    class TestCeleryThroughRabbitMQ(ExecutorDeploymentConformance):
+        adapter = CeleryStepExecutor
+
+        @pytest.fixture
+        def deployment(self, postgres_url: str, tmp_path: Path) -> WithRabbitMQ:
+            return WithRabbitMQ(postgres_url, tmp_path, str(AMQP_URL))
 
 
 class TestCeleryOnSQLite(ExecutorDeploymentConformance):
