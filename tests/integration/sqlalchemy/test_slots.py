@@ -17,6 +17,7 @@ from typing import NamedTuple
 from workflows_core import (
     BaseMachineStep,
     ConcurrencyLimit,
+    EngineSettings,
     WorkflowContext,
     WorkflowDefinition,
     WorkflowRegistry,
@@ -169,3 +170,34 @@ async def test_slots_hold_across_processes_and_a_killed_one_frees_its_own_with_i
     for key in lost:
         again = min(run.begin for run in runs if run.key == key and run.pid != victim.pid)
         assert again - at <= LEASE_S + 2.0
+
+
+class Visit(BaseMachineStep):
+    """Notes how many instances are under way at once."""
+
+    inside = 0
+    most = 0
+
+    async def execute(self, context: WorkflowContext) -> None:
+        Visit.inside += context.current_step == "enter"
+        Visit.most = max(Visit.most, Visit.inside)
+        await asyncio.sleep(0.01)
+        Visit.inside -= context.current_step == "leave"
+
+
+async def test_two_engines_admit_only_so_many_instances(url: str) -> None:
+    Visit.inside = Visit.most = 0
+    steps = [Visit(name="enter"), Visit(name="stay", concurrency=5), Visit(name="leave")]
+    edges = [("enter", "stay"), ("stay", "leave")]
+    definition = WorkflowDefinition("visits", steps=steps, edges=edges, concurrency=2)
+    settings = EngineSettings(poll_s=0.05)
+    async with (
+        PersistentExecutionEngine(WorkflowRegistry(), url, settings=settings) as one,
+        PersistentExecutionEngine(WorkflowRegistry(), url, settings=settings) as other,
+    ):
+        other.registry.register_definition(definition)
+        started = [await one.start_workflow(definition) for _ in range(10)]
+        for instance in started:
+            await one.wait(instance.id, timeout=30, until=lambda found: found.status.is_final)
+        assert await one.find_stalled() == []
+    assert Visit.most == 2
