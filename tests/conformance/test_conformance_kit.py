@@ -42,6 +42,7 @@ def trips(fault: Fault, area: type, rule: str, runner: asyncio.Runner) -> BaseEx
         rules.patience_s = 0.2
     if isinstance(rules, DeploymentContract):
         rules.patience_s, rules.flood = 2.0, 60
+        rules.kill_every_s, rules.load = 0.1, 10
     test: Callable[..., object] = getattr(rules, rule)
     wanted = {name: subjects[name] for name in inspect.signature(test).parameters}
 

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from typing import Any
-from uuid import uuid4
+from uuid import UUID
 
 import pytest
 from tests.integration.litestar.test_plugin import durable_engine
@@ -14,7 +14,7 @@ from workflows_core import WorkflowRegistry
 pytestmark = DATABASES
 
 ADMIN = "/workflows/admin"
-PATHS = ["/stats", "/instances", f"/instances/{uuid4()}/work", "/dead-letters", "/stalled", "/unserved"]
+PATHS = ["/stats", "/instances", f"/instances/{UUID(int=404)}/work", "/dead-letters", "/stalled", "/unserved"]
 
 
 async def test_stats_count_instances_by_status_over_all_tenants(world: World) -> None:
@@ -60,7 +60,7 @@ async def test_the_work_of_an_instance_is_shown(world: World) -> None:
     (deadline,) = [item for item in items if item["kind"] == "deadline"]
     assert deadline["due_at"] is not None
     assert (deadline["worker"], deadline["attempts"], deadline["crashes"]) == (None, 0, 0)
-    is_problem(await root.get(f"{ADMIN}/instances/{uuid4()}/work"), 404, "instance-not-found")
+    is_problem(await root.get(f"{ADMIN}/instances/{UUID(int=404)}/work"), 404, "instance-not-found")
 
 
 async def test_nothing_is_stalled(world: World) -> None:

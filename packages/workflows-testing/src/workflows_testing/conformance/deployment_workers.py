@@ -43,7 +43,7 @@ class DeploymentWorkers(DeploymentContract):
             workers = [await site.worker(), await site.worker()]
             instances: list[UUID] = []
             for _ in range(self.kills):
-                instances += await site.start_many(self.load, "fork", takes_s=0.02)
+                instances += await site.start_many(self.load, "fork", takes_s=0.2)
                 await asyncio.sleep(self.kill_every_s)
                 await workers.pop(0).kill()
                 workers.append(await site.worker())

@@ -8,7 +8,7 @@ from typing import Any, Final
 from msgspec.structs import replace
 
 from workflows_core.domain.state import ErrorInfo, Failing, InstanceState, Items, LastExecution, Scope, Token, Undo
-from workflows_core.domain.transition import StepExecution, WorkItem, WorkKind
+from workflows_core.domain.transition import Rate, Slot, StepExecution, WorkItem, WorkKind
 from workflows_core.domain.types import Outcome, Parking, StepStatus, StepType, WorkflowStatus
 
 __all__ = [
@@ -74,6 +74,9 @@ WORK: Final = WorkItem(
     priority=4,
     timeout_s=1e8,
     keeps_timeout=True,
+    slot=Slot("printer", 3),
+    rate=Rate("mail", 4, 5.0),
+    admission=Slot("customer", 6),
 )
 
 

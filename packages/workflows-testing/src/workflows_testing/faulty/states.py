@@ -47,7 +47,7 @@ FIELDS: Final[dict[type[msgspec.Struct], tuple[str, ...]]] = {
     ErrorInfo: ("step", "traceback", "notes"),
     LastExecution: (),
     StepExecution: tuple(EXECUTION.__struct_fields__[4:]),
-    WorkItem: ("execution", "queue", "priority"),
+    WorkItem: ("execution", "queue", "priority", "slot", "rate", "admission"),
 }
 """The fields that are lost, one by one: those that say nothing of the place of a value, and have a default."""
 
