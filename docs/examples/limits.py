@@ -21,6 +21,8 @@ running: Counter[str] = Counter()
 most: Counter[str] = Counter()
 mails: list[str] = []
 
+SETTINGS = EngineSettings(poll_s=0.01, lease_s=3600)  # leases end by the same clock, which is moved by minutes here
+
 
 class Export(BaseMachineStep):
     """One export of each customer at once."""
@@ -53,7 +55,7 @@ class Report(Workflow):
 
 async def main() -> None:
     clock = ManualClock(datetime(2026, 1, 1, tzinfo=UTC))
-    async with LocalExecutionEngine(clock=clock, settings=EngineSettings(poll_s=0.01)) as engine:
+    async with LocalExecutionEngine(clock=clock, settings=SETTINGS) as engine:
         for customer in ("ada", "ada", "bob", "ada", "bob"):
             await engine.start_workflow(Report, {"customer": customer})
         for minute in range(3):

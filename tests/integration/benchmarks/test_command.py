@@ -17,7 +17,11 @@ from workflows_benchmarks.targets import TARGETS
 TINY = ("--seconds", "0.05", "--rounds", "1")
 SIZED = {"approval": "3", "hints": "1", "backlog": "20", "scale": "200"}
 PEERS = ("dbos", "langgraph", "litestar_workflows", "celery")
-MEASURED = [(name, store) for name, benchmark in BENCHMARKS.items() for store in benchmark.stores]
+BESIDE_QUEUES = "executors"
+"""Measured beside bare task queues instead of the raw database, with worker processes of all of them: minutes, too long for a test."""
+MEASURED = [
+    (name, store) for name, benchmark in BENCHMARKS.items() for store in benchmark.stores if name != BESIDE_QUEUES
+]
 
 
 def measure(name: str, store: str, capsys: pytest.CaptureFixture[str]) -> dict[str, Any]:

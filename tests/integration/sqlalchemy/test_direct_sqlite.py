@@ -37,6 +37,8 @@ ODD = "\x00 \udcff é"
 INDIA = timezone(timedelta(hours=5, minutes=30))
 WRITING = re.compile(r"(INSERT INTO|UPDATE|DELETE FROM) (\w+)")
 
+PLAIN = replace(WORK, slot=None, rate=None, admission=None)
+
 
 def writes_of_every_kind() -> list[Sequence[Write]]:
     """Batches that need every statement of a commit, with odd text, bytes and moments, and NULL where it may stand."""
@@ -54,9 +56,9 @@ def writes_of_every_kind() -> list[Sequence[Write]]:
     full = with_transition(
         run.touch(scopes={**run.state.scopes, group.id: group, inner.id: inner}),
         work={
-            WORK.number: replace(WORK, step=ODD, keeps_timeout=False),
-            5: replace(WORK, number=5, due_at=None),
-            6: replace(WORK, number=6, slot=Slot(ODD, 2), rate=Rate(ODD, 3, 1.5), keeps_timeout=False),
+            WORK.number: replace(PLAIN, step=ODD, keeps_timeout=False),
+            5: replace(PLAIN, number=5, due_at=None),
+            6: replace(PLAIN, number=6, slot=Slot(ODD, 2), rate=Rate(ODD, 3, 1.5), keeps_timeout=False),
         },
         executions=(EXECUTION, replace(EXECUTION, number=1, started_at=None, result=None, error=None)),
         opened=(opened, urgent),
@@ -66,7 +68,11 @@ def writes_of_every_kind() -> list[Sequence[Write]]:
     )
     changed = with_transition(
         run.touch(),
-        work={WORK.number: replace(WORK, kind=WorkKind.AWAIT), 5: None, 6: replace(WORK, number=6, slot=Slot("é", 1))},
+        work={
+            WORK.number: replace(PLAIN, kind=WorkKind.AWAIT),
+            5: None,
+            6: replace(PLAIN, number=6, slot=Slot("é", 1)),
+        },
         reopened=(1,),
         tasks=(
             TaskChange(opened.id, status=TaskStatus.COMPLETED, completed_by=ODD, comment=ODD),

@@ -99,7 +99,7 @@ async def _throughput(
         await stack.enter_async_context(_worker(_hosting(queue, SLOTS), environment))
         if queue is not None:
             await stack.enter_async_context(_worker(("-m", *queue.bare), environment))
-        await asyncio.sleep(_SETTLE_S)
+        await asyncio.sleep(min(_SETTLE_S, 10 * effort.seconds))
         await _workflows(engine, database, "linear_5", max(effort.size // 10, 1))
         for _ in range(effort.rounds):
             ours.append(await _workflows(engine, database, "linear_5", effort.size))
@@ -125,7 +125,7 @@ async def _scaling(
     async with AsyncExitStack() as stack:
         for _ in range(2):
             await stack.enter_async_context(_worker(_hosting(queue, _FEW_SLOTS), environment))
-            await asyncio.sleep(_SETTLE_S)
+            await asyncio.sleep(min(_SETTLE_S, 10 * effort.seconds))
             await _workflows(engine, database, "waiting", max(size // 10, 1))
             rounds = [await _workflows(engine, database, "waiting", size) for _ in range(effort.rounds)]
             rates.append(statistics.median(rounds))
