@@ -15,10 +15,10 @@ from workflows_benchmarks.machine import describe_machine
 from workflows_benchmarks.targets import TARGETS
 
 TINY = ("--seconds", "0.05", "--rounds", "1")
-SIZED = {"approval": "3", "hints": "1", "backlog": "20", "scale": "200"}
+SIZED = {"executors": "20", "approval": "3", "hints": "1", "backlog": "20", "scale": "200"}
 PEERS = ("dbos", "langgraph", "litestar_workflows", "celery")
 BESIDE_QUEUES = "executors"
-"""Measured beside bare task queues instead of the raw database, with worker processes of all of them: minutes, too long for a test."""
+"""Measured beside bare task queues instead of the raw database, with worker processes of all of them, which take their time to start."""
 MEASURED = [
     (name, store) for name, benchmark in BENCHMARKS.items() for store in benchmark.stores if name != BESIDE_QUEUES
 ]
@@ -37,6 +37,15 @@ def few(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(linear, "CONCURRENCIES", (1, 4))
     monkeypatch.setattr(fan_out, "CONCURRENCIES", (1, 2))
     monkeypatch.setattr(group_commit, "IN_FLIGHT", 8)
+
+
+@pytest.mark.timeout(300)
+@pytest.mark.usefixtures("server")
+def test_executors_are_measured_beside_their_bare_queues(capsys: pytest.CaptureFixture[str]) -> None:
+    figures = measure(BESIDE_QUEUES, "postgresql", capsys)
+
+    assert {target.figure for target in TARGETS if target.benchmark == BESIDE_QUEUES} <= set(figures)
+    assert all(figures[f"{queue}_chains_per_s"] > 0 for queue in ("saq", "celery", "arq"))
 
 
 @pytest.mark.usefixtures("server", "few")

@@ -121,6 +121,14 @@ async def test_what_is_left_is_sent_before_the_end() -> None:
     assert executor.disconnected == 2
 
 
+async def test_nothing_is_sent_after_the_end() -> None:
+    executor = Recorder()
+    await executor.close()
+    await executor.publish(refs(1), queue="default")
+    await asyncio.sleep(0.01)
+    assert (executor.tries, executor.disconnected) == (0, 1)
+
+
 async def test_nobody_waits_at_the_end_for_a_broker_that_is_down() -> None:
     executor = Recorder()
     executor.is_down = True

@@ -36,6 +36,8 @@ class Target:
     unit: str = ""
 
 
+_QUEUES: Final = {"saq": "SAQ", "celery": "Celery", "arq": "ARQ"}
+
 TARGETS: Final = (
     Target(
         benchmark="linear-5",
@@ -182,74 +184,35 @@ TARGETS: Final = (
     Target(
         benchmark="executors",
         store="postgresql",
-        figure="saq_ratio_to_chains",
-        measure="workflows/s of five steps through SAQ, against chains of five empty jobs without us, one worker process",
-        goal="≥ 1 x",
-        least=1,
-        unit=" x",
-    ),
-    Target(
-        benchmark="executors",
-        store="postgresql",
-        figure="celery_ratio_to_chains",
-        measure="workflows/s of five steps through Celery, against chains of five empty jobs without us, one worker process",
-        goal="≥ 1 x",
-        least=1,
-        unit=" x",
-    ),
-    Target(
-        benchmark="executors",
-        store="postgresql",
-        figure="arq_ratio_to_chains",
-        measure="workflows/s of five steps through ARQ, against chains of five empty jobs without us, one worker process",
-        goal="≥ 1 x",
-        least=1,
-        unit=" x",
-    ),
-    Target(
-        benchmark="executors",
-        store="postgresql",
         figure="saq_first_step_p50_ms",
         measure="from a start to its first step through SAQ; median",
         goal="≤ 15 ms",
         most=15,
         unit=" ms",
     ),
-    Target(
-        benchmark="executors",
-        store="postgresql",
-        figure="no_broker_ratio_of_two_workers",
-        measure="steps that wait 20 ms, two workers against one, no broker",
-        goal="≥ 1.7 x",
-        least=1.7,
-        unit=" x",
+    *(
+        Target(
+            benchmark="executors",
+            store="postgresql",
+            figure=f"{queue}_ratio_to_chains",
+            measure=f"workflows/s of five steps through {name}, against chains of five empty jobs without us, one worker process",
+            goal="≥ 1 x",
+            least=1,
+            unit=" x",
+        )
+        for queue, name in _QUEUES.items()
     ),
-    Target(
-        benchmark="executors",
-        store="postgresql",
-        figure="saq_ratio_of_two_workers",
-        measure="steps that wait 20 ms, two workers against one, SAQ",
-        goal="≥ 1.7 x",
-        least=1.7,
-        unit=" x",
-    ),
-    Target(
-        benchmark="executors",
-        store="postgresql",
-        figure="celery_ratio_of_two_workers",
-        measure="steps that wait 20 ms, two workers against one, Celery",
-        goal="≥ 1.7 x",
-        least=1.7,
-        unit=" x",
-    ),
-    Target(
-        benchmark="executors",
-        store="postgresql",
-        figure="arq_ratio_of_two_workers",
-        measure="steps that wait 20 ms, two workers against one, ARQ",
-        goal="≥ 1.7 x",
-        least=1.7,
-        unit=" x",
+    *(
+        Target(
+            benchmark="executors",
+            store="postgresql",
+            figure=f"{queue}_ratio_of_two_workers",
+            measure=f"steps that wait 20 ms, two workers against one, {name}",
+            goal="≥ 1.7 x",
+            least=1.7,
+            unit=" x",
+        )
+        for queue, name in ({"no_broker": "no broker"} | _QUEUES).items()
     ),
 )
 

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import importlib
 from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 from typing import Final, NewType
 
 from dishka import AsyncContainer, Provider, Scope, from_context, make_async_container, provide
@@ -29,7 +30,7 @@ from workflows_reference.workflows.expense import ExpenseApproval
 from workflows_reference.workflows.onboarding import employee_onboarding
 from workflows_sqlalchemy.config import StoreAndQueries, create_store
 
-__all__ = ["Secret", "make_container"]
+__all__ = ["Secret", "make_container", "open_engine"]
 
 API_PATH: Final = "/workflows/api"
 _CONNECT_S: Final = 10.0
@@ -147,3 +148,17 @@ def make_container(settings: Settings) -> AsyncContainer:
     """
     providers = (WorkflowsProvider(), AdapterProvider(), executor_provider(settings.executor), DemoProvider())
     return make_async_container(*providers, context={Settings: settings})
+
+
+@asynccontextmanager
+async def open_engine(settings: Settings) -> AsyncIterator[WorkflowEngine]:
+    """The engine of a process that only runs steps, out of a container that is closed at the end.
+
+    Raises:
+        DemoStartError: The executor that the settings name is not installed.
+    """
+    container = make_container(settings)
+    try:
+        yield await container.get(WorkflowEngine)
+    finally:
+        await container.close()

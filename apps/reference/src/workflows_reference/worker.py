@@ -9,10 +9,10 @@ from typing import Final
 
 import click
 
-from workflows_core import Worker, WorkflowEngine
+from workflows_core import Worker
 from workflows_core.engine.serving import serve
 from workflows_reference.executors import BROKERED, executor_provider
-from workflows_reference.ioc import make_container
+from workflows_reference.ioc import open_engine
 from workflows_reference.settings import Settings
 
 __all__ = ["run_worker", "worker_command"]
@@ -57,9 +57,7 @@ def run_worker(settings: Settings) -> None:
 
 async def _work(settings: Settings) -> None:
     """Run a worker of the core, which hears of work from the database."""
-    container = make_container(settings)
-    try:
-        engine = await container.get(WorkflowEngine)
+    async with open_engine(settings) as engine:
         await engine.open()
         worker = Worker(engine, concurrency=settings.concurrency)
         click.echo(f"worker {worker.id} is running")
@@ -67,5 +65,3 @@ async def _work(settings: Settings) -> None:
             worker, drain_s=_DRAIN_S, stopping=lambda signum: click.echo(f"worker {worker.id} got {signum.name}")
         )
         click.echo(f"worker {worker.id} has stopped")
-    finally:
-        await container.close()

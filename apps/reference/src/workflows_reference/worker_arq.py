@@ -2,21 +2,18 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from arq.connections import RedisSettings
 
 from workflows_arq import ARQWorkerHost
 from workflows_reference.executors.arq import QUEUE
+from workflows_reference.ioc import open_engine
 from workflows_reference.settings import load_settings
-from workflows_reference.worker_host import ContainerHost
 
 __all__ = ["WorkerSettings"]
 
 
-class _Host(ContainerHost, ARQWorkerHost):
-    """A worker of ARQ with the demo's container."""
-
-
 _environment = load_settings()
-WorkerSettings = _Host(_environment).settings(
-    redis_settings=RedisSettings.from_dsn(_environment.redis_url), queue_name=QUEUE
-)
+_host = ARQWorkerHost(partial(open_engine, _environment), concurrency=_environment.concurrency)
+WorkerSettings = _host.settings(redis_settings=RedisSettings.from_dsn(_environment.redis_url), queue_name=QUEUE)

@@ -2,17 +2,16 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from workflows_reference.executors.saq import make_queue
+from workflows_reference.ioc import open_engine
 from workflows_reference.settings import load_settings
-from workflows_reference.worker_host import ContainerHost
 from workflows_saq import SAQWorkerHost
 
 __all__ = ["settings"]
 
 
-class _Host(ContainerHost, SAQWorkerHost):
-    """A worker of SAQ with the demo's container."""
-
-
 _environment = load_settings()
-settings = _Host(_environment).settings(make_queue(_environment))
+_host = SAQWorkerHost(partial(open_engine, _environment), concurrency=_environment.concurrency)
+settings = _host.settings(make_queue(_environment))

@@ -11,7 +11,7 @@ from celery.concurrency.thread import TaskPool as ThreadPool
 
 from workflows_celery.ending import Ending
 from workflows_celery.executor import TASK
-from workflows_celery.loop import BackgroundLoop
+from workflows_core.engine.background_loop import BackgroundLoop
 from workflows_core.engine.hosting import EngineFactory, WorkerHost
 
 __all__ = ["CeleryWorkerHost"]

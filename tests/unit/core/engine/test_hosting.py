@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import asyncio
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
 
 import pytest
 from tests.unit.core.engine.engines import an_engine
@@ -19,7 +21,7 @@ from workflows_core import (
     WorkflowRegistry,
     WorkflowStatus,
 )
-from workflows_core.engine.hosting import WorkerHost, make_engine
+from workflows_core.engine.hosting import WorkerHost, engine_of
 
 
 class Store(InMemoryWorkflowStore):
@@ -128,6 +130,24 @@ async def test_what_is_under_way_is_given_back_when_the_time_to_drain_is_over() 
 async def test_an_engine_may_be_made_by_a_function_or_by_a_coroutine_function() -> None:
     world = World()
     for factory in (world.make_engine, world.make_engine_slowly):
-        engine = await make_engine(factory)
-        assert isinstance(engine, WorkflowEngine)
+        async with engine_of(factory) as engine:
+            assert isinstance(engine, WorkflowEngine)
+        assert world.stores[-1].closed == 1
+
+
+async def test_a_context_manager_closes_what_belongs_to_its_engine() -> None:
+    world, closed = World(), list[str]()
+
+    @asynccontextmanager
+    async def open_engine() -> AsyncIterator[WorkflowEngine]:
+        engine = world.make_engine()
+        yield engine
         await engine.aclose()
+        closed.append("all of it")
+
+    host = WorkerHost(open_engine)
+    await host.start()
+    assert closed == []
+    await host.stop()
+    assert closed == ["all of it"]
+    assert world.stores[-1].closed == 1

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import threading
 from datetime import timedelta
 
 import pytest
@@ -10,12 +11,18 @@ from workflows_core import (
     Actor,
     BaseHumanStep,
     BaseMachineStep,
+    InMemoryWorkflowQueries,
+    InMemoryWorkflowStore,
+    InProcessEngine,
     InstanceFinishedError,
     LocalExecutionEngine,
+    MemoryState,
     NotParkedError,
+    StoreUnavailableError,
     SyncWorkflowEngine,
     WorkflowContext,
     WorkflowDefinition,
+    WorkflowRegistry,
     WorkflowStatus,
 )
 
@@ -57,3 +64,20 @@ def test_an_instance_is_ended_at_once_or_by_its_deadline() -> None:
         assert engine.terminate_workflow(waiting.id, "enough", actor=OLGA).status is WorkflowStatus.CANCELED
         with pytest.raises(InstanceFinishedError):
             engine.terminate_workflow(waiting.id)
+
+
+def test_an_engine_that_cannot_be_opened_leaves_no_thread() -> None:
+    class Away(InMemoryWorkflowStore):
+        async def check(self) -> None:
+            raise StoreUnavailableError("it is away")
+
+    memory = MemoryState()
+    engine = InProcessEngine(WorkflowRegistry(), store=Away(memory), queries=InMemoryWorkflowQueries(memory))
+    with pytest.raises(StoreUnavailableError), SyncWorkflowEngine(engine):
+        pass
+    assert "workflows-engine" not in {thread.name for thread in threading.enumerate()}
+
+
+def test_an_engine_that_is_not_open_says_how_it_is_used() -> None:
+    with pytest.raises(RuntimeError, match="context manager"):
+        SyncWorkflowEngine(LocalExecutionEngine()).start_workflow(WORKSHOP)

@@ -71,6 +71,6 @@ class ARQ(TaskQueue):
         await self._chains.enqueue_job("link", 5)
 
     async def close(self) -> None:
-        await self._chains.aclose()
-        await self._workflows.aclose()
+        for pool in (self._chains, self._workflows):
+            await pool.connection_pool.disconnect()  # which `aclose` leaves alone, because it was made here
         await super().close()

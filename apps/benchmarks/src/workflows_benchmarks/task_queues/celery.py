@@ -77,3 +77,8 @@ class Celery(TaskQueue):
 
     async def start_chain(self) -> None:
         await asyncio.to_thread(self._chains.send_task, "link", (5,), ignore_result=True)
+
+    async def close(self) -> None:
+        self._chains.close()
+        self._workflows.close()
+        await super().close()

@@ -46,8 +46,11 @@ class BrokerExecutor(StepExecutor, ABC):
         self._waiting: deque[Hint] = deque(maxlen=_MOST_WAITING)
         self._sending: asyncio.Task[None] | None = None
         self._is_down = False
+        self._is_closed = False
 
     async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:  # noqa: ARG002
+        if self._is_closed:
+            return
         self._waiting.extend(Hint(queue, ref) for ref in items)
         loop = asyncio.get_running_loop()
         if self._waiting and (self._sending is None or self._sending.done() or self._sending.get_loop() is not loop):
@@ -67,6 +70,7 @@ class BrokerExecutor(StepExecutor, ABC):
 
     async def close(self) -> None:
         """Send what is left if the broker takes it now, and give back connections."""
+        self._is_closed = True
         sending, self._sending = self._sending, None
         if sending is not None and sending.get_loop() is asyncio.get_running_loop():
             if self._is_down:

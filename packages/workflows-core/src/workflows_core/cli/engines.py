@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import importlib
-import inspect
 import sys
 from collections.abc import Awaitable, Callable
 from pathlib import Path
@@ -13,7 +12,7 @@ from typing import Any, TypeVar
 import click
 
 from workflows_core.engine.engine import WorkflowEngine
-from workflows_core.engine.hosting import EngineFactory
+from workflows_core.engine.hosting import EngineFactory, engine_of
 from workflows_core.errors import WorkflowsError
 
 __all__ = ["EngineFactory", "load_factory", "run_with_engine"]
@@ -67,13 +66,8 @@ def run_with_engine(
     """
 
     async def go() -> T:
-        made = factory()
-        engine = await made if inspect.isawaitable(made) else made
-        await engine.store.check()
-        try:
+        async with engine_of(factory) as engine:
             return await use(engine)
-        finally:
-            await engine.aclose()
 
     try:
         with asyncio.Runner(loop_factory=make_loop) as runner:

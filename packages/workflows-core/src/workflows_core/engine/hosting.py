@@ -5,35 +5,39 @@ from __future__ import annotations
 import asyncio
 import inspect
 import logging
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, aclosing, asynccontextmanager
 from typing import TypeAlias
 
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.worker import Worker
 
-__all__ = ["EngineFactory", "WorkerHost", "make_engine"]
+__all__ = ["EngineFactory", "WorkerHost", "engine_of"]
 
 logger = logging.getLogger(__name__)
 
-EngineFactory: TypeAlias = Callable[[], WorkflowEngine | Awaitable[WorkflowEngine]]
-"""Gives an engine; a function or a coroutine function of the application, called in the process and event loop that use the engine."""
+EngineFactory: TypeAlias = Callable[
+    [], WorkflowEngine | Awaitable[WorkflowEngine] | AbstractAsyncContextManager[WorkflowEngine]
+]
+"""Gives an engine; called in the process and event loop that use it. A function or a coroutine function of the application, whose engine is
+closed after use; or one that gives an asynchronous context manager, which itself closes what belongs to the engine."""
 
 
-async def make_engine(factory: EngineFactory) -> WorkflowEngine:
-    """An engine that is ready to be used; whoever asked closes it.
+@asynccontextmanager
+async def engine_of(factory: EngineFactory) -> AsyncIterator[WorkflowEngine]:
+    """The engine that a factory gives, over a store that can be used; closed at the end.
 
     Raises:
         StoreUnavailableError: The store cannot be used; the engine is closed.
     """
     made = factory()
-    engine = await made if inspect.isawaitable(made) else made
-    try:
+    if isinstance(made, AbstractAsyncContextManager) and not isinstance(made, WorkflowEngine):
+        opened = made
+    else:
+        opened = aclosing(await made if inspect.isawaitable(made) else made)
+    async with opened as engine:
         await engine.store.check()
-        await engine.publish_definitions()
-    except BaseException:
-        await engine.aclose()
-        raise
-    return engine
+        yield engine
 
 
 class WorkerHost:
@@ -67,7 +71,7 @@ class WorkerHost:
         self._queues = queues
         self.concurrency = concurrency
         self.drain_s = drain_s
-        self._engine: WorkflowEngine | None = None
+        self._opened: AsyncExitStack | None = None
         self._worker: Worker | None = None
         self._task: asyncio.Task[None] | None = None
 
@@ -77,22 +81,23 @@ class WorkerHost:
         Raises:
             StoreUnavailableError: The store cannot be used; nothing was started.
         """
-        self._engine = await make_engine(self._factory)
-        self._worker = Worker(self._engine, concurrency=self.concurrency, queues=self._queues)
-        self._task = asyncio.create_task(self._worker.run(), name=f"workflows-worker-{self._worker.id}")
+        async with AsyncExitStack() as opened:
+            engine = await opened.enter_async_context(engine_of(self._factory))
+            await engine.publish_definitions()
+            self._worker = Worker(engine, concurrency=self.concurrency, queues=self._queues)
+            self._task = asyncio.create_task(self._worker.run(), name=f"workflows-worker-{self._worker.id}")
+            self._opened = opened.pop_all()
         logger.info("worker %s runs in this process", self._worker.id)
 
     async def stop(self) -> None:
         """Claim no more, finish or give back what is under way, and close the engine. A second call does nothing."""
-        engine, worker, task = self._engine, self._worker, self._task
-        self._engine = self._worker = self._task = None
-        if engine is None or worker is None or task is None:
+        opened, worker, task = self._opened, self._worker, self._task
+        self._opened = self._worker = self._task = None
+        if opened is None or worker is None or task is None:
             return
-        try:
+        async with opened:
             await worker.stop(drain_s=self.drain_s)
             await task
-        finally:
-            await engine.aclose()
 
     async def answer(self, queue: str) -> bool:
         """Do a piece of due work of a queue; see `Worker.answer`. Nothing is done before `start` and after `stop`."""

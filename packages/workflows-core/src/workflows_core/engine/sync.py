@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import threading
 from collections.abc import Collection, Coroutine, Mapping, Sequence
 from datetime import datetime, timedelta
 from typing import Any, Self, TypeVar
@@ -11,6 +9,7 @@ from uuid import UUID
 
 from workflows_core.authoring.definition import WorkflowDefinition
 from workflows_core.domain.actor import Actor
+from workflows_core.engine.background_loop import BackgroundLoop
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.instances import WorkflowInstance
 from workflows_core.ports.queries import InstanceRecord, Page, PageRequest, TaskRecord
@@ -28,19 +27,25 @@ class SyncWorkflowEngine:
 
     def __init__(self, engine: WorkflowEngine) -> None:
         self._engine = engine
-        self._loop = asyncio.new_event_loop()
-        self._thread = threading.Thread(target=self._loop.run_forever, name="workflows-engine", daemon=True)
+        self._loop: BackgroundLoop | None = None
 
     def __enter__(self) -> Self:
-        self._thread.start()
-        self._call(self._engine.open())
+        self._loop = BackgroundLoop("workflows-engine")
+        try:
+            self._loop.run(self._engine.open())
+        except BaseException:
+            self.__exit__()
+            raise
         return self
 
     def __exit__(self, *_exc: object) -> None:
-        self._call(self._engine.aclose())
-        self._loop.call_soon_threadsafe(self._loop.stop)
-        self._thread.join()
-        self._loop.close()
+        loop, self._loop = self._loop, None
+        if loop is None:
+            return
+        try:
+            loop.run(self._engine.aclose())
+        finally:
+            loop.stop()
 
     def start_workflow(
         self,
@@ -141,4 +146,8 @@ class SyncWorkflowEngine:
         return self._call(self._engine.get_pending_tasks(user_id, tenant=tenant))
 
     def _call(self, coroutine: Coroutine[Any, Any, T]) -> T:
-        return asyncio.run_coroutine_threadsafe(coroutine, self._loop).result()
+        if self._loop is None:
+            coroutine.close()
+            msg = "a SyncWorkflowEngine is used as a context manager: with SyncWorkflowEngine(engine) as engine: …"
+            raise RuntimeError(msg)
+        return self._loop.run(coroutine)

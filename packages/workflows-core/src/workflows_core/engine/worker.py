@@ -28,7 +28,7 @@ from workflows_core.engine.pace import Pace
 from workflows_core.engine.seats import Seat, Slot
 from workflows_core.errors import InfrastructureError, WorkflowsError
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.store import Claim
+from workflows_core.ports.store import Claim, ClaimRequest
 from workflows_core.ports.wake_ups import WakeUps
 
 __all__ = ["Worker"]
@@ -209,12 +209,9 @@ class Worker:
             self._left_some = True
             return
         self._left_some |= wanted.limit < len(asked)
-        self._is_claiming = True
-        sent = self._clock()
-        begun = {claim.ref: self._begin(claim, sent) for claim in await self._engine.store.claim(wanted)}
-        self._is_claiming = False
+        begun = await self._take(wanted)
         has_room = self._admission.has_room(self.taken)
-        for one, work in zip_longest(asked[: wanted.limit], begun.values()):
+        for one, work in zip_longest(asked[: wanted.limit], begun):
             one.follow(work, is_awaited=not has_room)
 
     async def _claim(self) -> float:
@@ -222,17 +219,12 @@ class Worker:
         if wanted is None:
             self._left_some = True
             return self._poll_s
-        self._is_claiming = True
-        sent = self._clock()
-        claims = await self._engine.store.claim(wanted)
-        for claim in claims:
-            self._begin(claim, sent)
-        self._is_claiming = False
-        self._left_some = len(claims) == wanted.limit
+        begun = await self._take(wanted)
+        self._left_some = len(begun) == wanted.limit
         if self._left_some:
             self._pace.found()
             return 0.0 if self._admission.has_room(self.taken) else self._poll_s
-        if claims:
+        if begun:
             # The steps that begin now need the store first; what is due later is asked for when nothing is due.
             self._pace.found()
             return _LOOK_AGAIN_S
@@ -242,6 +234,15 @@ class Worker:
         if due is None or due > pause_s:
             return pause_s
         return max(due, 0.001) + random.uniform(0, _SPREAD_S)  # noqa: S311 - not a secret
+
+    async def _take(self, wanted: ClaimRequest) -> list[asyncio.Task[None] | None]:
+        """Claim work and begin it: a task for each piece, None for one for which it is too late."""
+        self._is_claiming = True
+        sent = self._clock()
+        claims = await self._engine.store.claim(wanted)
+        begun = [self._begin(claim, sent) for claim in claims]
+        self._is_claiming = False
+        return begun
 
     def _offer(self, loop: asyncio.AbstractEventLoop, item: WorkItem) -> Seat | None:
         """Keep a slot for a step that is about to be written: if all that is due has one, and the step would be taken."""

@@ -9,7 +9,7 @@ from workflows_core.adapters.memory.rows import InstanceRow, WorkRow
 from workflows_core.adapters.memory.times import LAST_MOMENT, moment_after
 from workflows_core.domain.transition import Rate
 
-__all__ = ["Rates", "SlotsInUse"]
+__all__ = ["Admissions", "Rates", "SlotsInUse"]
 
 
 class SlotsInUse:

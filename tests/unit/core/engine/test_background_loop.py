@@ -8,7 +8,7 @@ from concurrent.futures import ThreadPoolExecutor
 
 import pytest
 
-from workflows_celery.loop import BackgroundLoop
+from workflows_core.engine.background_loop import BackgroundLoop
 
 
 async def thread_name() -> str:
