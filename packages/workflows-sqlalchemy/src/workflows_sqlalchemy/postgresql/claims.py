@@ -37,6 +37,19 @@ __all__ = [
 _COLUMNS: Final = ("at", *(column.name for column in (*WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS)))
 
 _MOMENT: Final = "moment AS MATERIALIZED (SELECT COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS at)"
+
+
+def _few(columns: str, found: str) -> str:
+    """What was found, by way of arrays, of which PostgreSQL expects ten rows.
+
+    Of a recursion it expects a hundred, of one in another a thousand; it would then take such a statement for so dear that it compiles it.
+    """
+    names = columns.split(", ")
+    arrays = ", ".join(f"array_agg({name}) AS {name}" for name in names)
+    unnested = ", ".join(f"a.{name}" for name in names)
+    return f"(SELECT {arrays} FROM {found}) a CROSS JOIN LATERAL unnest({unnested})"
+
+
 _FREE: Final = "w.worker IS NULL AND w.due_at IS NOT NULL AND w.throttle IS NULL"
 _PLACES: Final = f"""
 {{name}} AS (
@@ -52,38 +65,40 @@ _PLACES: Final = f"""
 _AT_ONCE: Final = _PLACES.format(name="at_once", null="NOT NULL")
 _LATER: Final = _PLACES.format(name="later", null="NULL")
 _WORK_AND_INSTANCE: Final = "workflow_work_items w JOIN workflow_instances i ON i.id = w.instance_id"
+# Where much may be read: PostgreSQL would rather go through all instances for it.
+_WORK_AND_ITS_INSTANCE: Final = """workflow_work_items w CROSS JOIN LATERAL (
+        SELECT i.tenant_id, i.status, i.workflow_name, i.workflow_version FROM workflow_instances i
+        WHERE i.id = w.instance_id LIMIT 1
+    ) i"""
 # From the tenant on that comes after the one that had the last turn, and then from the first one on to that one.
 _VISITS: Final = f"""
 last AS (SELECT * FROM unnest(CAST(:priorities AS integer[]), CAST(:tenants AS text[])) AS t(priority, tenant)),
 visits AS (
-    SELECT p.queue, p.priority, t.tenant AS last, t.tenant, false AS is_behind, CAST(NULL AS timestamptz) AS due_at,
-        CAST(0 AS bigint) AS found
-    FROM at_once p CROSS JOIN LATERAL (
-        SELECT COALESCE((SELECT l.tenant FROM last l WHERE l.priority = p.priority), '') COLLATE "C" AS tenant
-    ) t WHERE {{served}}
+    SELECT p.queue, p.priority, COALESCE(l.tenant, '') COLLATE "C" AS last, COALESCE(l.tenant, '') COLLATE "C" AS tenant,
+        false AS is_behind, CAST(NULL AS timestamptz) AS due_at, CAST(0 AS bigint) AS found
+    FROM {_few("queue, priority", "at_once")} AS p(queue, priority) LEFT JOIN last l ON l.priority = p.priority
+    WHERE {{served}}
     UNION ALL
-    SELECT v.queue, v.priority, v.last, n.tenant, n.is_behind, n.due_at,
-        v.found + CASE WHEN n.due_at <= (SELECT at FROM moment) THEN 1 ELSE 0 END
+    SELECT v.queue, v.priority, v.last, n.tenant, n.is_behind, d.due_at,
+        v.found + CASE WHEN d.due_at <= (SELECT at FROM moment) THEN 1 ELSE 0 END
     FROM visits v CROSS JOIN LATERAL (
-        SELECT n.tenant, n.is_behind, (
-            SELECT w.due_at FROM {_WORK_AND_INSTANCE}
-            WHERE w.queue = v.queue AND w.priority = v.priority AND {_FREE} AND w.turn_of = n.tenant AND {{wanted}}
-            ORDER BY w.due_at LIMIT 1
-        ) AS due_at FROM (
-            (SELECT n.tenant, v.is_behind FROM (
-                SELECT w.turn_of AS tenant FROM workflow_work_items w
-                WHERE w.queue = v.queue AND w.priority = v.priority AND {_FREE} AND w.turn_of > v.tenant
-                ORDER BY w.turn_of LIMIT 1
-            ) n WHERE NOT v.is_behind OR n.tenant <= v.last)
-            UNION ALL
-            (SELECT n.tenant, true FROM (
-                SELECT w.turn_of AS tenant FROM workflow_work_items w
-                WHERE w.queue = v.queue AND w.priority = v.priority AND {_FREE} AND w.turn_of <= v.last
-                ORDER BY w.turn_of LIMIT 1
-            ) n WHERE NOT v.is_behind)
-            LIMIT 1
-        ) n
-    ) n WHERE v.found < {{most}}
+        (SELECT n.tenant, v.is_behind FROM (
+            SELECT w.turn_of AS tenant FROM workflow_work_items w
+            WHERE w.queue = v.queue AND w.priority = v.priority AND {_FREE} AND w.turn_of > v.tenant
+            ORDER BY w.turn_of LIMIT 1
+        ) n WHERE NOT v.is_behind OR n.tenant <= v.last)
+        UNION ALL
+        (SELECT n.tenant, true FROM (
+            SELECT w.turn_of AS tenant FROM workflow_work_items w
+            WHERE w.queue = v.queue AND w.priority = v.priority AND {_FREE} AND w.turn_of <= v.last
+            ORDER BY w.turn_of LIMIT 1
+        ) n WHERE NOT v.is_behind)
+        LIMIT 1
+    ) n LEFT JOIN LATERAL (
+        SELECT w.due_at FROM {_WORK_AND_INSTANCE}
+        WHERE w.queue = v.queue AND w.priority = v.priority AND {_FREE} AND w.turn_of = n.tenant AND {{wanted}}
+        ORDER BY w.due_at LIMIT 1
+    ) d ON true WHERE v.found < {{most}}
 )"""
 _IN_RESERVE: Final = 15
 """How many tenants more than are needed are visited: somebody else may be taking the work of some."""
@@ -115,21 +130,22 @@ _HAD_ONE: Final = "c.tenant <= COALESCE((SELECT l.tenant FROM last l WHERE l.pri
 
 _DUE: Final = f"""
 lanes AS MATERIALIZED (
-    SELECT queue, priority, tenant, count(*) OVER (PARTITION BY queue, priority) AS others
-    FROM visits WHERE due_at <= (SELECT at FROM moment)
+    SELECT l.queue, l.priority, l.tenant COLLATE "C" AS tenant, count(*) OVER (PARTITION BY l.queue, l.priority) AS others
+    FROM {_few("queue, priority, tenant", "visits WHERE due_at <= (SELECT at FROM moment)")} AS l(queue, priority, tenant)
 ),
 rest AS MATERIALIZED (
-    SELECT c.* FROM later p CROSS JOIN LATERAL (
-        {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
+    SELECT c.* FROM {_few("queue, priority", "later")} AS p(queue, priority) CROSS JOIN LATERAL (
+        {_CANDIDATE} FROM {_WORK_AND_ITS_INSTANCE}
         WHERE w.queue = p.queue AND w.priority = p.priority AND w.worker IS NULL AND w.throttle IS NULL
             AND w.turn_of IS NULL AND w.due_at <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted}}
         ORDER BY {_IN_ORDER} LIMIT {_LIMIT} + {_LOOK_AHEAD}
     ) c WHERE {{served}}
     UNION ALL
-    {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
+    {_CANDIDATE} FROM {_WORK_AND_ITS_INSTANCE}
     WHERE w.worker IS NOT NULL AND w.throttle IS NULL AND w.lease_until <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted}}
     UNION ALL
-    SELECT w.instance_id, w.number, w.home, w.priority, w.timeout_at, i.tenant_id COLLATE "C" FROM {_WORK_AND_INSTANCE}
+    SELECT w.instance_id, w.number, w.home, w.priority, w.timeout_at, i.tenant_id COLLATE "C"
+    FROM {_WORK_AND_ITS_INSTANCE}
     WHERE {_OVER} AND {{wanted}}
 ),
 is_alone AS MATERIALIZED (SELECT (SELECT count(*) FROM lanes) = 1 AND NOT EXISTS (SELECT FROM rest) AS yes),
@@ -137,7 +153,9 @@ is_alone AS MATERIALIZED (SELECT (SELECT count(*) FROM lanes) = 1 AND NOT EXISTS
 turns AS MATERIALIZED (
     SELECT c.*, row_number() OVER (ORDER BY c.priority DESC, c.turn, {_HAD_ONE}, c.tenant) AS place FROM (
         SELECT c.*, {_TURN} FROM (
-            SELECT l.queue, c.* FROM lanes l CROSS JOIN LATERAL ({_OF_LANE} LIMIT GREATEST({_LIMIT} - l.others + 1, 1)) c
+            SELECT l.queue, c.* FROM lanes l CROSS JOIN LATERAL (
+                SELECT * FROM ({_OF_LANE} LIMIT {_LIMIT}) c LIMIT GREATEST({_LIMIT} - l.others + 1, 1)
+            ) c
             UNION ALL
             SELECT NULL, c.* FROM rest c
         ) c
@@ -204,11 +222,11 @@ RETURNING m.at, w.number, w.kind, w.step_name, w.scope_id, w.home, w.execution, 
 _NEXT: Final = f"""
 SELECT CAST(EXTRACT(EPOCH FROM LEAST(
     (SELECT min(due_at) FROM visits),
-    (SELECT min(c.due_at) FROM (SELECT * FROM later p WHERE {{served}}) p CROSS JOIN LATERAL (
+    (SELECT min(c.due_at) FROM {_few("queue, priority", "later")} AS p(queue, priority) CROSS JOIN LATERAL (
         SELECT w.due_at FROM {_WORK_AND_INSTANCE}
         WHERE w.queue = p.queue AND w.priority = p.priority AND {_FREE} AND w.turn_of IS NULL AND {{wanted}}
         ORDER BY w.due_at LIMIT 1
-    ) c),
+    ) c WHERE {{served}}),
     (SELECT min(w.lease_until) FROM {_WORK_AND_INSTANCE}
      WHERE w.worker IS NOT NULL AND (w.throttle IS NULL OR w.lease_until > m.at) AND {{wanted}}),
     (SELECT w.timeout_at FROM {_WORK_AND_INSTANCE} WHERE w.timeout_at IS NOT NULL AND {{wanted}}

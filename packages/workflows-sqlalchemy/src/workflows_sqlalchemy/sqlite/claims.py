@@ -57,11 +57,14 @@ _PLACES: Final = f"""
         ORDER BY w.queue, w.priority LIMIT 1
     )
     UNION ALL
-    SELECT n.queue, n.priority FROM {{name}} p JOIN workflow_work_items n ON n.rowid = (
+    SELECT n.queue, n.priority FROM {{name}} p JOIN workflow_work_items n ON n.rowid = COALESCE((
         SELECT w.rowid FROM workflow_work_items w
-        WHERE {_FREE} AND w.turn_of IS {{null}} AND (w.queue, w.priority) > (p.queue, p.priority)
-        ORDER BY w.queue, w.priority LIMIT 1
-    )
+        WHERE w.queue = p.queue AND w.priority > p.priority AND {_FREE} AND w.turn_of IS {{null}}
+        ORDER BY w.priority LIMIT 1
+    ), (
+        SELECT w.rowid FROM workflow_work_items w
+        WHERE w.queue > p.queue AND {_FREE} AND w.turn_of IS {{null}} ORDER BY w.queue, w.priority LIMIT 1
+    ))
 )"""
 _AT_ONCE: Final = _PLACES.format(name="at_once", null="NOT NULL")
 _LATER: Final = _PLACES.format(name="later", null="NULL")
