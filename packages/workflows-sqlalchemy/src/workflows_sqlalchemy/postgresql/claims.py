@@ -70,13 +70,14 @@ _WORK_AND_ITS_INSTANCE: Final = """workflow_work_items w CROSS JOIN LATERAL (
         SELECT i.tenant_id, i.status, i.workflow_name, i.workflow_version FROM workflow_instances i
         WHERE i.id = w.instance_id LIMIT 1
     ) i"""
+_LAST: Final = """COALESCE(
+        (CAST(:tenants AS text[]))[array_position(CAST(:priorities AS integer[]), {}.priority)], '') COLLATE "C\""""
 # From the tenant on that comes after the one that had the last turn, and then from the first one on to that one.
 _VISITS: Final = f"""
-last AS (SELECT * FROM unnest(CAST(:priorities AS integer[]), CAST(:tenants AS text[])) AS t(priority, tenant)),
 visits AS (
-    SELECT p.queue, p.priority, COALESCE(l.tenant, '') COLLATE "C" AS last, COALESCE(l.tenant, '') COLLATE "C" AS tenant,
-        false AS is_behind, CAST(NULL AS timestamptz) AS due_at, CAST(0 AS bigint) AS found
-    FROM {_few("queue, priority", "at_once")} AS p(queue, priority) LEFT JOIN last l ON l.priority = p.priority
+    SELECT p.queue, p.priority, {_LAST.format("p")} AS last, {_LAST.format("p")} AS tenant, false AS is_behind,
+        CAST(NULL AS timestamptz) AS due_at, CAST(0 AS bigint) AS found
+    FROM {_few("queue, priority", "at_once")} AS p(queue, priority)
     WHERE {{served}}
     UNION ALL
     SELECT v.queue, v.priority, v.last, n.tenant, n.is_behind, d.due_at,
@@ -113,9 +114,13 @@ _IN_TIME: Final = "(w.timeout_at IS NULL OR w.timeout_at > (SELECT at FROM momen
 _OVER: Final = "w.timeout_at > '-infinity' AND w.timeout_at <= (SELECT at FROM moment)"
 _IN_ORDER: Final = "w.due_at, w.instance_id, w.number"
 _LOCK: Final = "FOR UPDATE OF w SKIP LOCKED"
-_LIMIT: Final = "CAST(:limit AS bigint)"
+# Out of PostgreSQL's sight: it would plan each claim anew, for its limit, which takes longer than the claim.
+_WISH: Final = "wish AS MATERIALIZED (SELECT CAST(:limit AS bigint) AS most)"
+_LIMIT: Final = "(SELECT most FROM wish)"
+_MOST: Final = 1000
+"""Of one lane no more is looked at; said to PostgreSQL, because it would expect a tenth of all else."""
 _OF_LANE: Final = f"""
-        {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
+        {_CANDIDATE} FROM {_WORK_AND_ITS_INSTANCE}
         WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL AND w.throttle IS NULL
             AND w.turn_of = l.tenant AND w.due_at <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted}}
         ORDER BY {_IN_ORDER}"""
@@ -123,10 +128,14 @@ _READY: Final = """((w.worker IS NULL OR w.lease_until <= (SELECT at FROM moment
             AND {unthrottled}
         OR w.timeout_at <= (SELECT at FROM moment)) AND {wanted}"""
 _MOMENT_OF_READY: Final = "CASE WHEN w.timeout_at <= (SELECT at FROM moment) THEN w.timeout_at ELSE w.due_at END"
+_LOCKED: Final = f"""
+        SELECT w.instance_id, w.number, w.home, w.priority, {_MOMENT_OF_READY} AS moment, f.tenant
+        FROM {_WORK_AND_ITS_INSTANCE}
+        WHERE w.instance_id = f.instance_id AND w.number = f.number AND {_READY} {_LOCK}"""
 _TURN: Final = (
     "row_number() OVER (PARTITION BY c.priority, c.tenant ORDER BY c.moment, c.instance_id, c.number) AS turn"
 )
-_HAD_ONE: Final = "c.tenant <= COALESCE((SELECT l.tenant FROM last l WHERE l.priority = c.priority), '')"
+_HAD_ONE: Final = f"c.tenant <= {_LAST.format('c')}"
 
 _DUE: Final = f"""
 lanes AS MATERIALIZED (
@@ -154,7 +163,7 @@ turns AS MATERIALIZED (
     SELECT c.*, row_number() OVER (ORDER BY c.priority DESC, c.turn, {_HAD_ONE}, c.tenant) AS place FROM (
         SELECT c.*, {_TURN} FROM (
             SELECT l.queue, c.* FROM lanes l CROSS JOIN LATERAL (
-                SELECT * FROM ({_OF_LANE} LIMIT {_LIMIT}) c LIMIT GREATEST({_LIMIT} - l.others + 1, 1)
+                SELECT * FROM ({_OF_LANE} LIMIT {_MOST}) c LIMIT GREATEST({_LIMIT} - l.others + 1, 1)
             ) c
             UNION ALL
             SELECT NULL, c.* FROM rest c
@@ -169,15 +178,13 @@ shares AS MATERIALIZED (
     FROM turns WHERE NOT (SELECT yes FROM is_alone) AND queue IS NOT NULL GROUP BY queue, priority, tenant
 ),
 of_lanes AS MATERIALIZED (
-    SELECT c.* FROM (SELECT * FROM shares ORDER BY place) l CROSS JOIN LATERAL ({_OF_LANE} LIMIT l.share {_LOCK}) c
-    LIMIT {_LIMIT}
+    SELECT c.* FROM (SELECT * FROM shares ORDER BY place LIMIT {_LIMIT} + {_IN_RESERVE}) l CROSS JOIN LATERAL (
+        SELECT c.* FROM ({_OF_LANE} LIMIT {_MOST}) f CROSS JOIN LATERAL ({_LOCKED}) c LIMIT l.share
+    ) c LIMIT {_LIMIT}
 ),
 of_rest AS MATERIALIZED (
-    SELECT c.* FROM (SELECT * FROM turns WHERE queue IS NULL ORDER BY place) r CROSS JOIN LATERAL (
-        SELECT w.instance_id, w.number, w.home, w.priority, {_MOMENT_OF_READY} AS moment, r.tenant
-        FROM {_WORK_AND_INSTANCE}
-        WHERE w.instance_id = r.instance_id AND w.number = r.number AND {_READY} {_LOCK}
-    ) c LIMIT CASE WHEN EXISTS (SELECT FROM rest)
+    SELECT c.* FROM (SELECT * FROM turns WHERE queue IS NULL ORDER BY place) f CROSS JOIN LATERAL ({_LOCKED}) c
+    LIMIT CASE WHEN EXISTS (SELECT FROM rest)
         THEN (SELECT count(*) FROM turns WHERE queue IS NULL AND place <= {_LIMIT}) ELSE 0 END
 ),
 picked AS MATERIALIZED (
@@ -191,7 +198,7 @@ picked AS MATERIALIZED (
     JOIN unnest(CAST(:ids AS uuid[]), CAST(:numbers AS bigint[])) AS r(instance_id, number)
         ON r.instance_id = w.instance_id AND r.number = w.number
     WHERE {_READY}
-    ORDER BY w.priority DESC, {_MOMENT_OF_READY}, w.instance_id, w.number LIMIT :limit {_LOCK}
+    ORDER BY w.priority DESC, {_MOMENT_OF_READY}, w.instance_id, w.number LIMIT {_LIMIT} {_LOCK}
 )"""
 # Whether work may be waiting that is not found here, see `workflows_sqlalchemy.postgresql.throttles`.
 _THROTTLED: Final = """(
@@ -299,7 +306,7 @@ def claim_statement(*, queues: bool, codes: bool, items: bool, without: bool = F
     found = (_ASKED_FOR if items else due).format(**conditions, unthrottled="w.throttle IS NULL", most=most)
     take = f"taken AS ({_TAKE})"
     return text(
-        f"WITH RECURSIVE {_MOMENT}, {found}, {take} SELECT f.throttled, t.* FROM (SELECT {_THROTTLED} AS throttled) f "
+        f"WITH RECURSIVE {_MOMENT}, {_WISH}, {found}, {take} SELECT f.throttled, t.* FROM (SELECT {_THROTTLED} AS throttled) f "
         "LEFT JOIN taken t ON true"
     )
 
@@ -309,7 +316,7 @@ def take_statement(*, queues: bool, codes: bool, without: bool = False) -> TextC
     """The claiming statement for work items that were found not to have to wait."""
     conditions = _conditions(queues=queues, codes=codes, without=without)
     found = _ASKED_FOR.format(**conditions, unthrottled="true")
-    return text(f"WITH {_MOMENT}, {found}, taken AS ({_TAKE}) SELECT false, t.* FROM taken t")
+    return text(f"WITH {_MOMENT}, {_WISH}, {found}, taken AS ({_TAKE}) SELECT false, t.* FROM taken t")
 
 
 def leaves_some(rows: Sequence[Values]) -> bool:
