@@ -131,7 +131,7 @@ def _by_moment(due: list[WorkRow], now: datetime, _last: LastTurns) -> Sequence[
 
 
 def _turns_over_priorities(due: list[WorkRow], now: datetime, last: LastTurns) -> Sequence[WorkRow]:
-    return in_turn(due, lambda work: (0, *_due(work, now)[1:]), _tenant, last)  # type: ignore[return-value]
+    return in_turn(due, lambda work: (0, *_due(work, now)[1:]), _tenant, last)
 
 
 def _newest_first(due: list[WorkRow], now: datetime, last: LastTurns) -> Sequence[WorkRow]:
@@ -158,7 +158,7 @@ def _one_of_each(due: list[WorkRow], now: datetime, last: LastTurns) -> Sequence
 
 
 def _in_turn(due: list[WorkRow], now: datetime, last: LastTurns) -> Sequence[WorkRow]:
-    return in_turn(due, lambda work: _due(work, now), _tenant, last)  # type: ignore[arg-type,return-value]
+    return in_turn(due, lambda work: _due(work, now), _tenant, last)
 
 
 def _before_turns(is_first: Callable[[WorkRow, datetime], bool]) -> Choice:
