@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 
+from sqlalchemy import select
+
 from workflows_core import (
     Actor,
     BaseMachineStep,
@@ -12,7 +14,10 @@ from workflows_core import (
     WorkflowDefinition,
     WorkflowRegistry,
 )
-from workflows_sqlalchemy import PersistentExecutionEngine
+from workflows_core.ports.store import ClaimRequest
+from workflows_sqlalchemy import PersistentExecutionEngine, SQLAlchemyWorkflowStore
+from workflows_sqlalchemy.tables import work_items
+from workflows_testing.builders import an_instance, with_work
 
 FLOOD, CONCURRENCY = 2_000, 4
 
@@ -46,3 +51,23 @@ async def test_a_tenant_with_thousands_of_workflows_does_not_hold_up_the_only_on
             await asyncio.sleep(0.005)
     # Those that were begun before it was started, and those that were claimed with it or one claim before.
     assert written.index("zoo") <= 3 * CONCURRENCY
+
+
+async def test_only_what_is_due_at_once_is_among_the_turns(store: SQLAlchemyWorkflowStore) -> None:
+    """Whoever looks for turns would visit a tenant for each timer."""
+
+    async def turns() -> list[str | None]:
+        query = select(work_items.c.turn_of).order_by(work_items.c.instance_id)
+        return list(await store.backend.read(lambda connection: connection.scalars(query).all()))
+
+    runs = [an_instance(tenant=tenant) for tenant in ("", "acme", "zoo", "late")]
+    writes = [run.start() for run in runs[:3]]
+    await store.commit([*writes, with_work(runs[3].start(), delay_s=3600.0)])
+    assert await turns() == ["", "acme", "zoo", None]
+    claims = await store.claim(ClaimRequest(worker="one", limit=3, lease_s=30))
+    at_once, later = (
+        [claimed.ref for claimed in claims if claimed.state.tenant == tenant] for tenant in ("acme", "zoo")
+    )
+    await store.release("one", at_once)
+    await store.release("one", later, delay_s=3600.0)
+    assert await turns() == ["", "acme", None, None]

@@ -65,13 +65,14 @@ _PLACES: Final = f"""
 _AT_ONCE: Final = _PLACES.format(name="at_once", null="NOT NULL")
 _LATER: Final = _PLACES.format(name="later", null="NULL")
 _WORK_AND_INSTANCE: Final = "workflow_work_items w JOIN workflow_instances i ON i.id = w.instance_id"
-# Where much may be read: PostgreSQL would rather go through all instances for it.
+# Where much may be read: PostgreSQL would rather go through all instances for it, and so it finds each by its key.
 _WORK_AND_ITS_INSTANCE: Final = """workflow_work_items w CROSS JOIN LATERAL (
         SELECT i.tenant_id, i.status, i.workflow_name, i.workflow_version FROM workflow_instances i
         WHERE i.id = w.instance_id LIMIT 1
     ) i"""
 _LAST: Final = """COALESCE(
-        (CAST(:tenants AS text[]))[array_position(CAST(:priorities AS integer[]), {}.priority)], '') COLLATE "C\""""
+        (CAST(:tenants AS text[]))[array_position(CAST(:priorities AS integer[]), {}.priority)], '') COLLATE "C" """
+"""Who had the last turn of a priority."""
 # From the tenant on that comes after the one that had the last turn, and then from the first one on to that one.
 _VISITS: Final = f"""
 visits AS (
@@ -139,7 +140,7 @@ _HAD_ONE: Final = f"c.tenant <= {_LAST.format('c')}"
 
 _DUE: Final = f"""
 lanes AS MATERIALIZED (
-    SELECT l.queue, l.priority, l.tenant COLLATE "C" AS tenant, count(*) OVER (PARTITION BY l.queue, l.priority) AS others
+    SELECT l.queue, l.priority, l.tenant COLLATE "C" AS tenant, count(*) OVER (PARTITION BY l.queue, l.priority) AS number
     FROM {_few("queue, priority, tenant", "visits WHERE due_at <= (SELECT at FROM moment)")} AS l(queue, priority, tenant)
 ),
 rest AS MATERIALIZED (
@@ -163,7 +164,7 @@ turns AS MATERIALIZED (
     SELECT c.*, row_number() OVER (ORDER BY c.priority DESC, c.turn, {_HAD_ONE}, c.tenant) AS place FROM (
         SELECT c.*, {_TURN} FROM (
             SELECT l.queue, c.* FROM lanes l CROSS JOIN LATERAL (
-                SELECT * FROM ({_OF_LANE} LIMIT {_MOST}) c LIMIT GREATEST({_LIMIT} - l.others + 1, 1)
+                SELECT * FROM ({_OF_LANE} LIMIT {_MOST}) c LIMIT GREATEST({_LIMIT} - l.number + 1, 1)
             ) c
             UNION ALL
             SELECT NULL, c.* FROM rest c

@@ -7,7 +7,7 @@ to be done later is found by its moment. So neither timers that are not due nor 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from datetime import datetime, timedelta
 from functools import lru_cache
 from typing import Any, Final, NamedTuple
@@ -42,6 +42,7 @@ from workflows_sqlalchemy.loading import (
     claimed,
 )
 from workflows_sqlalchemy.sqlite.direct import Statement
+from workflows_sqlalchemy.sqlite.places import AT_ONCE, FREE, LATER, places, visits
 from workflows_sqlalchemy.tables import instances, scopes, work_items
 from workflows_sqlalchemy.throttled_claims import Lanes, count, find_due, next_throttled, wanted
 from workflows_sqlalchemy.throttles import Waiting
@@ -49,53 +50,16 @@ from workflows_sqlalchemy.verdicts import among
 
 __all__ = ["Due", "claim", "next_due"]
 
-_FREE: Final = "w.worker IS NULL AND w.due_at IS NOT NULL AND w.throttle IS NULL"
-_PLACES: Final = f"""
-{{name}}(queue, priority) AS (
-    SELECT queue, priority FROM (
-        SELECT w.queue, w.priority FROM workflow_work_items w WHERE {_FREE} AND w.turn_of IS {{null}}
-        ORDER BY w.queue, w.priority LIMIT 1
-    )
-    UNION ALL
-    SELECT n.queue, n.priority FROM {{name}} p JOIN workflow_work_items n ON n.rowid = COALESCE((
-        SELECT w.rowid FROM workflow_work_items w
-        WHERE w.queue = p.queue AND w.priority > p.priority AND {_FREE} AND w.turn_of IS {{null}}
-        ORDER BY w.priority LIMIT 1
-    ), (
-        SELECT w.rowid FROM workflow_work_items w
-        WHERE w.queue > p.queue AND {_FREE} AND w.turn_of IS {{null}} ORDER BY w.queue, w.priority LIMIT 1
-    ))
-)"""
-_AT_ONCE: Final = _PLACES.format(name="at_once", null="NOT NULL")
-_LATER: Final = _PLACES.format(name="later", null="NULL")
-_ALL_PLACES: Final = Statement(
-    text(f"""
-WITH RECURSIVE {_AT_ONCE},{_LATER}
-SELECT queue, priority, 0 AS is_later FROM at_once
-UNION ALL
-SELECT queue, priority, 1 FROM later p WHERE (
-    SELECT min(w.due_at) FROM workflow_work_items w
-    WHERE w.queue = p.queue AND w.priority = p.priority AND {_FREE} AND w.turn_of IS NULL
-) <= :now
-ORDER BY priority DESC, queue"""),
-    ("now",),
-)
-_VISIT: Final = f"""
-SELECT min(w.turn_of) FROM workflow_work_items w
-WHERE w.queue = :queue AND w.priority = :priority AND {_FREE} AND w.turn_of """
-_NAMES_OF_VISIT: Final = "queue", "priority", "tenant"
-_VISIT_NEXT: Final = Statement(text(f"{_VISIT} > :tenant"), _NAMES_OF_VISIT)
-_VISIT_FIRST: Final = Statement(text(f"{_VISIT} <= :tenant"), _NAMES_OF_VISIT)
 _LOOK_AHEAD: Final = 64
 """How much more of the work that was to be done later is looked at: it may be another tenant's turn."""
 _WORK_AND_INSTANCE: Final = "workflow_work_items w JOIN workflow_instances i ON i.id = w.instance_id"
-_OF_TENANT: Final = f"w.queue = n.queue AND w.priority = n.priority AND {_FREE} AND w.turn_of = n.turn_of"
+_OF_TENANT: Final = f"w.queue = n.queue AND w.priority = n.priority AND {FREE} AND w.turn_of = n.turn_of"
 _FIRST_DUE: Final = (
     f"SELECT w.due_at FROM {_WORK_AND_INSTANCE} WHERE {_OF_TENANT} AND {{wanted}} ORDER BY w.due_at LIMIT 1"
 )
 _NEXT_TENANT: Final = f"""
 SELECT w.rowid FROM workflow_work_items w
-        WHERE w.queue = p.queue AND w.priority = p.priority AND {_FREE} AND w.turn_of"""
+        WHERE w.queue = p.queue AND w.priority = p.priority AND {FREE} AND w.turn_of"""
 # The first tenant with work that is due is the last one to be visited: nothing is due before now.
 _NEXT: Final = f"""
 , visits(queue, priority, tenant, due_at) AS (
@@ -118,7 +82,7 @@ SELECT min(moment), EXISTS (
     UNION ALL
     SELECT (
         SELECT w.due_at FROM {_WORK_AND_INSTANCE}
-        WHERE w.queue = p.queue AND w.priority = p.priority AND {_FREE} AND w.turn_of IS NULL AND {{wanted}}
+        WHERE w.queue = p.queue AND w.priority = p.priority AND {FREE} AND w.turn_of IS NULL AND {{wanted}}
         ORDER BY w.due_at LIMIT 1
     ) FROM later p WHERE {{served}}
     UNION ALL
@@ -199,13 +163,13 @@ def claim(
     candidates = _due(connection, request, last, now) if request.items is None else _asked_for(connection, request, now)
     if lanes is not None:
         candidates += _throttled(connection, request, now, lanes, candidates, first)
-    places = [(candidate.instance_id, candidate.number) for candidate in first(candidates)]
-    if not places:
+    refs = [(candidate.instance_id, candidate.number) for candidate in first(candidates)]
+    if not refs:
         return []
     columns = *WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS, work_items.c.worker, work_items.c.timeout_at
-    query = select(*columns).select_from(_WITH_ITEM).where(*among(places))
-    wanted = frozenset(places)
-    rows = [row for row in connection.execute(query) if (row.id, row.number) in wanted]
+    query = select(*columns).select_from(_WITH_ITEM).where(*among(refs))
+    taken_refs = frozenset(refs)
+    rows = [row for row in connection.execute(query) if (row.id, row.number) in taken_refs]
     taken = safe_text(request.worker), now + timedelta(seconds=request.lease_s)
     for statement, expires in ((_TAKE, False), (_EXPIRE, True)):
         chosen = [(row.id, row.number, *taken) for row in rows if _expires(row, now) is expires]
@@ -302,7 +266,7 @@ def _due(connection: Connection, request: ClaimRequest, last: LastTurns, now: da
     found += _first_turns(connection, work_items.c.timeout_at, last, *over, *conditions, limit=limit)
     fresh = 0
     last_priority: int | None = None
-    for queue, priority, is_later in _ALL_PLACES.fetch(connection, (to_microseconds(now),)):
+    for queue, priority, is_later in places(connection, now):
         if request.queues is not None and queue not in request.queues:
             continue
         if fresh >= limit and priority != last_priority:
@@ -314,7 +278,7 @@ def _due(connection: Connection, request: ClaimRequest, last: LastTurns, now: da
             later = work_items.c.turn_of.is_(None)
             due = _candidates(connection, work_items.c.due_at, later, *place, limit=limit + _LOOK_AHEAD)
         else:
-            due = _of_lanes(connection, _visits(connection, queue, priority, last.get(priority, "")), place, limit)
+            due = _of_lanes(connection, visits(connection, queue, priority, last.get(priority, "")), place, limit)
         fresh += len(due)
         found += due
     return found
@@ -338,18 +302,6 @@ def _of_lanes(
         if before == limit:
             break
     return found
-
-
-def _visits(connection: Connection, queue: str, priority: int, last: str) -> Iterator[str]:
-    """The tenants of a place: those after the one that had the last turn, then the others."""
-    ((tenant,),) = _VISIT_NEXT.fetch(connection, (queue, priority, last))
-    while tenant is not None:
-        yield tenant
-        ((tenant,),) = _VISIT_NEXT.fetch(connection, (queue, priority, tenant))
-    ((tenant,),) = _VISIT_FIRST.fetch(connection, (queue, priority, last))
-    while tenant is not None and tenant <= last:
-        yield tenant
-        ((tenant,),) = _VISIT_NEXT.fetch(connection, (queue, priority, tenant))
 
 
 def _first_turns(
@@ -396,6 +348,6 @@ def _next_statement(*, queues: bool, codes: bool, without: bool) -> TextClause:
         conditions.append("i.workflow_name || '@' || i.workflow_version || '/' || w.step_name NOT IN :without")
     lists = [name for name, is_given in (("queues", queues), ("codes", codes), ("without", without)) if is_given]
     sql = _NEXT.format(served=served.format("p"), wanted=" AND ".join(conditions))
-    return text(f"WITH RECURSIVE {_AT_ONCE},{_LATER}{sql}").bindparams(
+    return text(f"WITH RECURSIVE {AT_ONCE},{LATER}{sql}").bindparams(
         *(bindparam(name, expanding=True) for name in lists)
     )
