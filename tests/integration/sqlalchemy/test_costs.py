@@ -66,7 +66,7 @@ async def test_five_steps_take_seven_commits(store: SQLAlchemyWorkflowStore) -> 
     if store.backend.engine.dialect.name == "sqlite":
         assert sent.count("COMMIT") == 7
         assert sum(text.startswith("BEGIN") for text in sent) == 7
-        assert len(sent) == 50  # 6 for the start, 9 for the claim, 7 for each step
+        assert len(sent) == 52  # 6 for the start, 11 for the claim, 7 for each step
     else:
         # Each statement commits by itself, so there are as many commits as statements, and as many round trips.
         assert len(sent) == 7

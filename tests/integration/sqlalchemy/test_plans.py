@@ -200,6 +200,7 @@ async def test_work_of_queues_that_a_worker_does_not_serve_is_not_read(postgres_
             str(due_statement(queues=True, codes=False)),
         ):
             parameters = {"now": None, "worker": "w", "limit": 5, "lease_s": 30.0, "queues": ["none"]}
+            parameters |= {"priorities": [], "tenants": []}
             names = {name: value for name, value in parameters.items() if f":{name}" in statement}
             rows = await connection.execute(text(f"EXPLAIN (ANALYZE) {statement}"), names)
             removed = [int(row[0].rpartition(":")[2]) for row in rows if "Rows Removed" in row[0]]

@@ -17,6 +17,7 @@ from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import StepExecutor, WorkRef
 from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
+from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.column_types import Moment
 from workflows_sqlalchemy.errors import DATABASE_ERRORS, Fault, fault_of, is_dead_connection, unavailable
 from workflows_sqlalchemy.group_commit import Outcome
@@ -94,8 +95,8 @@ class Backend(ABC):
         """As `WorkflowStore.commit`, but with the error of each write in its place."""
 
     @abstractmethod
-    async def claim(self, request: ClaimRequest) -> list[Claimed]:
-        """As `WorkflowStore.claim`, in any order, and not all with a complete state."""
+    async def claim(self, request: ClaimRequest, last: LastTurns) -> list[Claimed]:
+        """As `WorkflowStore.claim`, for those whose turn it is after these, in any order, and not all with a complete state."""
 
     @abstractmethod
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:

@@ -10,7 +10,17 @@ from uuid import UUID
 from sqlalchemy import ARRAY, BigInteger, DateTime, Dialect, Integer, LargeBinary, Text, Uuid
 from sqlalchemy.types import TypeDecorator, TypeEngine
 
-__all__ = ["Identity", "Moment", "SafeText", "Serial", "TextList", "from_microseconds", "safe_text", "to_microseconds"]
+__all__ = [
+    "Identity",
+    "Moment",
+    "OrderedText",
+    "SafeText",
+    "Serial",
+    "TextList",
+    "from_microseconds",
+    "safe_text",
+    "to_microseconds",
+]
 
 _EPOCH: Final = datetime(1970, 1, 1, tzinfo=UTC)
 _MICROSECOND: Final = timedelta(microseconds=1)
@@ -93,6 +103,15 @@ class SafeText(TypeDecorator[str]):
 
     def process_bind_param(self, value: str | None, dialect: Dialect) -> str | None:  # noqa: ARG002 - SQLAlchemy's interface
         return safe_text(value) if value is not None else None
+
+
+class OrderedText(SafeText):
+    """Such text that every database sorts as Python does, by its code points."""
+
+    cache_ok = True
+
+    def load_dialect_impl(self, dialect: Dialect) -> TypeEngine[Any]:
+        return dialect.type_descriptor(Text() if dialect.name == "sqlite" else Text(collation="C"))
 
 
 class TextList(TypeDecorator[list[str]]):

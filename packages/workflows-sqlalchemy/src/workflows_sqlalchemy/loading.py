@@ -100,7 +100,7 @@ class Claimed(NamedTuple):
 
     @property
     def order(self) -> tuple[int, datetime, UUID, int]:
-        """Sorts claims: highest priority first, then earliest due, then by instance and number."""
+        """Sorts the claims of one tenant: highest priority first, then earliest due, then by instance and number."""
         item = self.claim.item
         return -item.priority, self.due_at, self.claim.state.id, item.number
 

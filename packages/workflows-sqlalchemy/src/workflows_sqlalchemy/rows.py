@@ -69,7 +69,7 @@ class StartRow(NamedTuple):
 class WorkRow(NamedTuple):
     """A work item; due at ``due_at``, else so many seconds after the commit, else never. ``worker`` is who takes it.
 
-    ``throttle`` is what it may have to wait for, see `workflows_sqlalchemy.throttles`.
+    ``throttle`` is what it may have to wait for, see `workflows_sqlalchemy.throttles`; ``turn_of`` is its tenant, None if it is due later.
     """
 
     place: int
@@ -90,6 +90,7 @@ class WorkRow(NamedTuple):
     timeout_s: float | None
     keeps_timeout: bool
     throttle: str | None
+    turn_of: str | None
 
 
 class WorkGoneRow(NamedTuple):

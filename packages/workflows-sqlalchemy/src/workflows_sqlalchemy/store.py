@@ -18,6 +18,7 @@ from workflows_core.ports.executor import StepExecutor, WorkRef
 from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import Claim, ClaimRequest, Committed, Loaded, WorkflowStore, Write, WriteResult
 from workflows_core.ports.transactions import Transactions
+from workflows_core.ports.turns import LastTurns, Turns, in_turn
 from workflows_sqlalchemy.backend import Backend
 from workflows_sqlalchemy.errors import MIGRATE
 from workflows_sqlalchemy.loading import Claimed, item_results, read_instance, read_with_scopes
@@ -46,6 +47,7 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
     def __init__(self, backend: Backend, transactions: SQLAlchemyTransactions | None = None) -> None:
         self.backend = backend
         self._transactions = transactions
+        self._turns = Turns()
 
     @property
     def transactions(self) -> Transactions | None:
@@ -125,9 +127,11 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
     async def claim(self, request: ClaimRequest) -> list[Claim]:
         if request.limit <= 0 or request.items == ():
             return []
-        found = await self.backend.claim(replace(request, lease_s=bounded(request.lease_s)))
+        last = self._turns.last(request)
+        found = await self.backend.claim(replace(request, lease_s=bounded(request.lease_s)), last)
         if len(found) > 1:
-            found.sort(key=lambda claimed: claimed.order)
+            found = _sorted(found, request, last)
+        self._turns.go_on(request, (claimed.claim for claimed in found))
         return [claimed.claim if claimed.is_complete else await self._completed(claimed) for claimed in found]
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
@@ -164,6 +168,13 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
         claim = claimed.claim
         loaded = await self.load(claim.state.id, scopes=(claim.item.scope,))
         return claim if loaded is None else replace(claim, state=loaded.state)
+
+
+def _sorted(found: Sequence[Claimed], request: ClaimRequest, last: LastTurns) -> list[Claimed]:
+    """Claims in their order; those of work items that were asked for take no turns."""
+    if request.items is not None:
+        return sorted(found, key=lambda claimed: claimed.order)
+    return in_turn(found, lambda claimed: claimed.order, lambda claimed: claimed.claim.state.tenant, last)
 
 
 def _definition(graph: WorkflowGraph, at: datetime) -> dict[str, object]:

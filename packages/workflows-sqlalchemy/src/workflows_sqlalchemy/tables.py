@@ -26,7 +26,7 @@ from sqlalchemy import (
 )
 
 from workflows_core.domain.types import Parking, Phase, StepStatus, TaskStatus, WorkflowStatus
-from workflows_sqlalchemy.column_types import Identity, Moment, SafeText, Serial, TextList
+from workflows_sqlalchemy.column_types import Identity, Moment, OrderedText, SafeText, Serial, TextList
 
 __all__ = [
     "FAILED",
@@ -178,10 +178,17 @@ work_items: Final = Table(
     Column("rate_s", Double, comment="seconds of that time"),
     Column("admission_key", SafeText, comment="the slot that its instance needs"),
     Column("admission_limit", Integer, comment="how many instances may have that slot"),
+    # Work that was to be done later has no part in it: whoever looks for the turns of tenants would meet all that only wait.
+    Column("turn_of", OrderedText, comment="the tenant in whose turn it is done; NULL: it was to be done later"),
     _partial(
         "ix_workflow_work_items_due",
+        *("queue", "priority", "turn_of", "due_at"),
+        where="worker IS NULL AND due_at IS NOT NULL AND throttle IS NULL AND turn_of IS NOT NULL",
+    ),
+    _partial(
+        "ix_workflow_work_items_later",
         *("queue", "priority", "due_at"),
-        where="worker IS NULL AND due_at IS NOT NULL AND throttle IS NULL",
+        where="worker IS NULL AND due_at IS NOT NULL AND throttle IS NULL AND turn_of IS NULL",
     ),
     _partial(
         "ix_workflow_work_items_throttled",

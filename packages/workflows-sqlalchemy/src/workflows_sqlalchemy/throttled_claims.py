@@ -65,6 +65,7 @@ _COLUMNS: Final = (
     _WORK.instance_id,
     _WORK.number,
     *(_WORK[name] for name in Throttle._fields),
+    instances.c.tenant_id,
 )
 _IS_FREE: Final = and_(_WORK.worker.is_(None), _WORK.due_at.is_not(None), _WORK.throttle.is_not(None))
 _IS_HELD: Final = and_(_WORK.worker.is_not(None), _WORK.throttle.is_not(None))
@@ -202,8 +203,8 @@ def _first_of(
         parts.append(under_way.order_by(*order).limit(limit))
     query = union_all(*(select(part.subquery()) for part in parts))
     found = {
-        Waiting(-priority, due_at, _identity(instance_id), number, Throttle(*throttle))
-        for priority, due_at, instance_id, number, *throttle in connection.execute(query)
+        Waiting(-priority, due_at, _identity(instance_id), number, Throttle(*throttle), tenant)
+        for priority, due_at, instance_id, number, *throttle, tenant in connection.execute(query)
     }
     return list(found)
 

@@ -75,6 +75,7 @@ class Waiting(NamedTuple):
     instance_id: UUID
     number: int
     throttle: Throttle
+    tenant: str
 
 
 class Chosen(NamedTuple):

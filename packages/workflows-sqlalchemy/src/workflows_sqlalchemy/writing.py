@@ -143,6 +143,7 @@ def _work(place: int, write: Write, item: WorkItem) -> WorkRow:
         None if item.timeout_s in (None, math.inf) else bounded(item.timeout_s),
         item.keeps_timeout,
         encode_throttle(item),
+        safe_text(state.tenant) if delay_s == 0 else None,
     )
 
 

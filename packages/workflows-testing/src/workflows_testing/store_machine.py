@@ -63,6 +63,7 @@ GRAPHS = (
     a_for_each_graph(),
     a_mixed_graph(),
 )
+TENANTS = "", "acme", "zoo"
 WORKERS = st.sampled_from(["worker-1", "worker-2"])
 PICK = st.integers(0, 1_000)
 PAGE = PageRequest(limit=3, with_total=True)
@@ -158,7 +159,8 @@ class StoreMachine(RuleBasedStateMachine):
     )
     def start(self, pick: int, key: str | None, delay_s: float, timeout_s: float | None) -> None:
         """Start an instance, perhaps with limits of time."""
-        run = an_instance(GRAPHS[pick % len(GRAPHS)], data=DATA, now=self.clock.now())
+        graph, tenant = GRAPHS[pick % len(GRAPHS)], TENANTS[pick // len(GRAPHS) % len(TENANTS)]
+        run = an_instance(graph, data=DATA, tenant=tenant, now=self.clock.now())
         write = run.start(start_key=None if key is None else StartKey(key, f"digest {pick % 3}"))
         self.runs.append(run)
         write = with_work(write, delay_s=delay_s) if delay_s else write

@@ -294,9 +294,15 @@ class WorkflowStore(Protocol):
         has passed: then it counts as due since that moment, and the limit is spent. Two workers never get the same claim: it is atomic, and
         does not wait for other claimers where the database can skip their rows. Each claim raises the fence.
 
+        The highest priority comes first. Among work of equal priority tenants take turns: the first of each comes before the second of
+        any, and the tenants follow each other by their names, from the one on that comes after the tenant that had the last turn, in the
+        claims of this store object for the same queues, codes and steps (`workflows_core.ports.turns` helps with both). Of each tenant
+        the earliest due comes first, ties by instance and number; so with one tenant alone it is the order of moments. Of work that was to be
+        done later and has come due as much may be looked at as is wise, in the order of its moments; work that waits for a slot or a
+        rate stands in the order of moments with all that needs the same. Work that is asked for as ``items`` takes no turns.
+
         Returns:
-            Claims, highest priority first, then earliest due, ties by instance and number. May be fewer than ``limit`` although
-            more are due.
+            Claims in that order. May be fewer than ``limit`` although more are due.
         """
 
     @abstractmethod

@@ -14,6 +14,7 @@ from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write
+from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.backend import Backend, Work, persistently
 from workflows_sqlalchemy.group_commit import GroupCommit, Outcome
 from workflows_sqlalchemy.loading import Claimed
@@ -99,7 +100,7 @@ class PostgreSQLBackend(Backend):
     async def commit(self, writes: Sequence[Write]) -> list[Outcome]:
         return await self._group.commit(writes)
 
-    async def claim(self, request: ClaimRequest) -> list[Claimed]:
+    async def claim(self, request: ClaimRequest, last: LastTurns) -> list[Claimed]:
         throttled: list[Claimed] = []
         if self._throttled_first:
             self._throttled_first = False
@@ -107,7 +108,7 @@ class PostgreSQLBackend(Backend):
         rest = replace(request, limit=request.limit - len(throttled))
         if rest.limit == 0:
             return throttled
-        question = claim_question(rest, self._given_time())
+        question = claim_question(rest, last, self._given_time())
         rows = await persistently(lambda: self._direct.fetch(question))
         found = [*throttled, *claims_of(rows)]
         if leaves_some(rows):

@@ -50,6 +50,7 @@ held AS MATERIALIZED (
 )
 UPDATE workflow_work_items w SET
     worker = NULL, lease_until = NULL, due_at = m.at + CAST(:delay_s AS double precision) * INTERVAL '1 second',
+    turn_of = CASE WHEN CAST(:delay_s AS double precision) = 0 THEN w.turn_of END,
     attempt = w.attempt - CAST(:begun_less AS integer)
 FROM held h CROSS JOIN moment m
 WHERE w.instance_id = h.instance_id AND w.number = h.number

@@ -14,6 +14,7 @@ from workflows_core.errors import SessionRefusedError
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
+from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.backend import Backend, Work
 from workflows_sqlalchemy.errors import MIGRATE
 from workflows_sqlalchemy.loading import Claimed
@@ -105,9 +106,9 @@ class _InSession(SessionBackend):
         now = self._given_time()
         return lambda connection: commit_alone(connection, write, now)
 
-    async def claim(self, request: ClaimRequest) -> list[Claimed]:
+    async def claim(self, request: ClaimRequest, last: LastTurns) -> list[Claimed]:
         """Claim work that need not wait: the locks of the other would be held until somebody else's transaction ends."""
-        question = claim_question(request, self._given_time())
+        question = claim_question(request, last, self._given_time())
         return claims_of(await self.run(lambda connection: execute(connection, question)))
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:

@@ -70,13 +70,13 @@ _WORK: Final = """
 worked AS (
     INSERT INTO workflow_work_items AS w (
         instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, revision, fence,
-        attempt, worker, lease_until, timeout_at {throttle_columns}
+        attempt, worker, lease_until, turn_of, timeout_at {throttle_columns}
     )
     SELECT
         r.instance_id, r.number, r.kind, r.step_name, r.scope_id, r.home, r.execution, r.queue, r.priority,
         COALESCE(r.due_at, m.at + r.delay_s * INTERVAL '1 second'), r.revision,
         CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END, CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END,
-        r.worker, m.at + r.lease_s * INTERVAL '1 second', {timeout} {throttle}
+        r.worker, m.at + r.lease_s * INTERVAL '1 second', r.turn_of, {timeout} {throttle}
     FROM {work} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m {kept}
     ON CONFLICT (instance_id, number) DO UPDATE SET
         kind = excluded.kind, step_name = excluded.step_name, scope_id = excluded.scope_id, home = excluded.home,
@@ -86,7 +86,7 @@ worked AS (
                  ELSE excluded.due_at END,
         revision = excluded.revision, fence = w.fence + excluded.fence, attempt = excluded.attempt,
         worker = excluded.worker, lease_until = excluded.lease_until, crashes = 0, timeout_at = excluded.timeout_at,
-        throttle = excluded.throttle, slot_key = excluded.slot_key, slot_limit = excluded.slot_limit,
+        turn_of = excluded.turn_of, throttle = excluded.throttle, slot_key = excluded.slot_key, slot_limit = excluded.slot_limit,
         rate_key = excluded.rate_key, rate_limit = excluded.rate_limit, rate_s = excluded.rate_s,
         admission_key = excluded.admission_key, admission_limit = excluded.admission_limit
     RETURNING instance_id, number, fence, worker

@@ -17,6 +17,7 @@ from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
+from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.backend import Backend, Work, one_by_one, persistently
 from workflows_sqlalchemy.errors import Fault, fault_of
 from workflows_sqlalchemy.group_commit import GroupCommit, Outcome
@@ -106,7 +107,7 @@ class SQLiteBackend(Backend):
         refuse_to_wait(self._path)
         return await self._group.commit(writes)
 
-    async def claim(self, request: ClaimRequest) -> list[Claimed]:
+    async def claim(self, request: ClaimRequest, last: LastTurns) -> list[Claimed]:
         refuse_to_wait(self._path)
         lanes: Lanes | None = self._lanes
         if request.items is None:
@@ -114,7 +115,7 @@ class SQLiteBackend(Backend):
             if due.at is None or due.at > self.clock.now():  # looking does not disturb whoever writes
                 return []
             lanes = self._lanes if due.has_throttled else None
-        return await self._write(lambda connection: claim(connection, request, self.clock.now(), lanes))
+        return await self._write(lambda connection: claim(connection, request, last, self.clock.now(), lanes))
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         refuse_to_wait(self._path)

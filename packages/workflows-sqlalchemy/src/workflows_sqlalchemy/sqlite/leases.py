@@ -7,7 +7,7 @@ from collections.abc import Sequence
 from datetime import datetime, timedelta
 from typing import Final
 
-from sqlalchemy import URL, Connection, bindparam, select, update
+from sqlalchemy import URL, Boolean, Connection, bindparam, case, select, update
 
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
@@ -18,7 +18,6 @@ from workflows_sqlalchemy.tables import work_items
 from workflows_sqlalchemy.writing import bounded
 
 __all__ = ["SQLiteLeaseKeeper", "release", "renew"]
-
 
 _RELEASE: Final = (
     update(work_items)
@@ -32,6 +31,7 @@ _RELEASE: Final = (
         worker=None,
         lease_until=None,
         due_at=bindparam("due"),
+        turn_of=case((bindparam("is_due", type_=Boolean), work_items.c.turn_of), else_=None),
         attempt=work_items.c.attempt - bindparam("begun_less"),
     )
 )
@@ -52,7 +52,7 @@ def release(
 ) -> None:
     """Give back work whose lease has not ended."""
     due = now + timedelta(seconds=delay_s)
-    given_back = {"held_by": worker, "now": now, "due": due, "begun_less": int(untouched)}
+    given_back = {"held_by": worker, "now": now, "due": due, "is_due": due <= now, "begun_less": int(untouched)}
     refs = [{"of_instance": ref.instance_id, "of_number": ref.number, **given_back} for ref in items]
     connection.execute(_RELEASE, refs)
 

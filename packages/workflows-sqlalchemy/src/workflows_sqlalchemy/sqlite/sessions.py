@@ -15,6 +15,7 @@ from workflows_core.errors import SessionRefusedError
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
+from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.backend import Backend, Work
 from workflows_sqlalchemy.errors import MIGRATE
 from workflows_sqlalchemy.loading import Claimed
@@ -111,8 +112,8 @@ class _InSession(SessionBackend):
     def write(self, write: Write) -> Work[WriteResult]:
         return lambda connection: commit(connection, (write,), self.clock.now())[0]
 
-    async def claim(self, request: ClaimRequest) -> list[Claimed]:
-        return await self.run(lambda connection: claim(connection, request, self.clock.now(), Lanes()))
+    async def claim(self, request: ClaimRequest, last: LastTurns) -> list[Claimed]:
+        return await self.run(lambda connection: claim(connection, request, last, self.clock.now(), Lanes()))
 
     async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
         return await self.run(lambda connection: renew(connection, worker, lease_s, self.clock.now()))

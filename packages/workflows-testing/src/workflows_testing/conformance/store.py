@@ -6,6 +6,7 @@ from workflows_testing.conformance.store_admissions import AdmissionRules
 from workflows_testing.conformance.store_claims import ClaimRules
 from workflows_testing.conformance.store_commits import CommitRules
 from workflows_testing.conformance.store_crashes import CrashRules
+from workflows_testing.conformance.store_fairness import FairnessRules
 from workflows_testing.conformance.store_fences import FenceRules
 from workflows_testing.conformance.store_graphs import GraphRules
 from workflows_testing.conformance.store_items import ItemRules
@@ -31,6 +32,7 @@ class WorkflowStoreConformance(
     FenceRules,
     ReopeningRules,
     ClaimRules,
+    FairnessRules,
     LeaseRules,
     LimitRules,
     LimitRewriteRules,

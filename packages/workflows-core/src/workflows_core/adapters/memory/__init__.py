@@ -1,8 +1,8 @@
 """Everything in the memory of one process: the store for tests, scripts and trials.
 
 Values are immutable, so the store keeps and hands out references: nothing is encoded and nothing copied. Reading order: `rows` and
-`state` (what is kept), `items` (the scopes of ``ForEach`` items), `lanes` and `backlog` (which work is due, which is held),
-`writing` (one transition), `store`, `queries`.
+`state` (what is kept), `items` (the scopes of ``ForEach`` items), `lanes`, `line` and `backlog` (which work is due, whose turn it is, which is
+held), `writing` (one transition), `store`, `queries`.
 """
 
 from __future__ import annotations

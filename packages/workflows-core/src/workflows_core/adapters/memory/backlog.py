@@ -2,21 +2,23 @@
 
 What nobody holds is in the lane of its queue, workflow version and limits; what is held is with its worker; work of an instance that is paused
 or over, and work that is never due, is in neither place. The lane of the queue and workflow version also watches the time limits of
-work items, whoever holds them. All of a lane need the same slot and count to the same rate, so a lane whose first must wait is left out.
+work items, whoever holds them. All of a lane that has limits need the same slot and count to the same rate, so a lane whose first must wait
+is left out; in the others tenants take turns.
 """
 
 from __future__ import annotations
 
-import heapq
 from collections.abc import Iterable
 from datetime import datetime
 from typing import TypeAlias
 
-from workflows_core.adapters.memory.lanes import Entry, Lane
+from workflows_core.adapters.memory.lanes import Lane, Ready
+from workflows_core.adapters.memory.line import Line
 from workflows_core.adapters.memory.rows import NOT_QUEUED, WorkRow
 from workflows_core.adapters.memory.throttles import Admissions, Rates, SlotsInUse
 from workflows_core.adapters.memory.times import LAST_MOMENT, moment_after
 from workflows_core.ports.store import step_key
+from workflows_core.ports.turns import LastTurns
 
 __all__ = ["Backlog", "Selection"]
 
@@ -98,7 +100,7 @@ class Backlog:
             key = (item.queue, row.instance.code, slot, rate, admission, instance)
         lane = self._lanes.get(key)
         if lane is None:
-            lane = self._lanes[key] = Lane()
+            lane = self._lanes[key] = Lane(by_tenant=key[2:5] == (None, None, None))
         return lane
 
     def hold(self, row: WorkRow, worker: str, now: datetime, lease_s: float) -> None:
@@ -157,30 +159,36 @@ class Backlog:
         self.unqueue(row)
         self._watch(row)
 
-    def take_due(self, selection: Selection, now: datetime, limit: int) -> list[WorkRow]:
-        """Take due work items that need not wait for a slot or for their rate out of their lanes, in the order of claims."""
+    def take_due(self, selection: Selection, now: datetime, limit: int, last: LastTurns) -> list[WorkRow]:
+        """Take due work items that need not wait for a slot or for their rate out of their lanes, in the order of claims.
+
+        Args:
+            selection: Which are wanted.
+            now: The present moment.
+            limit: Most of them.
+            last: Which tenants had the last turns.
+        """
         self._expire(now)
-        heads, slots = self._heads(selection, now), self._slots(now)
+        line, slots = self._line(selection, now, last), self._slots(now)
         found: list[WorkRow] = []
         left: list[WorkRow] = []
-        while heads and len(found) < limit:
-            (*_, ticket, row), lane = heads[0]
+        while len(found) < limit and (first := line.pop()) is not None:
+            entry, ready = first
+            *_, ticket, row = entry
             is_wanted = selection.can_run(row)
             if row.ticket != ticket:
                 pass  # its time is over: it is in another lane now
             elif is_wanted and self._waits_until(row, slots, now) is not None:
-                heapq.heappop(heads)  # what is behind it waits for the same
-                continue
+                continue  # what is behind it waits for the same
             else:
-                lane.take_first()
+                ready.take_first()
                 (found if is_wanted else left).append(row)
                 if is_wanted:
+                    line.give(entry)
                     self._count(row, slots, now)
-            following = lane.first(now)
-            if following is None:
-                heapq.heappop(heads)
-            else:
-                heapq.heapreplace(heads, (following, lane))
+            following = ready.first(now)
+            if following is not None:
+                line.add(following, ready)
         for row in left:
             self.enqueue(row, now)
         return found
@@ -196,21 +204,17 @@ class Backlog:
                 taken.append(row)
         return taken
 
-    def _heads(self, selection: Selection, now: datetime) -> list[tuple[Entry, Lane]]:
-        """The first of each lane, as a heap; empty lanes are forgotten."""
-        heads: list[tuple[Entry, Lane]] = []
-        empty: list[_LaneKey] = []
-        for key, lane in self._lanes.items():
+    def _line(self, selection: Selection, now: datetime, last: LastTurns) -> Line[Ready]:
+        """The first ones of each lane; empty lanes are forgotten."""
+        line = Line[Ready](last)
+        for key, lane in list(self._lanes.items()):
             if selection.has(*key[:2]):
-                first = lane.first(now)
-                if first is not None:
-                    heads.append((first, lane))
-                elif lane.is_empty:
-                    empty.append(key)
-        for key in empty:
-            del self._lanes[key]
-        heapq.heapify(heads)
-        return heads
+                firsts = lane.firsts(now)
+                for entry, ready in firsts:
+                    line.add(entry, ready)
+                if not firsts and lane.is_empty:
+                    del self._lanes[key]
+        return line
 
     def _slots(self, now: datetime) -> SlotsInUse:
         return SlotsInUse((row for holder in self._holders.values() for row in holder.rows), now)
@@ -275,9 +279,10 @@ class Backlog:
         for (queue, code, *_), lane in self._lanes.items():
             if selection.has(queue, code):
                 due = lane.next_due(now, None if not selection.without else selection.can_run)
-                first = lane.first(now)
-                if due is not None and first is not None:
-                    due = self._waits_until(first[-1], slots, now) or due
+                firsts = lane.firsts(now)
+                if due is not None and firsts:
+                    # What has limits stands in one row; what has none waits for nothing.
+                    due = self._waits_until(firsts[0][0][-1], slots, now) or due
                 if due is not None and due != LAST_MOMENT:
                     yield due
         for holder in self._holders.values():

@@ -19,6 +19,7 @@ from workflows_core.domain.transition import WorkKind
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.leases import LeaseKeeper
 from workflows_core.ports.store import Claim, ClaimRequest, Committed, Loaded, WorkflowStore, Write, WriteResult
+from workflows_core.ports.turns import Turns
 
 __all__ = ["InMemoryLeaseKeeper", "InMemoryWorkflowStore"]
 
@@ -33,10 +34,11 @@ class InMemoryWorkflowStore(WorkflowStore):
         memory: What it keeps; share it with an `InMemoryWorkflowQueries`. A new one with the computer's clock unless given.
     """
 
-    __slots__ = ("memory",)
+    __slots__ = ("_turns", "memory")
 
     def __init__(self, memory: MemoryState | None = None) -> None:
         self.memory = memory if memory is not None else MemoryState()
+        self._turns = Turns()
 
     async def check(self) -> None:
         return
@@ -102,10 +104,12 @@ class InMemoryWorkflowStore(WorkflowStore):
         with memory.lock:
             now = memory.clock.now()
             if request.items is None:
-                found = memory.backlog.take_due(selection, now, request.limit)
+                found = memory.backlog.take_due(selection, now, request.limit, self._turns.last(request))
             else:
                 found = self._take_those(request.items, selection, now, request.limit)
-            return [self._claim(work, request, now) for work in found]
+            claims = [self._claim(work, request, now) for work in found]
+            self._turns.go_on(request, claims)
+            return claims
 
     def _claim(self, work: WorkRow, request: ClaimRequest, now: datetime) -> Claim:
         if work.is_over(now):
