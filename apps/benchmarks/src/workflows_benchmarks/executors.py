@@ -121,14 +121,13 @@ async def _scaling(
 ) -> Figures:
     """Steps that wait for 20 ms, in one worker with few slots, then in two."""
     environment = {**environment, SLOTS_VARIABLE: str(_FEW_SLOTS)}
-    size, rates = max(effort.size // 4, 1), []
+    size, rates = max(effort.size // 2, 1), []
     async with AsyncExitStack() as stack:
         for _ in range(2):
             await stack.enter_async_context(_worker(_hosting(queue, _FEW_SLOTS), environment))
             await asyncio.sleep(min(_SETTLE_S, 10 * effort.seconds))
             await _workflows(engine, database, "waiting", max(size // 10, 1))
-            rounds = [await _workflows(engine, database, "waiting", size) for _ in range(effort.rounds)]
-            rates.append(statistics.median(rounds))
+            rates.append(statistics.median([await _drain(engine, database, size) for _ in range(effort.rounds)]))
     return {"waiting_per_s": round(rates[0], 1), "ratio_of_two_workers": round(rates[1] / rates[0], 3)}
 
 
@@ -141,10 +140,21 @@ async def _workflows(engine: WorkflowEngine, database: asyncpg.Connection, name:
     async def start() -> None:
         await engine.start_workflow(name)
 
-    async def done() -> int:
-        return int(await database.fetchval(_COUNT))
+    return await _per_second(size, start, lambda: _finished(database))
 
-    return await _per_second(size, start, done)
+
+async def _drain(engine: WorkflowEngine, database: asyncpg.Connection, size: int) -> float:
+    """Start so many at once, and measure how fast those that are left then are worked off: the workers alone."""
+    wanted = await _finished(database) + size
+    await asyncio.gather(*(engine.start_workflow("waiting") for _ in range(size)))
+    left = wanted - await _finished(database)
+    began = time.perf_counter()
+    await _wait_for(wanted, lambda: _finished(database))
+    return left / (time.perf_counter() - began)
+
+
+async def _finished(database: asyncpg.Connection) -> int:
+    return int(await database.fetchval(_COUNT))
 
 
 async def _per_second(size: int, start: Callable[[], Awaitable[None]], done: Callable[[], Awaitable[int]]) -> float:
@@ -152,12 +162,17 @@ async def _per_second(size: int, start: Callable[[], Awaitable[None]], done: Cal
     wanted = await done() + size
     began = time.perf_counter()
     await asyncio.gather(*(start() for _ in range(size)))
-    while await done() < wanted:
-        if time.perf_counter() - began > _PATIENCE_S:
-            msg = f"{wanted - await done()} of {size} are not over"
+    await _wait_for(wanted, done)
+    return size / (time.perf_counter() - began)
+
+
+async def _wait_for(wanted: int, done: Callable[[], Awaitable[int]]) -> None:
+    latest = time.perf_counter() + _PATIENCE_S
+    while (found := await done()) < wanted:
+        if time.perf_counter() > latest:
+            msg = f"{wanted - found} are not over"
             raise TimeoutError(msg)
         await asyncio.sleep(_LOOK_S)
-    return size / (time.perf_counter() - began)
 
 
 async def _latency(engine: WorkflowEngine) -> float:
