@@ -1,6 +1,6 @@
 # Every target is one or two lines of `uv run`; CI calls the same targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types imports deps test test-embedded test-wheels check docs build changelog clean
+.PHONY: help setup fmt lint types imports deps test test-embedded test-removals test-wheels check docs build changelog clean
 
 RUN := uv run --all-packages --all-groups
 
@@ -37,6 +37,9 @@ test: ## All tests, with real servers
 
 test-embedded: ## All tests, with the servers that come as wheels
 	WORKFLOWS_TEST_SOURCE=embedded $(RUN) pytest
+
+test-removals: ## Take away what the guarantees rest on, one at a time, and see the tests fail that are named for it
+	WORKFLOWS_TEST_REMOVALS=1 $(RUN) pytest tests/removals
 
 test-wheels: build ## All tests, against the built wheels in a clean environment
 	uv export --quiet --locked --all-packages --all-groups --no-emit-workspace --output-file dist/requirements.txt

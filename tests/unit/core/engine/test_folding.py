@@ -197,11 +197,11 @@ async def test_a_lost_store_is_told_to_everybody_whose_write_it_was() -> None:
 async def test_a_write_whose_answer_is_lost_is_found_by_its_id() -> None:
     world = World(a_parallel_graph(*BRANCHES[:4]))
     told = [Told(world.run, completes(world.run, claim), claim) for claim in await world.begin()]
-    commit = InMemoryWorkflowStore.commit
+    commit = world.store.commit
     lost: list[Write] = []
 
     async def losing(writes: Sequence[Write]) -> Sequence[WriteResult]:
-        results = await commit(world.store, writes)
+        results = await commit(writes)
         if writes[0].also_held and not lost:
             lost.extend(writes)
             reason = "the answer was lost"
@@ -210,6 +210,7 @@ async def test_a_write_whose_answer_is_lost_is_found_by_its_id() -> None:
 
     world.store.commit = losing  # type: ignore[method-assign]
     assert [type(result) for result in await world.send_at_once(told)] == [Committed] * 4
+    assert lost, "a write of several was under way"
     assert len(await world.queries.list_executions(world.run.id)) == 1 + 4
 
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.unit.core.engine.engines import an_engine
@@ -19,8 +20,10 @@ from workflows_core import (
     InProcessEngine,
     LocalExecutionEngine,
     MemoryState,
+    NullExecutor,
     SequentialGroup,
     StoreUnavailableError,
+    WaitForSignal,
     WorkflowContext,
     WorkflowDefinition,
     WorkflowRegistry,
@@ -95,7 +98,7 @@ class FailsToRenew(InMemoryWorkflowStore):
         return await super().renew(worker, lease_s)
 
 
-def define(name: str, *steps: BaseMachineStep) -> WorkflowDefinition:
+def define(name: str, *steps: BaseMachineStep | WaitForSignal) -> WorkflowDefinition:
     return WorkflowDefinition(name, steps=list(steps))
 
 
@@ -144,11 +147,55 @@ async def test_work_whose_claim_was_never_answered_is_given_back_by_a_busy_worke
         await engine.start_workflow("long")
         await true(lambda: long.runs == 1)
         started = await elsewhere(memory, registry).start_workflow("short")
-        finished = await engine.wait(started.id, timeout=5)
-        end.set()
+        try:
+            finished = await engine.wait(started.id, timeout=5)
+        finally:
+            end.set()
     assert store.lost == 1
     assert finished.status is WorkflowStatus.COMPLETED
     assert short.runs == 1
+
+
+async def test_a_hint_that_cannot_be_given_harms_nobody() -> None:
+    class Mute(NullExecutor):
+        async def publish(self, items: Sequence[WorkRef], *, queue: str, priority: int = 0) -> None:
+            msg = "a bug of a broker's client"
+            raise RuntimeError(msg)
+
+    memory, may_leave = MemoryState(), asyncio.Event()
+    first, second = Step("first", may_leave.wait, next="second"), Step("second")
+    engine = InProcessEngine(
+        registry_of(define("two", first, second)),
+        store=InMemoryWorkflowStore(memory),
+        queries=InMemoryWorkflowQueries(memory),
+        others=Mute(),
+        settings=FAST,
+    )
+    async with engine:
+        started = await engine.start_workflow("two")
+        may_leave.set()
+        finished = await engine.wait(started.id, timeout=5)
+    assert finished.status is WorkflowStatus.COMPLETED
+    assert (first.runs, second.runs) == (1, 1)
+
+
+async def test_a_step_whose_instance_changed_meanwhile_is_recorded_without_running_again() -> None:
+    memory, started = MemoryState(), list[UUID]()
+
+    async def be_overtaken() -> None:
+        await outside.signal(started[0], "go", 1, dedup_key="once")
+
+    first = Step("first", be_overtaken, next="wait")
+    registry = registry_of(define("signalled", first, WaitForSignal(name="wait", signal="go")))
+    outside = elsewhere(memory, registry)
+    engine = InProcessEngine(
+        registry, store=InMemoryWorkflowStore(memory), queries=InMemoryWorkflowQueries(memory), settings=FAST
+    )
+    async with engine:
+        started.append((await outside.start_workflow("signalled")).id)
+        finished = await engine.wait(started[0], timeout=5, until=lambda instance: instance.status.is_final)
+    assert finished.status is WorkflowStatus.COMPLETED
+    assert first.runs == 1
 
 
 async def test_leases_are_kept_after_a_renewal_that_failed_unforeseen() -> None:

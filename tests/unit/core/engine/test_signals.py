@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Sequence
+from collections.abc import Awaitable, Callable, Sequence
 from itertools import pairwise
 from typing import Any
 from uuid import uuid4
@@ -99,6 +99,30 @@ async def test_of_many_signals_at_once_each_is_taken_once(engine: LocalExecution
     finished = await engine.wait(started.id, timeout=20)
     assert finished.status is WorkflowStatus.COMPLETED, finished.error
     assert sorted(part["wait"] for part in finished.data["got"]) == list(range(20))
+
+
+async def test_a_signal_that_loses_the_race_for_the_revision_is_taken_all_the_same() -> None:
+    class Overtaken(InMemoryWorkflowStore):
+        """Another process signals first, just before the signal that it is asked to write."""
+
+        async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+            if rivals:
+                await rivals.pop()()
+            return await super().commit(writes)
+
+    rivals: list[Callable[[], Awaitable[object]]] = []
+    memory, steps = MemoryState(), (WaitForSignal(name="one", signal="go"), WaitForSignal(name="two", signal="go"))
+    engine, elsewhere = (
+        InProcessEngine(WorkflowRegistry(), store=kind(memory), queries=InMemoryWorkflowQueries(memory))
+        for kind in (Overtaken, InMemoryWorkflowStore)
+    )
+    async with engine, elsewhere:
+        waiting = await engine.start_workflow(define(*steps))
+        rivals.append(lambda: elsewhere.signal(waiting.id, "go", "first"))
+        after = await engine.signal(waiting.id, "go", "second")
+    assert not rivals
+    assert after.status is WorkflowStatus.COMPLETED
+    assert after.data["signals"] == {"one": "first", "two": "second"}
 
 
 async def test_a_payload_is_checked_by_the_step_that_waits_and_else_by_the_one_that_takes_it(

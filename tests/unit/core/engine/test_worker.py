@@ -6,6 +6,7 @@ import asyncio
 from collections.abc import AsyncGenerator, Callable, Sequence
 from contextlib import asynccontextmanager
 
+import pytest
 from tests.unit.core.engine.engines import an_engine
 
 from workflows_core import (
@@ -128,9 +129,9 @@ async def test_leases_of_long_steps_are_renewed() -> None:
     assert step.entered == 1
 
 
-async def test_a_worker_that_lost_its_lease_stops_the_step_and_writes_nothing() -> None:
+async def test_a_worker_that_lost_its_lease_stops_the_step_and_writes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     memory, step = MemoryState(SystemClock()), Slow()
-    engine = make_engine(memory, define(step), lease_s=0.3)
+    engine = make_engine(memory, define(step), lease_s=0.9)
     instance = await engine.start_workflow("slow_one")
 
     async with running(engine) as worker:
@@ -141,6 +142,7 @@ async def test_a_worker_that_lost_its_lease_stops_the_step_and_writes_nothing() 
         await until(lambda: step.saw_stop)
         assert taken.fence == 2
         assert worker.id != "other"
+        assert "has lost the lease" in caplog.text, "it need not wait for the end of the lease"
 
     [still] = await engine.queries.list_work(instance.id)
     assert still.worker == "other"
@@ -210,8 +212,10 @@ async def test_work_whose_result_could_not_be_recorded_is_given_back_by_a_busy_w
         await engine.start_workflow("slow_one")
         await until(lambda: busy.entered == 1)
         instance = await engine.start_workflow("quick_one")
-        finished = await engine.wait(instance.id, timeout=5)
-        busy.may_leave.set()
+        try:
+            finished = await engine.wait(instance.id, timeout=5)
+        finally:
+            busy.may_leave.set()
 
     assert store.refused == 2
     assert finished.data == {"attempt": 2}
@@ -250,6 +254,19 @@ async def test_a_step_whose_commit_lost_its_answer_is_not_run_again_and_the_next
     assert store.lost == 1
     assert finished.status is WorkflowStatus.COMPLETED
     assert ran == ["first", "second"]
+
+
+async def test_a_worker_that_nobody_wakes_finds_what_another_process_starts() -> None:
+    memory, step = MemoryState(SystemClock()), Slow()
+    step.may_leave.set()
+    engine, outside = make_engine(memory, define(step)), make_engine(memory, define(step))
+
+    async with running(engine):
+        await asyncio.sleep(0.1)  # it has looked, and found nothing
+        instance = await outside.start_workflow("slow_one")
+        finished = await outside.wait(instance.id, timeout=5)
+
+    assert finished.status is WorkflowStatus.COMPLETED
 
 
 async def test_two_workers_run_every_step_once() -> None:

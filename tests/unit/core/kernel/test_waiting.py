@@ -94,6 +94,16 @@ def test_a_task_is_completed_once() -> None:
         play.apply(again)
 
 
+def test_a_task_whose_handler_is_still_to_run_is_completed_once() -> None:
+    play = Play(flow("ask -> end", ask=HumanNode(handler=True)))
+    task, place = play.task_of("ask"), play.place("ask")
+    play.complete("ask", {"ok": True})
+    assert play.place("ask") == place, "the execution goes on"
+    again = CompleteTask(place=place, now=play.now, task_id=task.id, actor=Actor("eve"), form={}, form_document=b"{}")
+    with pytest.raises(StaleExecutionError):
+        play.apply(again)
+
+
 def test_a_step_with_a_handler_is_run_by_a_worker_after_the_completion() -> None:
     play = Play(flow("ask -> end", ask=HumanNode(handler=True))).complete("ask", {"ok": True}, actor="carl")
     assert play.at == "ask"

@@ -63,6 +63,11 @@ class ClaimRules(StoreContract):
         clock.advance(seconds(60))
         assert (await claim_one(store)).item.step == "wait"
 
+    async def test_of_due_work_and_work_to_come_only_the_due_is_given(self, store: WorkflowStore) -> None:
+        run = await start(store, an_instance())
+        await start(store, an_instance(a_timer_graph(60)))
+        assert [claimed.ref.instance_id for claimed in await claim(store)] == [run.id]
+
     async def test_a_delay_counts_from_the_commit_to_the_microsecond(
         self, store: WorkflowStore, clock: MovableClock
     ) -> None:
