@@ -64,9 +64,8 @@ _PLACES: Final = f"""
 )"""
 _AT_ONCE: Final = _PLACES.format(name="at_once", null="NOT NULL")
 _LATER: Final = _PLACES.format(name="later", null="NULL")
-_WORK_AND_INSTANCE: Final = "workflow_work_items w JOIN workflow_instances i ON i.id = w.instance_id"
-# Where much may be read: PostgreSQL would rather go through all instances for it, and so it finds each by its key.
-_WORK_AND_ITS_INSTANCE: Final = """workflow_work_items w CROSS JOIN LATERAL (
+# Each instance by its key: a plan that was kept since few instances were open would go through all of them for each work item.
+_WORK_AND_INSTANCE: Final = """workflow_work_items w CROSS JOIN LATERAL (
         SELECT i.tenant_id, i.status, i.workflow_name, i.workflow_version FROM workflow_instances i
         WHERE i.id = w.instance_id LIMIT 1
     ) i"""
@@ -121,7 +120,7 @@ _LIMIT: Final = "(SELECT most FROM wish)"
 _MOST: Final = 1000
 """Of one lane no more is looked at; said to PostgreSQL, because it would expect a tenth of all else."""
 _OF_LANE: Final = f"""
-        {_CANDIDATE} FROM {_WORK_AND_ITS_INSTANCE}
+        {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
         WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL AND w.throttle IS NULL
             AND w.turn_of = l.tenant AND w.due_at <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted}}
         ORDER BY {_IN_ORDER}"""
@@ -131,7 +130,7 @@ _READY: Final = """((w.worker IS NULL OR w.lease_until <= (SELECT at FROM moment
 _MOMENT_OF_READY: Final = "CASE WHEN w.timeout_at <= (SELECT at FROM moment) THEN w.timeout_at ELSE w.due_at END"
 _LOCKED: Final = f"""
         SELECT w.instance_id, w.number, w.home, w.priority, {_MOMENT_OF_READY} AS moment, f.tenant
-        FROM {_WORK_AND_ITS_INSTANCE}
+        FROM {_WORK_AND_INSTANCE}
         WHERE w.instance_id = f.instance_id AND w.number = f.number AND {_READY} {_LOCK}"""
 _TURN: Final = (
     "row_number() OVER (PARTITION BY c.priority, c.tenant ORDER BY c.moment, c.instance_id, c.number) AS turn"
@@ -145,17 +144,17 @@ lanes AS MATERIALIZED (
 ),
 rest AS MATERIALIZED (
     SELECT c.* FROM {_few("queue, priority", "later")} AS p(queue, priority) CROSS JOIN LATERAL (
-        {_CANDIDATE} FROM {_WORK_AND_ITS_INSTANCE}
+        {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
         WHERE w.queue = p.queue AND w.priority = p.priority AND w.worker IS NULL AND w.throttle IS NULL
             AND w.turn_of IS NULL AND w.due_at <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted}}
         ORDER BY {_IN_ORDER} LIMIT {_LIMIT} + {_LOOK_AHEAD}
     ) c WHERE {{served}}
     UNION ALL
-    {_CANDIDATE} FROM {_WORK_AND_ITS_INSTANCE}
+    {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
     WHERE w.worker IS NOT NULL AND w.throttle IS NULL AND w.lease_until <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted}}
     UNION ALL
     SELECT w.instance_id, w.number, w.home, w.priority, w.timeout_at, i.tenant_id COLLATE "C"
-    FROM {_WORK_AND_ITS_INSTANCE}
+    FROM {_WORK_AND_INSTANCE}
     WHERE {_OVER} AND {{wanted}}
 ),
 is_alone AS MATERIALIZED (SELECT (SELECT count(*) FROM lanes) = 1 AND NOT EXISTS (SELECT FROM rest) AS yes),
