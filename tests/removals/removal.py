@@ -26,7 +26,8 @@ class Removal:
         mechanism: What is taken away, as `docs/explanation/guarantees.md` says it; what is done in several places has one name.
         place: Where, if the mechanism is in several places.
         module: The module, below the ``src`` of its package.
-        text: What stands there, once.
+        text: What stands there.
+        times: How often it stands there; where the same condition is asked several times, it is taken away everywhere.
         instead: What is put there.
         fails: Tests that must fail then, as pytest names them.
         says: A regular expression that is found in what each of them says, so that it fails for the right reason.
@@ -37,6 +38,7 @@ class Removal:
     place: str = ""
     module: str
     text: str
+    times: int = 1
     instead: str
     fails: tuple[str, ...]
     says: str
@@ -60,5 +62,5 @@ class Removal:
     def apply(self, source: str) -> str:
         """The source of the module without the mechanism."""
         times = source.count(self.text)
-        assert times == 1, f"{self.name}: {self.module} has this {times} times, not once:\n{self.text}"
+        assert times == self.times, f"{self.name}: {self.module} has this {times} times, not {self.times}:\n{self.text}"
         return source.replace(self.text, self.instead)

@@ -57,7 +57,7 @@ def test_every_guarantee_has_its_removals() -> None:
 
 
 @pytest.mark.parametrize("removal", REMOVALS, ids=lambda removal: removal.name)
-def test_what_is_taken_away_is_there_once_and_leaves_a_module(removal: Removal) -> None:
+def test_what_is_taken_away_is_there_and_leaves_a_module(removal: Removal) -> None:
     compile(removal.apply(removal.path.read_text(encoding="utf-8")), removal.module, "exec")
 
 

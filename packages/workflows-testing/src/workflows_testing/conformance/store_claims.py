@@ -63,10 +63,14 @@ class ClaimRules(StoreContract):
         clock.advance(seconds(60))
         assert (await claim_one(store)).item.step == "wait"
 
-    async def test_of_due_work_and_work_to_come_only_the_due_is_given(self, store: WorkflowStore) -> None:
-        run = await start(store, an_instance())
-        await start(store, an_instance(a_timer_graph(60)))
-        assert [claimed.ref.instance_id for claimed in await claim(store)] == [run.id]
+    async def test_of_due_work_and_work_to_come_only_the_due_is_given(
+        self, store: WorkflowStore, clock: MovableClock
+    ) -> None:
+        graphs = a_graph(), a_timer_graph(10), a_timer_graph(60)
+        now, soon, _ = [await start(store, an_instance(graph)) for graph in graphs]
+        clock.advance(seconds(10))
+        given = {claimed.ref.instance_id for claimed in await claim(store)}
+        assert given == {now.id, soon.id}
 
     async def test_a_delay_counts_from_the_commit_to_the_microsecond(
         self, store: WorkflowStore, clock: MovableClock
