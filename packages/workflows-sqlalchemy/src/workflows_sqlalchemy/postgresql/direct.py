@@ -6,6 +6,7 @@ out. Where somebody listens to the statements of the engine (a tracer, say), and
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -37,6 +38,9 @@ class Question(NamedTuple):
 
 
 _PING: Final = text("SELECT 1")
+_SLOW_S: Final = 0.1
+"""What takes longer may have a plan from when the tables were small, which the server keeps until it has analyzed them."""
+_PLAN_ANEW: Final = "DISCARD PLANS"
 
 
 class DirectStatements:
@@ -71,8 +75,11 @@ class DirectStatements:
         sql, names = compiled
         pooled = await self._connection()
         driver: Any = pooled.driver_connection
+        began = time.monotonic()
         try:
             rows: Sequence[Values] = await driver.fetch(sql, *[parameters[name] for name in names])
+            if time.monotonic() - began > _SLOW_S:
+                await driver.execute(_PLAN_ANEW)
         except Exception as error:
             is_dead = driver.is_closed()
             if is_dead:
@@ -110,4 +117,8 @@ def execute(connection: Connection, question: Question) -> Sequence[Values]:
     statement, parameters = question
     if connection.dialect.driver != "asyncpg":
         parameters = {name: array_literal(value) if name in ROWS else value for name, value in parameters.items()}
-    return connection.execute(statement, parameters).all()
+    began = time.monotonic()
+    rows = connection.execute(statement, parameters).all()
+    if time.monotonic() - began > _SLOW_S:
+        connection.exec_driver_sql(_PLAN_ANEW)
+    return rows
