@@ -48,9 +48,9 @@ async def fill(engine: AsyncEngine, first: int, last: int) -> None:
 async def with_kept_plans(store: SQLAlchemyWorkflowStore) -> SQLAlchemyWorkflowStore:
     """Let the server keep the plan of a claim while there is next to nothing."""
     engine = store.backend.database
+    assert isinstance(engine, AsyncEngine)
     await fill(engine, 1, FEW)
-    async with engine.connect() as connection:
-        await connection.execution_options(isolation_level="AUTOCOMMIT")
+    async with engine.begin() as connection:
         await connection.execute(text("ALTER TABLE workflow_instances SET (autovacuum_enabled = off)"))
         await connection.execute(text("ALTER TABLE workflow_work_items SET (autovacuum_enabled = off)"))
         await connection.execute(text("ANALYZE"))

@@ -16,7 +16,7 @@ from msgspec.structs import replace
 
 from workflows_core import WorkflowEngine, WorkflowInstance
 from workflows_core.domain.types import WorkflowStatus
-from workflows_core.ports.queries import InstanceFilter
+from workflows_core.ports.queries import InstanceFilter, PageRequest
 from workflows_testing.deployments import Deployment, Effect, Mishap, WorkerOptions, WorkerProcess, make_engine
 
 __all__ = ["DeploymentContract", "Site", "no_overlaps"]
@@ -65,6 +65,7 @@ class Site:
 
         async def are_completed() -> bool:
             counts = await self.engine.queries.count_instances(InstanceFilter())
+            assert not counts.get(WorkflowStatus.FAILED), await self._failures()
             if counts.get(WorkflowStatus.COMPLETED, 0) < number:
                 return False
             found = [await self.engine.get_instance(instance) for instance in within]
@@ -75,6 +76,14 @@ class Site:
             counts = await self.engine.queries.count_instances(InstanceFilter())
             assert time.monotonic() < deadline, f"work is not done: {counts}\n{self.logs()}"
             await asyncio.sleep(0.02)
+
+    async def _failures(self) -> str:
+        """What the records say of instances that have failed."""
+        page = await self.engine.queries.list_instances(
+            InstanceFilter(statuses=(WorkflowStatus.FAILED,)), PageRequest()
+        )
+        records = [record for one in page.items for record in await self.engine.queries.list_executions(one.id)]
+        return "\n".join(map(repr, records))
 
     async def until(self, what: str, is_so: Callable[[], object]) -> None:
         """Wait for something."""
