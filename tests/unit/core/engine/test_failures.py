@@ -260,6 +260,35 @@ async def test_a_step_that_costs_its_worker_again_and_again_becomes_a_dead_lette
     assert again.status is WorkflowStatus.COMPLETED
 
 
+async def test_steps_that_may_have_cost_their_workers_run_one_after_the_other_in_the_end() -> None:
+    running_now: set[str] = set()
+    seen: list[set[str]] = []
+
+    class Beside(BaseMachineStep):
+        name = "beside"
+
+        async def execute(self, context: WorkflowContext) -> None:
+            running_now.add(context.idempotency_key)
+            seen.append(set(running_now))
+            await asyncio.sleep(0.02)
+            running_now.discard(context.idempotency_key)
+
+    engine = make_engine(MemoryState(), only(Beside()))
+    started = [await engine.start_workflow("sample") for _ in range(4)]
+    for number in range(engine.settings.max_crashes - 1):
+        assert len(await engine.store.claim(ClaimRequest(worker=f"dead-{number}", limit=4, lease_s=0.001))) == 4
+        await asyncio.sleep(0.005)
+    others = [await engine.start_workflow("sample") for _ in range(2)]
+    async with running(engine):
+        for one in started + others:
+            finished = await engine.wait(one.id, timeout=5, until=lambda instance: instance.status.is_final)
+            assert finished.status is WorkflowStatus.COMPLETED
+    suspects = {f"{one.id}" for one in started}
+    beside = [{key for key in keys if key.split("/")[0] in suspects} for keys in seen]
+    assert max(map(len, beside)) == 1, "two suspects ran beside each other"
+    assert max(map(len, seen)) > 1, "others had to wait for them"
+
+
 async def test_what_was_done_is_undone_with_its_result_and_key(engine: LocalExecutionEngine) -> None:
     undone = []
 

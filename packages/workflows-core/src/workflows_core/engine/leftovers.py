@@ -16,17 +16,19 @@ class Leftovers:
     Attributes:
         unfinished: Begun, and ended without a commit.
         untouched: Never begun.
+        postponed: Not begun yet, because something else has to end first.
     """
 
     def __init__(self) -> None:
         """Begin with nothing."""
         self.unfinished: set[WorkRef] = set()
         self.untouched: set[WorkRef] = set()
+        self.postponed: set[WorkRef] = set()
         self._strays: set[WorkRef] = set()
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
-        return bool(self.unfinished or self.untouched)
+        return bool(self.unfinished or self.untouched or self.postponed)
 
     async def give_back(self, store: WorkflowStore, worker: str, *, delay_s: float) -> None:
         """Give all of it back.
@@ -34,15 +36,19 @@ class Leftovers:
         Args:
             store: Where it is held.
             worker: By whom.
-            delay_s: Seconds before what was begun may be claimed again.
+            delay_s: Seconds before it may be claimed again; what is only untouched may be at once.
 
         Raises:
             InfrastructureError: The store does not answer; the work stays noted.
         """
-        for refs, untouched in ((self.untouched, True), (self.unfinished, False)):
+        for refs, pause_s, untouched in (
+            (self.untouched, 0.0, True),
+            (self.postponed, delay_s, True),
+            (self.unfinished, delay_s, False),
+        ):
             if refs:
                 given = tuple(refs)
-                await store.release(worker, given, delay_s=0.0 if untouched else delay_s, untouched=untouched)
+                await store.release(worker, given, delay_s=pause_s, untouched=untouched)
                 refs.difference_update(given)
 
     def note_strays(self, held: AbstractSet[WorkRef], *, expects_more: bool) -> None:
@@ -54,6 +60,6 @@ class Leftovers:
             held: What the store holds and the worker does not run.
             expects_more: The answer to a claim or to a commit is still to come.
         """
-        strays: set[WorkRef] = set() if expects_more else {*held} - self.unfinished - self.untouched
+        strays: set[WorkRef] = set() if expects_more else {*held} - self.unfinished - self.untouched - self.postponed
         self.unfinished |= strays & self._strays
         self._strays = strays - self.unfinished

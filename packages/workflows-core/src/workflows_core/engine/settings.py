@@ -40,3 +40,7 @@ class EngineSettings:
 
     admin_roles: frozenset[str] = frozenset({"admin"})
     """Roles whose holders may act on every task of their tenant."""
+
+    def is_last_chance(self, crashes: int) -> bool:
+        """Whether a step that has cost so many workers fails with the next one, and was begun before."""
+        return 0 < crashes == self.max_crashes - 1

@@ -85,6 +85,7 @@ class Worker:
         self._pace = Pace(self._poll_s)
         self._hints = engine.executor if isinstance(engine.executor, WakeUps) else None
         self._running: dict[asyncio.Task[None], Holding] = {}
+        self._suspect: asyncio.Task[None] | None = None
         self._lingering: set[Holding] = set()
         self._awake = asyncio.Event()
         self._answers = Answers()
@@ -276,15 +277,26 @@ class Worker:
     # Running it
 
     def _begin(self, claim: Claim, sent: float) -> asyncio.Task[None] | None:
-        """Run a claim, unless it is too late for that."""
+        """Run a claim, unless it is too late for that, or it is suspected of killing its workers and another suspect runs.
+
+        Steps that run beside one that kills its worker cost as many workers as it does. Before their last chance is used up they run one
+        after the other, so that the next crash tells which of them it was.
+        """
         holding = Holding(claim, sent=sent, lease_s=self._lease_s, clock=self._clock)
         if not self._admission.is_open or not holding.may_begin():
             self._leftovers.untouched.add(claim.ref)
             return None
-        if claim.item.kind is WorkKind.EXPIRE:
+        is_over = claim.item.kind is WorkKind.EXPIRE
+        is_suspect = not is_over and self._engine.settings.is_last_chance(claim.crashes)
+        if is_suspect and self._suspect is not None:
+            self._leftovers.postponed.add(claim.ref)
+            return None
+        if is_over:
             self._stop_others(claim.ref)
         task = asyncio.create_task(self._run_claim(claim, holding))
         self._running[task] = holding
+        if is_suspect:
+            self._suspect = task
         task.add_done_callback(self._finished)
         return task
 
@@ -296,6 +308,8 @@ class Worker:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         holding = self._running.pop(task, None)
+        if task is self._suspect:
+            self._suspect = None
         if holding is not None and holding.is_busy:
             self._lingering.add(holding)
         if self._left_some:

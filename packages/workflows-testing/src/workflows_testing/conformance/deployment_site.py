@@ -126,7 +126,7 @@ class DeploymentContract:
     patience_s: float = 20.0
     flood: int = 1_000
     kills: int = int(os.environ.get("WORKFLOWS_TEST_KILLS", "2"))
-    kill_every_s: float = 1.5
+    kill_every_s: float = 3.0
     load: int = 50
 
     @pytest.fixture
