@@ -30,9 +30,9 @@ class Effects:
         self.path = path
 
     def all(self) -> list[Effect]:
-        """Every line, oldest first."""
+        """Every line, oldest first; none that its writer did not finish."""
         lines = self.path.read_text().splitlines() if self.path.exists() else []
-        return [Effect(**json.loads(line)) for line in lines]
+        return [Effect(**json.loads(line)) for line in lines if line.endswith("}")]
 
     def begun(self) -> dict[str, list[Effect]]:
         """The runs of each execution that have begun, by its key."""

@@ -38,7 +38,7 @@ ITEMS = 4
 
 
 def note(context: WorkflowContext, phase: str) -> None:
-    """Append what happens to the file of effects."""
+    """Append what happens to the file of effects; on a line of its own, also after one whose writer was killed in the middle."""
     line = {
         "key": context.idempotency_key,
         "step": context.current_step,
@@ -49,7 +49,7 @@ def note(context: WorkflowContext, phase: str) -> None:
     }
     descriptor = os.open(os.environ["CHAOS_EFFECTS"], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, json.dumps(line).encode() + b"\n")
+        os.write(descriptor, b"\n" + json.dumps(line).encode() + b"\n")
     finally:
         os.close(descriptor)
 

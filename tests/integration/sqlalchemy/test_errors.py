@@ -6,9 +6,10 @@ import asyncio
 from collections.abc import Generator
 from pathlib import Path
 
+import asyncpg
 import msgspec
 import pytest
-from sqlalchemy import text
+from sqlalchemy import event, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
@@ -181,3 +182,19 @@ async def test_a_write_that_the_database_refuses_harms_no_other_of_its_batch(sto
         await store.commit(writes)
     found = [await store.load(run.id) is not None for run in runs]
     assert found == [True, True, False, True, True]
+
+
+async def test_a_new_connection_that_is_lost_while_it_is_set_up_is_an_unreachable_database(postgres_url: str) -> None:
+    def lose(*_: object) -> None:
+        message = "connection is closed"
+        raise asyncpg.InterfaceError(message)
+
+    store = create_store(postgres_url).store
+    event.listen(store.backend.engine, "connect", lose)
+    with pytest.raises(StoreUnavailableError, match="connection is closed"):
+        await store.next_due()
+    with pytest.raises(StoreUnavailableError, match="connection is closed"):
+        await store.now()
+    with pytest.raises(StoreUnavailableError, match="connection is closed"):
+        await store.claim(ClaimRequest(worker="worker-1", limit=1, lease_s=30))
+    await store.close()

@@ -12,7 +12,7 @@ from collections import Counter, defaultdict
 from collections.abc import Generator, Sequence
 from contextlib import contextmanager
 from pathlib import Path
-from typing import NamedTuple
+from typing import Any, NamedTuple
 
 from workflows_core import (
     BaseMachineStep,
@@ -37,7 +37,7 @@ WORKER = textwrap.dedent(
     from tests.integration.sqlalchemy.test_slots import calls
 
     def note(path, **fields):
-        line = json.dumps({**fields, "pid": os.getpid(), "at": time.monotonic()}) + "\\n"
+        line = "\\n" + json.dumps({**fields, "pid": os.getpid(), "at": time.monotonic()}) + "\\n"
         descriptor = os.open(path, os.O_WRONLY | os.O_APPEND | os.O_CREAT)
         os.write(descriptor, line.encode())
         os.close(descriptor)
@@ -86,12 +86,17 @@ class Run(NamedTuple):
     end: float
 
 
+def noted_in(path: Path) -> list[dict[str, Any]]:
+    """What was noted; nothing of a line that its writer did not finish."""
+    lines = path.read_text().splitlines() if path.exists() else []
+    return [json.loads(line) for line in lines if line.endswith("}")]
+
+
 def runs_in(path: Path, killed: dict[int, float]) -> list[Run]:
     """All runs; one of a killed process ends with it."""
     begun: dict[tuple[str, int], list[dict[str, float]]] = defaultdict(list)
     runs: list[Run] = []
-    for line in path.read_text().splitlines():
-        noted = json.loads(line)
+    for noted in noted_in(path):
         place = noted["key"], noted["pid"]
         if noted["phase"] == "begin":
             begun[place].append(noted)
@@ -131,8 +136,7 @@ async def one_inside(log: Path, processes: Sequence[subprocess.Popen[str]]) -> s
     while True:
         await asyncio.sleep(0.01)
         inside: Counter[int] = Counter()
-        for line in log.read_text().splitlines() if log.exists() else ():
-            noted = json.loads(line)
+        for noted in noted_in(log):
             inside[noted["pid"]] += 1 if noted["phase"] == "begin" else -1
         for process in processes:
             if inside[process.pid]:

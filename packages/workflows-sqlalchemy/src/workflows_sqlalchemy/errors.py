@@ -17,8 +17,19 @@ from workflows_core.errors import StoreUnavailableError
 
 __all__ = ["DATABASE_ERRORS", "MIGRATE", "Fault", "fault_of", "is_dead_connection", "reason_of", "unavailable"]
 
-DATABASE_ERRORS: Final = (SQLAlchemyError, OSError, TimeoutError)
-"""What may come out of a driver: connecting fails with an `OSError` that SQLAlchemy does not wrap."""
+
+def _unwrapped() -> tuple[type[Exception], ...]:
+    """What asyncpg raises if a new connection is lost while SQLAlchemy sets it up, which SQLAlchemy does not wrap."""
+    try:
+        import asyncpg
+    except ImportError:
+        return ()
+    return asyncpg.PostgresError, asyncpg.InterfaceError
+
+
+_OUTSIDE: Final[tuple[type[Exception], ...]] = (OSError, TimeoutError, *_unwrapped())
+DATABASE_ERRORS: Final[tuple[type[Exception], ...]] = (SQLAlchemyError, *_OUTSIDE)
+"""What may come out of a driver: connecting fails with an `OSError`, or an error of asyncpg, that SQLAlchemy does not wrap."""
 
 MIGRATE: Final = "bring its schema up to date with `workflows database upgrade`"
 _CHECK: Final = "check that the database runs and that its URL is right"
@@ -84,20 +95,18 @@ _SQLITE_GENERIC: Final = "SQLITE_ERROR"
 
 def fault_of(error: BaseException | None) -> Fault:
     """What kind of error a driver or SQLAlchemy has raised."""
-    if not isinstance(error, DBAPIError):
-        return Fault.CONNECTION if isinstance(error, OSError | TimeoutError | PoolTimeoutError) else Fault.OTHER
-    driver_error = error.orig
+    driver_error = error.orig if isinstance(error, DBAPIError) else error
     sqlstate = getattr(driver_error, "sqlstate", None)
     if isinstance(sqlstate, str):
         return _BY_SQLSTATE.get(sqlstate) or _BY_CLASS.get(sqlstate[:2]) or Fault.OTHER
     name = getattr(driver_error, "sqlite_errorname", None)
     if isinstance(name, str):
         return _of_sqlite(name)
-    without_code = isinstance(error, InterfaceError | OperationalError)
-    return Fault.CONNECTION if error.connection_invalidated or without_code else Fault.OTHER
+    without_code = isinstance(error, (InterfaceError, OperationalError, PoolTimeoutError, *_OUTSIDE))
+    return Fault.CONNECTION if without_code or is_dead_connection(error) else Fault.OTHER
 
 
-def is_dead_connection(error: BaseException) -> bool:
+def is_dead_connection(error: BaseException | None) -> bool:
     """Whether a connection that was open before proved to be dead, so that a new one may work."""
     return isinstance(error, DBAPIError) and error.connection_invalidated
 

@@ -40,13 +40,16 @@ class Effect(msgspec.Struct, frozen=True):
 
 
 def note(context: WorkflowContext, phase: Literal["begin", "end"]) -> None:
-    """Append what happens to the file; by one call, so that the lines of several processes do not mix."""
+    """Append what happens to the file; by one call, so that the lines of several processes do not mix.
+
+    A process that is killed may leave half a line, so each begins on a new one.
+    """
     effect = Effect(
         context.idempotency_key, context.current_step, context.attempt, os.getpid(), phase, time.monotonic()
     )
     descriptor = os.open(os.environ[EFFECTS_VARIABLE], os.O_WRONLY | os.O_APPEND | os.O_CREAT, 0o644)
     try:
-        os.write(descriptor, msgspec.json.encode(effect) + b"\n")
+        os.write(descriptor, b"\n" + msgspec.json.encode(effect) + b"\n")
     finally:
         os.close(descriptor)
 
@@ -68,8 +71,8 @@ class Effects:
     def all(self) -> list[Effect]:
         """What all steps did, oldest first."""
         content = self.path.read_bytes() if self.path.exists() else b""
-        whole, _, _ = content.rpartition(b"\n")  # the last line may be half written
-        return [msgspec.json.decode(line, type=Effect) for line in whole.splitlines()]
+        whole = (line for line in content.splitlines() if line.endswith(b"}"))
+        return [msgspec.json.decode(line, type=Effect) for line in whole]
 
     def runs(self) -> dict[str, list[tuple[float, float]]]:
         """When each execution ran, by its key: from when until when, without end if it was given up."""
