@@ -5,10 +5,7 @@ from __future__ import annotations
 import asyncio
 import logging
 import math
-import os
 import random
-import secrets
-import socket
 import time
 from collections.abc import Callable
 from contextlib import suppress
@@ -26,6 +23,7 @@ from workflows_core.engine.leftovers import Leftovers
 from workflows_core.engine.loop_thread import LoopThread
 from workflows_core.engine.pace import Pace
 from workflows_core.engine.seats import Seat, Slot
+from workflows_core.engine.worker_ids import new_worker_id
 from workflows_core.errors import InfrastructureError, WorkflowsError
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import Claim, ClaimRequest
@@ -42,11 +40,6 @@ _ROUNDING_S: Final = 1e-6
 """A sleep may end so much early, by rounding; where time passes only by sleeping, the rest would never pass."""
 _SPREAD_S: Final = 0.01
 """Workers that wait for the same moment come one after the other, at most so many seconds late."""
-
-
-def _new_worker_id() -> str:
-    """Unique for each start of a worker, so that a restarted process is never taken for the one before."""
-    return f"{socket.gethostname()}:{os.getpid()}:{secrets.token_hex(6)}"
 
 
 class Worker:
@@ -75,7 +68,7 @@ class Worker:
                 through the store's own connections; for tests whose event loop has a time of its own.
             clock: Seconds that pass for this process; leases are counted by it.
         """
-        self.id = _new_worker_id()
+        self.id = new_worker_id()
         self._engine = engine
         self._lease_s = engine.settings.lease_s
         self._poll_s = engine.settings.poll_s
