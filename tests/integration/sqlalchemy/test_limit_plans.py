@@ -10,12 +10,11 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from tests.integration.sqlalchemy.filling import filling
 
 from workflows_core.domain.transition import WorkKind
 from workflows_core.ports.store import ClaimRequest
 from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
-from workflows_sqlalchemy.encoding import encode_data, encode_marking
-from workflows_testing.builders import an_instance
 
 INSTANCES, HELD, OVER = 6_000, 60, 5
 INDEX = "ix_workflow_work_items_timeout"
@@ -42,29 +41,7 @@ ANALYZE;
 
 
 def fill(dialect: str) -> list[str]:
-    run = an_instance().start().transition.state
-    marking, data = encode_marking(run).hex(), encode_data({}).hex()
-    words: dict[str, object] = {"all": INSTANCES, "held": HELD, "over": OVER}
-    if dialect == "sqlite":
-        start = 1_700_000_000_000_000
-        words |= {
-            "numbers": f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {INSTANCES}) SELECT n FROM s) s",
-            "id": "CAST(printf('%016d', n) AS BLOB)",
-            "past": f"{start} + n",
-            "future": f"{start} * 2 + n",
-            "marking": f"x'{marking}'",
-            "data": f"x'{data}'",
-        }
-    else:
-        words |= {
-            "numbers": f"generate_series(1, {INSTANCES}) n",
-            "id": "CAST(lpad(CAST(n AS text), 32, '0') AS uuid)",
-            "past": "TIMESTAMPTZ '2026-01-01Z' + n * INTERVAL '1 second'",
-            "future": "TIMESTAMPTZ '2099-01-01Z' + n * INTERVAL '1 second'",
-            "marking": f"decode('{marking}', 'hex')",
-            "data": f"decode('{data}', 'hex')",
-        }
-    return [statement for statement in FILL.format(**words).split(";") if statement.strip()]
+    return filling(FILL, dialect, INSTANCES, all=INSTANCES, held=HELD, over=OVER)
 
 
 class Explained:

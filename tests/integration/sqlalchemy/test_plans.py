@@ -9,13 +9,14 @@ from uuid import UUID
 import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from tests.integration.sqlalchemy.filling import blob, filling
 
 from workflows_core.domain.transition import TaskOpening
 from workflows_core.domain.types import TaskStatus, WorkflowStatus
 from workflows_core.ports.queries import InstanceFilter, PageRequest, TaskFilter
 from workflows_core.ports.store import ClaimRequest, Committed, Held, StartKey
 from workflows_sqlalchemy import SQLAlchemyWorkflowQueries, SQLAlchemyWorkflowStore, create_store
-from workflows_sqlalchemy.encoding import encode_data, encode_marking, encode_opening
+from workflows_sqlalchemy.encoding import encode_opening
 from workflows_sqlalchemy.postgresql.claims import claim_statement, due_statement
 from workflows_testing.builders import an_instance
 
@@ -28,7 +29,7 @@ INSERT INTO workflow_instances (
     created_by, started_at, updated_at
 )
 SELECT {id}, CASE WHEN n % 50 = 0 THEN 'acme' ELSE '' END, CASE WHEN n % 40 = 0 THEN 'rare' ELSE 'order' END, '1.0.0', 'hash',
-    CASE WHEN n <= {finished} THEN 'completed' ELSE 'waiting' END, 3, {id}, {marking}, {data}, 'ann', {started}, {started}
+    CASE WHEN n <= {finished} THEN 'completed' ELSE 'waiting' END, 3, {id}, {marking}, {data}, 'ann', {past}, {past}
 FROM {numbers};
 INSERT INTO workflow_work_items (
     instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, revision, fence, attempt,
@@ -43,7 +44,7 @@ INSERT INTO workflow_human_tasks (
     candidates, priority, created_at, opening
 )
 SELECT {id}, {id}, 'order', '1.0.0', CASE WHEN n % 50 = 0 THEN 'acme' ELSE '' END, 2, 'review', 'Review', CASE WHEN n <= {finished} THEN 'completed' ELSE 'pending' END,
-    'user-' || (n % 500), {nobody}, 50, {started}, {opening}
+    'user-' || (n % 500), {nobody}, 50, {past}, {opening}
 FROM {numbers};
 ANALYZE;
 """
@@ -51,37 +52,15 @@ ANALYZE;
 
 def fill(dialect: str) -> list[str]:
     """Statements that make many finished and waiting instances, some work that is due, and some that is held."""
-    everything = FINISHED + WAITING
-    run = an_instance().start().transition.state
-    marking, data = encode_marking(run).hex(), encode_data({}).hex()
-    opening = encode_opening(TaskOpening(UUID(int=0), 2, 1, 0, "review", "Review")).hex()
-    words: dict[str, object] = {"finished": FINISHED, "all": everything, "held": HELD, "due": DUE}
-    if dialect == "sqlite":
-        second, start = 1_000_000, 1_700_000_000_000_000
-        words |= {
-            "numbers": f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {everything}) SELECT n FROM s) s",
-            "id": "CAST(printf('%016d', n) AS BLOB)",
-            "started": f"{start} + n * {second}",
-            "past": f"{start}",
-            "future": f"{start} * 2 + n",
-            "marking": f"x'{marking}'",
-            "data": f"x'{data}'",
-            "opening": f"x'{opening}'",
-            "nobody": "'[]'",
-        }
-    else:
-        words |= {
-            "numbers": f"generate_series(1, {everything}) n",
-            "id": "CAST(lpad(CAST(n AS text), 32, '0') AS uuid)",
-            "started": "TIMESTAMPTZ '2026-01-01Z' + n * INTERVAL '1 second'",
-            "past": "TIMESTAMPTZ '2026-01-01Z'",
-            "future": "TIMESTAMPTZ '2099-01-01Z' + n * INTERVAL '1 second'",
-            "marking": f"decode('{marking}', 'hex')",
-            "data": f"decode('{data}', 'hex')",
-            "opening": f"decode('{opening}', 'hex')",
-            "nobody": "'{}'",
-        }
-    return [statement for statement in FILL.format(**words).split(";") if statement.strip()]
+    opening = encode_opening(TaskOpening(UUID(int=0), 2, 1, 0, "review", "Review"))
+    words = {
+        "finished": FINISHED,
+        "all": FINISHED + WAITING,
+        "held": HELD,
+        "due": DUE,
+        "opening": blob(dialect, opening),
+    }
+    return filling(FILL, dialect, FINISHED + WAITING, **words)
 
 
 class Planned:

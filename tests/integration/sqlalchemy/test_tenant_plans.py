@@ -10,11 +10,10 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from tests.integration.sqlalchemy.filling import filling
 
 from workflows_core.ports.store import Claim, ClaimRequest
 from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
-from workflows_sqlalchemy.encoding import encode_data, encode_marking
-from workflows_testing.builders import an_instance
 
 FINISHED, WAITING, DUE, LIMIT = 5_000, 10_000, 1_000, 8
 
@@ -38,30 +37,8 @@ ANALYZE;
 
 
 def fill(dialect: str, *, due_tenants: int) -> list[str]:
-    run = an_instance().start().transition.state
-    marking, data, everything = encode_marking(run).hex(), encode_data({}).hex(), FINISHED + WAITING + DUE
-    words: dict[str, object] = {"waiting": WAITING, "due": DUE}
-    words["tenant"] = f"'tenant-' || CAST(CASE WHEN n > {WAITING} THEN n % {due_tenants} ELSE n END AS text)"
-    if dialect == "sqlite":
-        start = 1_700_000_000_000_000
-        words |= {
-            "numbers": f"(WITH RECURSIVE s(n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM s WHERE n < {everything}) SELECT n FROM s) s",
-            "id": "CAST(printf('%016d', n) AS BLOB)",
-            "past": f"{start} + n",
-            "future": f"{start} * 2 + n",
-            "marking": f"x'{marking}'",
-            "data": f"x'{data}'",
-        }
-    else:
-        words |= {
-            "numbers": f"generate_series(1, {everything}) n",
-            "id": "CAST(lpad(CAST(n AS text), 32, '0') AS uuid)",
-            "past": "TIMESTAMPTZ '2026-01-01Z' + n * INTERVAL '1 second'",
-            "future": "TIMESTAMPTZ '2099-01-01Z' + n * INTERVAL '1 second'",
-            "marking": f"decode('{marking}', 'hex')",
-            "data": f"decode('{data}', 'hex')",
-        }
-    return [statement for statement in FILL.format(**words).split(";") if statement.strip()]
+    tenant = f"'tenant-' || CAST(CASE WHEN n > {WAITING} THEN n % {due_tenants} ELSE n END AS text)"
+    return filling(FILL, dialect, FINISHED + WAITING + DUE, waiting=WAITING, due=DUE, tenant=tenant)
 
 
 class Measured:

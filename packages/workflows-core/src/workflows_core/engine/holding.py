@@ -23,6 +23,7 @@ class Holding:
 
     __slots__ = (
         "_clock",
+        "_crashes",
         "_instance_id",
         "_is_recording",
         "_item",
@@ -53,6 +54,7 @@ class Holding:
         """
         self._instance_id = claim.state.id
         self._item = claim.item
+        self._crashes = claim.crashes
         self._next: int | None = None
         self._is_recording = False
         self._stops = False
@@ -75,6 +77,11 @@ class Holding:
             return frozenset((self.ref,))
         return frozenset((self.ref, WorkRef(self._instance_id, self._next)))
 
+    @property
+    def crashes(self) -> int:
+        """How many workers the work item has cost."""
+        return self._crashes
+
     def take(self, number: int | None) -> None:
         """Say which work item is taken with the commit that begins now."""
         self._is_recording = True
@@ -85,6 +92,7 @@ class Holding:
         """Hold another work item of the same instance instead, leased by the commit that has ended."""
         self._until = max(self._until, self._sent + self._lease_s)
         self._item = item
+        self._crashes = 0
         self._next = None
         self._is_recording = False
 

@@ -78,7 +78,6 @@ class Worker:
         self._pace = Pace(self._poll_s)
         self._hints = engine.executor if isinstance(engine.executor, WakeUps) else None
         self._running: dict[asyncio.Task[None], Holding] = {}
-        self._suspect: asyncio.Task[None] | None = None
         self._lingering: set[Holding] = set()
         self._awake = asyncio.Event()
         self._answers = Answers()
@@ -279,19 +278,18 @@ class Worker:
         if not self._admission.is_open or not holding.may_begin():
             self._leftovers.untouched.add(claim.ref)
             return None
-        is_over = claim.item.kind is WorkKind.EXPIRE
-        is_suspect = not is_over and self._engine.settings.is_last_chance(claim.crashes)
-        if is_suspect and self._suspect is not None:
+        if claim.item.kind is WorkKind.EXPIRE:
+            self._stop_others(claim.ref)
+        elif self._is_suspect(holding) and any(map(self._is_suspect, self._running.values())):
             self._leftovers.postponed.add(claim.ref)
             return None
-        if is_over:
-            self._stop_others(claim.ref)
         task = asyncio.create_task(self._run_claim(claim, holding))
         self._running[task] = holding
-        if is_suspect:
-            self._suspect = task
         task.add_done_callback(self._finished)
         return task
+
+    def _is_suspect(self, holding: Holding) -> bool:
+        return self._engine.settings.is_last_chance(holding.crashes)
 
     def _stop_others(self, ref: WorkRef) -> None:
         """Stop the step whose time is over, if it is under way here."""
@@ -301,8 +299,6 @@ class Worker:
 
     def _finished(self, task: asyncio.Task[None]) -> None:
         holding = self._running.pop(task, None)
-        if task is self._suspect:
-            self._suspect = None
         if holding is not None and holding.is_busy:
             self._lingering.add(holding)
         if self._left_some:

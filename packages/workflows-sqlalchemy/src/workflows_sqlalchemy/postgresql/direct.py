@@ -79,7 +79,8 @@ class DirectStatements:
         try:
             rows: Sequence[Values] = await driver.fetch(sql, *[parameters[name] for name in names])
             if time.monotonic() - began > _SLOW_S:
-                await driver.execute(_PLAN_ANEW)
+                with suppress(*DATABASE_ERRORS):  # what was asked for is done
+                    await driver.execute(_PLAN_ANEW)
         except Exception as error:
             is_dead = driver.is_closed()
             if is_dead:
