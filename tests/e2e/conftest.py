@@ -121,6 +121,14 @@ def free_port() -> int:
         return int(probe.getsockname()[1])
 
 
+@pytest.fixture(scope="session", autouse=True)
+def heeds_interrupts() -> Generator[None]:
+    """Let processes obey SIGINT also where a shell has started the tests in the background, and ignores it for them."""
+    before = signal.signal(signal.SIGINT, signal.default_int_handler)
+    yield
+    signal.signal(signal.SIGINT, before)
+
+
 @pytest.fixture(scope="session")
 def inherited(tmp_path_factory: pytest.TempPathFactory) -> dict[str, str]:
     """The environment of every process: ours without settings of the demo, and with a place where Python keeps what it compiles."""
