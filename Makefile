@@ -1,6 +1,6 @@
 # Every target is one or two lines of `uv run`; CI calls the same targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types imports deps test test-embedded test-removals test-wheels check docs build changelog clean
+.PHONY: help setup fmt lint types imports deps test test-embedded test-removals test-wheels test-arq check docs build changelog clean
 
 RUN := uv run --all-packages --all-groups
 
@@ -47,6 +47,12 @@ test-wheels: build ## All tests, against the built wheels in a clean environment
 	uv pip install --quiet --python .venv-wheels --requirements dist/requirements.txt dist/*.whl
 	.venv-wheels/bin/pytest
 
+test-arq: ## Tests of workflows-arq with the redis-py that arq asks for, older than the one that all packages together use
+	uv venv --quiet --clear .venv-arq
+	uv pip install --quiet --no-config --python .venv-arq pytest-timeout ./packages/workflows-core ./packages/workflows-arq \
+		"./packages/workflows-sqlalchemy[postgresql]" "./packages/workflows-testing[servers]"
+	.venv-arq/bin/pytest tests/unit/arq tests/conformance/executors/test_arq.py
+
 check: lint types imports test ## What must pass before a pull request
 
 docs: ## Build the documentation; a warning is an error
@@ -60,4 +66,4 @@ changelog: ## Preview the release notes from docs/changelog.d
 	$(RUN) towncrier build --draft --version unreleased
 
 clean: ## Remove what the tools left behind
-	rm -rf dist docs/_build .venv-wheels .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
+	rm -rf dist docs/_build .venv-wheels .venv-arq .mypy_cache .pytest_cache .ruff_cache .import_linter_cache .hypothesis .coverage*
