@@ -4,11 +4,13 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
+from uuid import UUID
 
 import pytest
 from sqlalchemy import text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 
+from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import ClaimRequest
 from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
 from workflows_sqlalchemy.encoding import encode_data, encode_marking
@@ -60,6 +62,22 @@ async def with_kept_plans(store: SQLAlchemyWorkflowStore) -> SQLAlchemyWorkflowS
     return store
 
 
+PLANS = text("SELECT statement, custom_plans FROM pg_prepared_statements WHERE custom_plans + generic_plans >= :times")
+KEPT_AFTER = 5
+"""So many plans the server makes for the parameters at hand, before it compares what they bring with what making them costs."""
+KINDS = 8 + 8 + 1
+"""Of statements: claims and looks, with and without queues, codes, and steps to leave out; and claims of what is asked for."""
+WISHES = [
+    {name: value for name, value in wish.items() if value is not None}
+    for wish in (
+        {"queues": queues, "codes": codes, "without": without}
+        for queues in (None, frozenset({"default"}), frozenset({"default", "mail"}))
+        for codes in (None, CODES)
+        for without in (None, frozenset({"order@1.0.0/other"}))
+    )
+]
+
+
 async def claim(store: SQLAlchemyWorkflowStore, limit: int) -> float:
     """Claim so much, or what there is; gives how long it took, in seconds."""
     began = time.perf_counter()
@@ -93,3 +111,27 @@ async def test_a_crowd_is_claimed_by_a_plan_from_when_there_was_little(own_store
 async def test_a_plan_that_has_become_slow_is_made_anew(shared_store: SQLAlchemyWorkflowStore) -> None:
     first = await claim(shared_store, 32)
     assert min([await claim(shared_store, 32) for _ in range(3)]) < max(first / 4, 0.1)
+
+
+@pytest.mark.parametrize("rows", [0, MANY])
+async def test_nothing_is_planned_anew_for_each_claim(postgres_url: str, rows: int) -> None:
+    engine = create_async_engine(postgres_url, pool_size=1, max_overflow=0)
+    store = create_store(engine).store
+    await fill(engine, 1, rows)
+    if rows:
+        async with engine.connect() as connection:
+            await connection.execution_options(isolation_level="AUTOCOMMIT")
+            await connection.execute(text("ANALYZE"))
+    for wish in WISHES:
+        for _ in range(TIMES):
+            await store.claim(ClaimRequest(worker="worker-1", limit=2, lease_s=30, **wish))
+            await store.next_due(**wish)
+    for number in range(1, TIMES + 1):
+        wanted = ClaimRequest(worker="worker-1", limit=2, lease_s=30, items=(WorkRef(UUID(int=number), 1),))
+        await store.claim(wanted)
+    async with engine.connect() as connection:
+        found = (await connection.execute(PLANS, {"times": TIMES})).all()
+    await store.close()
+    await engine.dispose()
+    assert len(found) == KINDS
+    assert [statement for statement, custom_plans in found if custom_plans > KEPT_AFTER] == []

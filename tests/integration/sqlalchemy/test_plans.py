@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import time
 from collections.abc import AsyncGenerator
 from typing import Any
 from uuid import UUID
@@ -179,12 +180,54 @@ async def test_work_of_queues_that_a_worker_does_not_serve_is_not_read(postgres_
             str(due_statement(queues=True, codes=False)),
         ):
             parameters = {"now": None, "worker": "w", "limit": 5, "lease_s": 30.0, "queues": ["none"]}
-            parameters |= {"priorities": [], "tenants": []}
+            parameters |= {"priorities": [], "tenants": [], "codes": None, "without": None}
             names = {name: value for name, value in parameters.items() if f":{name}" in statement}
             rows = await connection.execute(text(f"EXPLAIN (ANALYZE) {statement}"), names)
             removed = [int(row[0].rpartition(":")[2]) for row in rows if "Rows Removed" in row[0]]
             assert sum(removed) <= HELD + 10  # lanes, and what is held
     await engine.dispose()
+
+
+CROWD = 8_000
+FILL_CROWD = """
+INSERT INTO workflow_instances (
+    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, transition_id, marking, data, started_at,
+    updated_at
+)
+SELECT {id}, '', 'order', '1.0.0', 'hash', 'running', 1, {id}, {marking}, {data}, {past}, {past} FROM {numbers};
+INSERT INTO workflow_work_items (
+    instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, turn_of, revision, fence, attempt
+)
+SELECT {id}, n, 'run', 'step', 0, 0, 2, 'together', 0, (SELECT max(started_at) FROM workflow_instances), {turn_of}, 1, 0, 0
+FROM {numbers}
+UNION ALL
+SELECT {id}, -n, 'run', 'step', 0, 0, 2, 'one by one', 0, {past}, {turn_of}, 1, 0, 0
+FROM {numbers};
+ANALYZE;
+"""
+
+
+@pytest.mark.parametrize("turn_of", ["''", "NULL"], ids=["at_once", "later"])
+async def test_few_of_a_crowd_that_is_due_at_one_moment_are_found_without_sorting_all(
+    planned_url: str, turn_of: str
+) -> None:
+    engine = create_async_engine(planned_url, isolation_level="AUTOCOMMIT")
+    async with engine.connect() as connection:
+        for statement in filling(FILL_CROWD, engine.dialect.name, CROWD, turn_of=turn_of):
+            await connection.execute(text(statement))
+    await engine.dispose()
+    store = create_store(planned_url).store
+    times: dict[str, list[float]] = {"together": [], "one by one": []}
+    numbers: list[int] = []
+    for _ in range(10):
+        for queue, taken in times.items():
+            began = time.perf_counter()
+            claims = await store.claim(request(queues=frozenset({queue})))
+            taken.append(time.perf_counter() - began)
+            numbers += [claim.ref.number for claim in claims]
+    await store.close()
+    assert [number for number in numbers if number > 0] == list(range(1, 51))
+    assert min(times["together"]) < 2 * min(times["one by one"])
 
 
 @pytest.mark.parametrize(

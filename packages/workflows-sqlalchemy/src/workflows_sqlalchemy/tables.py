@@ -182,12 +182,12 @@ work_items: Final = Table(
     Column("turn_of", OrderedText, comment="the tenant in whose turn it is done; NULL: it was to be done later"),
     _partial(
         "ix_workflow_work_items_due",
-        *("queue", "priority", "turn_of", "due_at"),
+        *("queue", "priority", "turn_of", "due_at", "instance_id", "number"),
         where="worker IS NULL AND due_at IS NOT NULL AND throttle IS NULL AND turn_of IS NOT NULL",
     ),
     _partial(
         "ix_workflow_work_items_later",
-        *("queue", "priority", "due_at"),
+        *("queue", "priority", "due_at", "instance_id", "number"),
         where="worker IS NULL AND due_at IS NOT NULL AND throttle IS NULL AND turn_of IS NULL",
     ),
     _partial(

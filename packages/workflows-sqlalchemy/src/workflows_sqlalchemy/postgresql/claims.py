@@ -37,6 +37,13 @@ __all__ = [
 _COLUMNS: Final = ("at", *(column.name for column in (*WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS)))
 
 _MOMENT: Final = "moment AS MATERIALIZED (SELECT COALESCE(CAST(:now AS timestamptz), clock_timestamp()) AS at)"
+# Out of PostgreSQL's sight: it would plan each claim anew, for the wish at hand, which takes longer than the claim.
+_WISH: Final = """wish AS MATERIALIZED (
+    SELECT CAST(:limit AS bigint) AS most, CAST(:queues AS text[]) AS queues, CAST(:codes AS text[]) AS codes,
+        CAST(:without AS text[]) AS without
+)"""
+_LIMIT: Final = "(SELECT most FROM wish)"
+_LIST: Final = "(CAST((SELECT {} FROM wish) AS text[]))"
 
 
 def _few(columns: str, found: str) -> str:
@@ -97,7 +104,7 @@ visits AS (
         LIMIT 1
     ) n LEFT JOIN LATERAL (
         SELECT w.due_at FROM {_WORK_AND_INSTANCE}
-        WHERE w.queue = v.queue AND w.priority = v.priority AND {_FREE} AND w.turn_of = n.tenant AND {{wanted}}
+        WHERE w.queue = v.queue AND w.priority = v.priority AND {_FREE} AND w.turn_of = n.tenant AND {{wanted_there}}
         ORDER BY w.due_at LIMIT 1
     ) d ON true WHERE v.found < {{most}}
 )"""
@@ -114,15 +121,12 @@ _IN_TIME: Final = "(w.timeout_at IS NULL OR w.timeout_at > (SELECT at FROM momen
 _OVER: Final = "w.timeout_at > '-infinity' AND w.timeout_at <= (SELECT at FROM moment)"
 _IN_ORDER: Final = "w.due_at, w.instance_id, w.number"
 _LOCK: Final = "FOR UPDATE OF w SKIP LOCKED"
-# Out of PostgreSQL's sight: it would plan each claim anew, for its limit, which takes longer than the claim.
-_WISH: Final = "wish AS MATERIALIZED (SELECT CAST(:limit AS bigint) AS most)"
-_LIMIT: Final = "(SELECT most FROM wish)"
 _MOST: Final = 1000
 """Of one lane no more is looked at; said to PostgreSQL, because it would expect a tenth of all else."""
 _OF_LANE: Final = f"""
         {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
         WHERE w.queue = l.queue AND w.priority = l.priority AND w.worker IS NULL AND w.throttle IS NULL
-            AND w.turn_of = l.tenant AND w.due_at <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted}}
+            AND w.turn_of = l.tenant AND w.due_at <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted_there}}
         ORDER BY {_IN_ORDER}"""
 _READY: Final = """((w.worker IS NULL OR w.lease_until <= (SELECT at FROM moment)) AND w.due_at <= (SELECT at FROM moment)
             AND {unthrottled}
@@ -146,7 +150,7 @@ rest AS MATERIALIZED (
     SELECT c.* FROM {_few("queue, priority", "later")} AS p(queue, priority) CROSS JOIN LATERAL (
         {_CANDIDATE} FROM {_WORK_AND_INSTANCE}
         WHERE w.queue = p.queue AND w.priority = p.priority AND w.worker IS NULL AND w.throttle IS NULL
-            AND w.turn_of IS NULL AND w.due_at <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted}}
+            AND w.turn_of IS NULL AND w.due_at <= (SELECT at FROM moment) AND {_IN_TIME} AND {{wanted_there}}
         ORDER BY {_IN_ORDER} LIMIT {_LIMIT} + {_LOOK_AHEAD}
     ) c WHERE {{served}}
     UNION ALL
@@ -231,7 +235,7 @@ SELECT CAST(EXTRACT(EPOCH FROM LEAST(
     (SELECT min(due_at) FROM visits),
     (SELECT min(c.due_at) FROM {_few("queue, priority", "later")} AS p(queue, priority) CROSS JOIN LATERAL (
         SELECT w.due_at FROM {_WORK_AND_INSTANCE}
-        WHERE w.queue = p.queue AND w.priority = p.priority AND {_FREE} AND w.turn_of IS NULL AND {{wanted}}
+        WHERE w.queue = p.queue AND w.priority = p.priority AND {_FREE} AND w.turn_of IS NULL AND {{wanted_there}}
         ORDER BY w.due_at LIMIT 1
     ) c WHERE {{served}}),
     (SELECT min(w.lease_until) FROM {_WORK_AND_INSTANCE}
@@ -293,7 +297,7 @@ def due_question(
 ) -> Question:
     """What is sent to learn in how many seconds work can be claimed; the answer is that, and whether there is throttled work."""
     statement = due_statement(queues=queues is not None, codes=codes is not None, without=bool(without))
-    parameters = {"now": now, "priorities": [], "tenants": [], **_selection(queues, codes, without)}
+    parameters = {"now": now, "limit": 1, "priorities": [], "tenants": [], **_selection(queues, codes, without)}
     return Question(statement, parameters)
 
 
@@ -328,26 +332,27 @@ def leaves_some(rows: Sequence[Values]) -> bool:
 def due_statement(*, queues: bool, codes: bool, without: bool = False) -> TextClause:
     """The statement that tells when work can be claimed."""
     conditions = _conditions(queues=queues, codes=codes, without=without)
-    found = f"{_AT_ONCE},{_LATER},{_VISITS}{_NEXT}".format(**conditions, most=1)
-    return text(f"WITH RECURSIVE {_MOMENT}, {found}")
+    found = f"{_AT_ONCE},{_LATER},{_VISITS}{_NEXT}".format(**conditions, most=_LIMIT)
+    return text(f"WITH RECURSIVE {_MOMENT}, {_WISH}, {found}")
 
 
 def _conditions(*, queues: bool, codes: bool, without: bool) -> dict[str, str]:
-    """Which places are served, and which work of an instance is wanted."""
-    served = "{}.queue = ANY(CAST(:queues AS text[]))" if queues else "true"
-    wanted = ["i.status IN ('pending', 'running', 'waiting')", served.format("w")]
+    """Which places are served, which work of a place that is served is wanted, and which of all work."""
+    served = "{}.queue = ANY" + _LIST.format("queues") if queues else "true"
+    wanted = ["i.status IN ('pending', 'running', 'waiting')"]
     if codes:
         # In a COALESCE, about which PostgreSQL expects that half of the work fits: otherwise it expects that hardly any does, and goes
         # through all instances for it.
-        wanted.append("COALESCE(i.workflow_name || '@' || i.workflow_version = ANY(CAST(:codes AS text[])), false)")
+        wanted.append(f"COALESCE(i.workflow_name || '@' || i.workflow_version = ANY{_LIST.format('codes')}, false)")
     if without:
         step = "i.workflow_name || '@' || i.workflow_version || '/' || w.step_name"
-        wanted.append(f"{step} <> ALL(CAST(:without AS text[]))")
-    return {"served": served.format("p"), "wanted": " AND ".join(wanted)}
+        wanted.append(f"{step} <> ALL{_LIST.format('without')}")
+    of_place = " AND ".join(wanted)
+    return {"served": served.format("p"), "wanted_there": of_place, "wanted": f"{of_place} AND {served.format('w')}"}
 
 
 def _selection(
     queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
-) -> dict[str, list[str]]:
-    selection = {"queues": queues, "codes": codes, "without": without or None}
-    return {name: [safe_text(item) for item in items] for name, items in selection.items() if items is not None}
+) -> dict[str, list[str] | None]:
+    selection = {"queues": queues, "codes": codes, "without": without}
+    return {name: None if items is None else [safe_text(item) for item in items] for name, items in selection.items()}
