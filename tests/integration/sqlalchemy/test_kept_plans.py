@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import AsyncGenerator
+from typing import Any
 from uuid import UUID
 
 import pytest
@@ -67,7 +68,7 @@ KEPT_AFTER = 5
 """So many plans the server makes for the parameters at hand, before it compares what they bring with what making them costs."""
 KINDS = 8 + 8 + 1
 """Of statements: claims and looks, with and without queues, codes, and steps to leave out; and claims of what is asked for."""
-WISHES = [
+WISHES: list[dict[str, Any]] = [
     {name: value for name, value in wish.items() if value is not None}
     for wish in (
         {"queues": queues, "codes": codes, "without": without}
