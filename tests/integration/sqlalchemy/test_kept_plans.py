@@ -120,8 +120,7 @@ async def test_nothing_is_planned_anew_for_each_claim(postgres_url: str, rows: i
     store = create_store(engine).store
     await fill(engine, 1, rows)
     if rows:
-        async with engine.connect() as connection:
-            await connection.execution_options(isolation_level="AUTOCOMMIT")
+        async with engine.begin() as connection:
             await connection.execute(text("ANALYZE"))
     for wish in WISHES:
         for _ in range(TIMES):
