@@ -74,6 +74,7 @@ WORK_COLUMNS: Final = (
     work_items.c.rate_s,
     work_items.c.admission_key,
     work_items.c.admission_limit,
+    work_items.c.timeout_at,
 )
 """The columns of which a claim is made."""
 
@@ -158,13 +159,16 @@ def work_item_of(row: AnyRow) -> WorkItem:
 
 def claimed(row: AnyRow, at: datetime, *, fence: int, attempt: int, crashes: int) -> Claimed:
     """The claim that `WORK_COLUMNS`, `STATE_COLUMNS` and `ITEM_COLUMNS` say."""
+    item = work_item_of(row)
+    if row.timeout_at is not None:
+        item = replace(item, timeout_s=(row.timeout_at - at).total_seconds())
     items: tuple[Scope, ...] = ()
     # The statement sees the instance as it was when it began, the work item as it was when it was locked.
     is_complete = row.work_revision <= row.revision
     if row.home != ROOT:
         is_complete = is_complete and row.item_marking is not None and row.parent_home == ROOT
         items = decode_item(row.item_marking, row.item_data) if is_complete else ()
-    claim = Claim(work_item_of(row), state_of(row, items), fence, attempt, at, crashes)
+    claim = Claim(item, state_of(row, items), fence, attempt, at, crashes)
     return Claimed(claim, row.due_at, is_complete)
 
 

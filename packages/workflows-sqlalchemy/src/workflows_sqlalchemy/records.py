@@ -58,7 +58,6 @@ WORK_RECORD_COLUMNS: Final = (
     *WORK_COLUMNS,
     work_items.c.worker,
     work_items.c.lease_until,
-    work_items.c.timeout_at,
 )
 
 

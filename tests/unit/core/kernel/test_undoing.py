@@ -10,7 +10,7 @@ from workflows_core.domain.events import StepCompensated, WorkflowCanceled, Work
 from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode
 from workflows_core.domain.transition import WorkKind
 from workflows_core.domain.types import Parking, Phase, StepStatus, WorkflowStatus
-from workflows_core.errors import InstanceEndingError, NothingToReopenError
+from workflows_core.errors import InstanceEndingError, NothingToReopenError, StaleExecutionError
 
 
 def undone(play: Play) -> list[str]:
@@ -44,6 +44,14 @@ def test_records_tell_which_execution_was_undone() -> None:
     done, _, undoing = play.executions
     assert (undoing.step_name, undoing.compensates) == ("a", done.number)
     assert undoing.number != done.number
+
+
+def test_the_time_limit_of_a_step_does_not_hold_for_what_undoes_it() -> None:
+    play = Play(flow("a -> b", undo="a", timeouts={"a": 30})).run("a").fail("b")
+    with pytest.raises(StaleExecutionError):
+        play.expire("a")
+    play.run("a")
+    assert undone(play) == ["a"]
 
 
 def test_an_instance_with_nothing_to_undo_fails_at_once() -> None:

@@ -53,11 +53,12 @@ class Turn(msgspec.Struct, frozen=True, gc=False):
     """A work item in hand, with the state to decide on.
 
     Attributes:
-        item: The work item.
+        item: The work item; of its time limit it has what is left from ``at`` on.
         state: The instance.
         fence: Of its claim.
         claims: Its claims since a transition wrote it, this one included.
         at: When it was claimed, by the store's clock.
+        heard: The same moment, by the clock of the event loop: when the store's answer came.
         crashes: How many of those claims ended with their lease.
     """
 
@@ -66,7 +67,13 @@ class Turn(msgspec.Struct, frozen=True, gc=False):
     fence: int
     claims: int
     at: datetime
+    heard: float
     crashes: int = 0
+
+    @property
+    def now(self) -> datetime:
+        """The present moment, by the store's clock as far as it is known here."""
+        return self.at + timedelta(seconds=asyncio.get_running_loop().time() - self.heard)
 
     @property
     def place(self) -> Place:
@@ -110,25 +117,25 @@ class Attempts:
         """
         kind = turn.item.kind
         if kind is WorkKind.DEADLINE:
-            return ExpireInstance(now=turn.at)
+            return ExpireInstance(now=turn.now)
         token = turn.token
         if token is None:
             return None
         if kind is WorkKind.EXPIRE:
-            return ExpireStep(place=turn.place, now=turn.at, attempts=turn.attempt(token) - 1)
+            return ExpireStep(place=turn.place, now=turn.now, attempts=turn.attempt(token) - 1)
         if not token.compensates and turn.state.is_draining(turn.item.scope):
             before = turn.attempt(token) - 1
-            return AbandonStep(place=turn.place, now=turn.at, began=before > 0, attempts=before)
+            return AbandonStep(place=turn.place, now=turn.now, began=before > 0, attempts=before)
         if turn.crashes >= self._settings.max_crashes:
             return self._worker_lost(turn, token)
         match kind:
             case WorkKind.TIMER:
-                return FireTimer(place=turn.place, now=turn.at)
+                return FireTimer(place=turn.place, now=turn.now)
             case WorkKind.ENTER:
-                return EnterStep(place=turn.place, now=turn.at)
+                return EnterStep(place=turn.place, now=turn.now)
             case WorkKind.GATHER if token.items is not None:
                 results = await self._store.item_results(turn.state.id, token.items.first, token.items.total)
-                return GatherItems(place=turn.place, now=turn.at, results=tuple(results))
+                return GatherItems(place=turn.place, now=turn.now, results=tuple(results))
             case WorkKind.RUN | WorkKind.UNDO | WorkKind.PREPARE | WorkKind.ROUTE:
                 return await self._run(loaded, turn, token, holding, share)
             case _:
@@ -140,8 +147,6 @@ class Attempts:
         turn: Turn,
         error: BaseException,
         context: WorkflowContext | None = None,
-        *,
-        lasted_s: float = 0.0,
     ) -> Command | None:
         """What follows from an error of the code of a step: another attempt, or its failure, of which its ``on_failure`` is told.
 
@@ -150,7 +155,6 @@ class Attempts:
             turn: The work item.
             error: What the code raised, or what the rules refused to take from it.
             context: The context of the attempt, if there was one.
-            lasted_s: Seconds that the attempt took.
         """
         token = turn.token
         if token is None:
@@ -161,7 +165,7 @@ class Attempts:
         if node.retry is not None and not (expired and is_final):
             retry_s = node.retry.delay_s(
                 failures=token.failures + 1,
-                elapsed_s=lasted_s + ((turn.at - token.since).total_seconds() if token.since is not None else 0.0),
+                elapsed_s=(turn.now - token.since).total_seconds() if token.since is not None else 0.0,
                 errors=names_of(error),
                 chance=random.random(),  # noqa: S311 - not a secret
             )
@@ -172,7 +176,7 @@ class Attempts:
             notes = await self._tell(loaded, code.on_failure, context, error)
         return FailStep(
             place=turn.place,
-            now=turn.at,
+            now=turn.now,
             started_at=turn.at,
             error=error_info(error, token.node, notes),
             outcome=Outcome.TIMEOUT if expired else Outcome.FAILURE,
@@ -203,7 +207,7 @@ class Attempts:
         )
         return FailStep(
             place=turn.place,
-            now=turn.at,
+            now=turn.now,
             error=ErrorInfo("WorkerLostError", reason, token.node),
             attempts=turn.attempt(token) - 1,
         )
@@ -213,10 +217,9 @@ class Attempts:
     ) -> Command | None:
         """Call the code of a step, within its time."""
         node = loaded.program.graph.nodes[token.node]
-        clock = asyncio.get_running_loop().time
-        limit = TimeLimit(node, turn.at, token, holding)
+        limit = TimeLimit(node, turn.item.timeout_s, holding)
         if limit.is_spent:
-            return ExpireStep(place=turn.place, now=turn.at, attempts=turn.attempt(token) - 1)
+            return ExpireStep(place=turn.place, now=turn.now, attempts=turn.attempt(token) - 1)
         context = self._contexts.make(
             loaded,
             turn.state,
@@ -228,7 +231,6 @@ class Attempts:
         )
         if share is not None:
             share.context = context
-        began = clock()
         try:
             async with limit:
                 if token.node not in loaded.needs:
@@ -243,7 +245,7 @@ class Attempts:
             raise_if_cancelled(error)
             if share is not None:
                 share.undo(error)
-            return await self.fail(loaded, turn, error, context, lasted_s=clock() - began)
+            return await self.fail(loaded, turn, error, context)
 
     async def _command(
         self,
@@ -259,11 +261,11 @@ class Attempts:
             case WorkKind.ROUTE:
                 outcome = token.outcome or Outcome.SUCCESS
                 conditions = await conditions_of(loaded, token.node, outcome, context)
-                return RouteStep(place=turn.place, now=turn.at, conditions=conditions, route=())
+                return RouteStep(place=turn.place, now=turn.now, conditions=conditions, route=())
             case WorkKind.PREPARE:
                 answer = await self._calls.call(code.prepare, context, holding=holding) if code.prepare else None
                 if answer is Outcome.SKIPPED:
-                    return CompleteStep(place=turn.place, now=turn.at, outcome=Outcome.SKIPPED, route=())
+                    return CompleteStep(place=turn.place, now=turn.now, outcome=Outcome.SKIPPED, route=())
                 return self._prepared(turn, node, answer)
             case WorkKind.UNDO:
                 context.undoing = await self._undoing(turn.state, token)
@@ -275,7 +277,7 @@ class Attempts:
         asks = token.node in loaded.computed_steps and turn.item.kind is WorkKind.RUN
         return CompleteStep(
             place=turn.place,
-            now=turn.at,
+            now=turn.now,
             started_at=turn.at,
             writes=self._contexts.writes(turn.state, turn.item.scope, context),
             result=None if result is None else encode_value("result", result, self._codec.encode),
@@ -310,7 +312,7 @@ class Attempts:
         return Undoing(number, f"{state.id}/{number}", result, is_known=bool(done) and done[0].error is None)
 
     def _prepared(self, turn: Turn, node: Node, answer: Any) -> Prepared:
-        place, now = turn.place, turn.at
+        place, now = turn.place, turn.now
         match node.kind:
             case HumanNode() if isinstance(answer, Assignment):
                 return Prepared(place=place, now=now, assignment=answer)

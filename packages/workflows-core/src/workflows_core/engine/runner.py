@@ -2,9 +2,13 @@
 
 from __future__ import annotations
 
+import asyncio
 import logging
 import time
 from collections.abc import Callable
+from datetime import timedelta
+
+from msgspec.structs import replace
 
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.domain.commands import Command
@@ -76,14 +80,15 @@ class StepRunner:
         """
         settings = self._settings
         holding = holding if holding is not None else Holding(claim)
-        turn: Turn | None = Turn(claim.item, claim.state, claim.fence, claim.attempt, claim.at, claim.crashes)
+        clock = asyncio.get_running_loop().time
+        turn: Turn | None = Turn(claim.item, claim.state, claim.fence, claim.attempt, claim.at, clock(), claim.crashes)
         loaded = await self._programs.of(claim.state)
         if not loaded.can_run(claim.item):
             await self._store.release(worker, [claim.ref], untouched=True)
             return False
-        steps, deadline = 1, time.monotonic() + settings.max_seconds_in_a_row
+        steps, deadline = 1, clock() + settings.max_seconds_in_a_row
         while turn is not None:
-            may_go_on = steps < settings.max_steps_in_a_row and time.monotonic() < deadline and not holding.is_busy
+            may_go_on = steps < settings.max_steps_in_a_row and clock() < deadline and not holding.is_busy
             admitted = admits if may_go_on else _admits_nothing
             if _is_transactional(loaded, turn.item):
                 turn = await self._share(loaded, turn, worker, admitted, holding)
@@ -172,7 +177,9 @@ class StepRunner:
         if following.number not in result.fences:
             await self._store.release(worker, [WorkRef(turn.state.id, following.number)])
             return None
-        return Turn(following, decision.transition.state, result.fences[following.number], 1, result.at)
+        heard = asyncio.get_running_loop().time()
+        item = _with_what_is_left(following, turn.item, result.at - turn.at)
+        return Turn(item, decision.transition.state, result.fences[following.number], 1, result.at, heard)
 
     async def _commit(
         self, loaded: LoadedProgram, turn: Turn, decision: StepDecision, inside: JoinedCommits | None
@@ -219,6 +226,14 @@ async def _reload(
     if loaded is None:
         raise InstanceNotFoundError(state.id)
     return loaded.state
+
+
+def _with_what_is_left(item: WorkItem, before: WorkItem, passed: timedelta) -> WorkItem:
+    """What is gone on with, with what is left of its time: if it keeps the limit that it had, some of that is spent."""
+    if not item.keeps_timeout:
+        return item
+    known_s = before.timeout_s if item.number == before.number else None
+    return replace(item, timeout_s=None if known_s is None else known_s - passed.total_seconds())
 
 
 def _admits_nothing(_item: WorkItem) -> bool:

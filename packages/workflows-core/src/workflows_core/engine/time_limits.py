@@ -4,11 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import math
-from datetime import datetime
 from types import TracebackType
 
 from workflows_core.domain.graph import Node
-from workflows_core.domain.state import Token
 from workflows_core.engine.holding import Holding
 from workflows_core.errors import StepTimeoutError
 
@@ -21,20 +19,17 @@ class TimeLimit:
     The code is cancelled when the time is over. Code in a thread goes on, and can see it by ``context.cancelled``.
     """
 
-    def __init__(self, node: Node, at: datetime, token: Token, holding: Holding) -> None:
+    def __init__(self, node: Node, left_s: float | None, holding: Holding) -> None:
         """Limit an attempt that is about to begin.
 
         Args:
             node: The step.
-            at: The present moment, by the store's clock.
-            token: Its token.
+            left_s: Seconds that the store still gives it; None if it has no limit there, as what follows from a step has none.
             holding: What its worker holds.
         """
         self._node = node
         self._holding = holding
-        self._left_s = math.inf
-        if node.timeout_s is not None:
-            self._left_s = node.timeout_s - ((at - token.since).total_seconds() if token.since is not None else 0.0)
+        self._left_s = math.inf if left_s is None else left_s
         self._loop: asyncio.AbstractEventLoop | None = None
         self._scope: asyncio.Timeout | None = None
         self._end = math.inf

@@ -176,7 +176,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     """A work item in the hands of one worker, with its inputs.
 
     Attributes:
-        item: The work item; its delay is spent. Its kind is `WorkKind.EXPIRE` if its time limit has passed.
+        item: The work item; its delay is spent, and of its time limit it has what is left from ``at`` on. Its kind is `WorkKind.EXPIRE` if its time limit has passed.
         state: The instance, with the scopes around the item's scope.
         fence: Higher than that of every earlier claim of the work item.
         attempt: How often the work item was claimed since a transition wrote it, this claim included; a release takes that back

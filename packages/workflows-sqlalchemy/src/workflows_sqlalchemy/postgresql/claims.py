@@ -227,7 +227,7 @@ FROM picked p JOIN workflow_instances i ON i.id = p.instance_id
 WHERE w.instance_id = p.instance_id AND w.number = p.number
 RETURNING m.at, w.number, w.kind, w.step_name, w.scope_id, w.home, w.execution, w.queue, w.priority, w.due_at,
     w.revision AS work_revision, w.fence, w.attempt, w.crashes, w.slot_key, w.slot_limit, w.rate_key, w.rate_limit,
-    w.rate_s, w.admission_key, w.admission_limit, i.id, i.tenant_id, i.workflow_name, i.workflow_version,
+    w.rate_s, w.admission_key, w.admission_limit, w.timeout_at, i.id, i.tenant_id, i.workflow_name, i.workflow_version,
     i.graph_hash, i.revision, i.status, i.marking, i.data, i.metadata, i.error, i.created_by, s.parent_home,
     s.marking AS item_marking, s.data AS item_data"""
 _NEXT: Final = f"""

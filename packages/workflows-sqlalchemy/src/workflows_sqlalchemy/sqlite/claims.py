@@ -166,7 +166,7 @@ def claim(
     refs = [(candidate.instance_id, candidate.number) for candidate in first(candidates)]
     if not refs:
         return []
-    columns = *WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS, work_items.c.worker, work_items.c.timeout_at
+    columns = *WORK_COLUMNS, *STATE_COLUMNS, *ITEM_COLUMNS, work_items.c.worker
     query = select(*columns).select_from(_WITH_ITEM).where(*among(refs))
     taken_refs = frozenset(refs)
     rows = [row for row in connection.execute(query) if (row.id, row.number) in taken_refs]
@@ -215,7 +215,7 @@ def _claimed(row: AnyRow, now: datetime) -> Claimed:
     )
     if not _expires(row, now):
         return found
-    expired = replace(found.claim, item=replace(found.claim.item, kind=WorkKind.EXPIRE))
+    expired = replace(found.claim, item=replace(found.claim.item, kind=WorkKind.EXPIRE, timeout_s=None))
     return found._replace(claim=expired, due_at=row.timeout_at)
 
 

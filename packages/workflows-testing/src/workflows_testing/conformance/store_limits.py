@@ -48,6 +48,18 @@ class LimitRules(StoreContract):
         assert (claimed.item.step, claimed.item.execution) == ("first", run.item("first").execution)
         assert claimed.state == run.state
 
+    async def test_a_claim_tells_what_is_left_of_the_time(self, store: WorkflowStore, clock: MovableClock) -> None:
+        await start_limited(store)
+        clock.advance(seconds(12.000001))
+        claimed = await claim_one(store, lease_s=10)
+        assert claimed.item.timeout_s == 47.999999
+        clock.advance(seconds(20))
+        assert (await claim_one(store)).item.timeout_s == 27.999999, "after another worker was lost"
+        clock.advance(seconds(30))
+        assert (await claim_one(store)).item.timeout_s is None, "it is over"
+        await start_limited(store, timeout_s=None)
+        assert (await claim_one(store)).item.timeout_s is None
+
     async def test_a_limit_counts_from_the_commit_to_the_microsecond(
         self, store: WorkflowStore, clock: MovableClock
     ) -> None:

@@ -185,6 +185,14 @@ def _as_written(claims: list[Claim]) -> list[Claim]:
     return [replace(claimed, item=replace(claimed.item, kind=WorkKind.RUN)) for claimed in claims]
 
 
+def _untold(claims: list[Claim]) -> list[Claim]:
+    return [replace(claimed, item=_without_limit(claimed.item)) for claimed in claims]
+
+
+def _told_in_full(claims: list[Claim]) -> list[Claim]:
+    return [replace(one, item=replace(one.item, timeout_s=one.item.timeout_s and 60.0)) for one in claims]
+
+
 def _each(change: Callable[[WorkItem], WorkItem]) -> Callable[[MemoryState, Write], Write]:
     return lambda _memory, write: with_work(write, change)
 
@@ -257,6 +265,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     with_store(
         partial(ChangesClaims, change=_as_written), "does not tell that time is over", LimitRules, LimitRewriteRules
     ),
+    with_store(partial(ChangesClaims, change=_untold), "does not tell what is left of a time", LimitRules),
+    with_store(partial(ChangesClaims, change=_told_in_full), "tells the whole time for what is left", LimitRules),
     *(
         with_store(partial(ChangesWrites, change=change), name, LimitRules)
         for change, name in (

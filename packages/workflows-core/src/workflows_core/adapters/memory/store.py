@@ -116,7 +116,8 @@ class InMemoryWorkflowStore(WorkflowStore):
             work.due, work.limit, work.is_expired = work.limit, None, True
         self.memory.backlog.hold(work, request.worker, now, request.lease_s)
         state = _around(work.instance, (work.item.scope,))
-        item = replace(work.item, kind=WorkKind.EXPIRE) if work.is_expired else work.item
+        left_s = None if work.limit is None else (work.limit - now).total_seconds()
+        item = replace(work.item, timeout_s=left_s, kind=WorkKind.EXPIRE if work.is_expired else work.item.kind)
         return Claim(item, state, work.fence, work.attempt, now, work.crashes)
 
     def _take_those(self, refs: Sequence[WorkRef], selection: Selection, now: datetime, limit: int) -> list[WorkRow]:

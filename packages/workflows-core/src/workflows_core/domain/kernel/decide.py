@@ -66,6 +66,9 @@ from workflows_core.errors import (
 
 __all__ = ["decide"]
 
+_LIMITED: Final = frozenset(WorkKind) - {WorkKind.ROUTE, WorkKind.UNDO}
+"""What the time limit of a step holds for: what follows from its end, and its compensation, have none."""
+
 
 def decide(program: Program, state: InstanceState, command: Command, actor: str = "system") -> Transition:
     """Decide what a command does to an instance.
@@ -187,7 +190,7 @@ def _try_again(draft: Draft, token: Token, command: FailStep, delay_s: float) ->
 
 def _expire_step(draft: Draft, command: ExpireStep) -> None:
     place = command.place
-    token, _ = _worked(draft, place, *WorkKind)
+    token, _ = _worked(draft, place, *_LIMITED)
     draft.awaits_slot = draft.state.awaits_slot  # what is claimed because its time is over needs no slot
     limit = draft.program.steps[token.node].timeout_s
     error = ErrorInfo("StepTimeoutError", f"step {token.node!r} took longer than {limit} s", token.node)
