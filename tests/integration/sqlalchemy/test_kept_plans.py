@@ -23,11 +23,11 @@ FEW, MANY, TIMES = 3, 8_000, 12
 
 FILL = """
 INSERT INTO workflow_instances (
-    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, transition_id, marking, data, started_at,
+    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, marking, data, started_at,
     updated_at
 )
 SELECT CAST(lpad(CAST(n AS text), 32, '0') AS uuid), '', 'order', '1.0.0', 'hash', 'running', 1,
-    CAST(lpad(CAST(n AS text), 32, '0') AS uuid), :marking, :data, now(), now()
+    :marking, :data, now(), now()
 FROM generate_series(CAST(:first AS integer), CAST(:last AS integer)) n
 """
 FILL_WORK = """

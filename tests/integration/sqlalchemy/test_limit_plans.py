@@ -23,10 +23,10 @@ LOOK = ClaimRequest(worker="worker-look", limit=1, lease_s=30)
 
 FILL = """
 INSERT INTO workflow_instances (
-    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, transition_id, marking, data, started_at,
+    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, marking, data, started_at,
     updated_at
 )
-SELECT {id}, '', 'order', '1.0.0', 'hash', 'waiting', 1, {id}, {marking}, {data}, {past}, {past} FROM {numbers};
+SELECT {id}, '', 'order', '1.0.0', 'hash', 'waiting', 1, {marking}, {data}, {past}, {past} FROM {numbers};
 INSERT INTO workflow_work_items (
     instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, revision, fence, attempt,
     worker, lease_until, timeout_at

@@ -26,11 +26,11 @@ BATCH = 100
 
 FILL = """
 INSERT INTO workflow_instances (
-    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, transition_id, marking, data,
+    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, marking, data,
     created_by, started_at, updated_at
 )
 SELECT {id}, CASE WHEN n % 50 = 0 THEN 'acme' ELSE '' END, CASE WHEN n % 40 = 0 THEN 'rare' ELSE 'order' END, '1.0.0', 'hash',
-    CASE WHEN n <= {finished} THEN 'completed' ELSE 'waiting' END, 3, {id}, {marking}, {data}, 'ann', {past}, {past}
+    CASE WHEN n <= {finished} THEN 'completed' ELSE 'waiting' END, 3, {marking}, {data}, 'ann', {past}, {past}
 FROM {numbers};
 INSERT INTO workflow_work_items (
     instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, revision, fence, attempt,
@@ -191,10 +191,10 @@ async def test_work_of_queues_that_a_worker_does_not_serve_is_not_read(postgres_
 CROWD = 8_000
 FILL_CROWD = """
 INSERT INTO workflow_instances (
-    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, transition_id, marking, data, started_at,
+    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, marking, data, started_at,
     updated_at
 )
-SELECT {id}, '', 'order', '1.0.0', 'hash', 'running', 1, {id}, {marking}, {data}, {past}, {past} FROM {numbers};
+SELECT {id}, '', 'order', '1.0.0', 'hash', 'running', 1, {marking}, {data}, {past}, {past} FROM {numbers};
 INSERT INTO workflow_work_items (
     instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, turn_of, revision, fence, attempt
 )

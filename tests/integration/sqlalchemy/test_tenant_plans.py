@@ -19,10 +19,10 @@ FINISHED, WAITING, DUE, LIMIT = 5_000, 10_000, 1_000, 8
 
 FILL = """
 INSERT INTO workflow_instances (
-    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, transition_id, marking, data, started_at,
+    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, marking, data, started_at,
     updated_at
 )
-SELECT {id}, {tenant}, 'order', '1.0.0', 'hash', CASE WHEN n > {waiting} + {due} THEN 'completed' ELSE 'running' END, 1, {id}, {marking}, {data},
+SELECT {id}, {tenant}, 'order', '1.0.0', 'hash', CASE WHEN n > {waiting} + {due} THEN 'completed' ELSE 'running' END, 1, {marking}, {data},
     {past}, {past}
 FROM {numbers};
 INSERT INTO workflow_work_items (

@@ -22,6 +22,7 @@ from workflows_core.domain.types import Parking
 from workflows_sqlalchemy.column_types import safe_text
 
 __all__ = [
+    "NO_EVENTS",
     "Marking",
     "decode_data",
     "decode_error",
@@ -119,6 +120,10 @@ def decode_item(marking: bytes, data: bytes | None) -> tuple[Scope, ...]:
 def encode_events(events: Sequence[Event]) -> bytes:
     """The events of one transition."""
     return _encode(_json, events)
+
+
+NO_EVENTS: Final = b"[]"
+"""The events of a transition that has none."""
 
 
 def decode_events(raw: bytes) -> list[Event]:

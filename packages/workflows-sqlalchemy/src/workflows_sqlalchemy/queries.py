@@ -26,6 +26,7 @@ from workflows_core.ports.queries import (
     WorkRecord,
 )
 from workflows_sqlalchemy.backend import Backend, Work
+from workflows_sqlalchemy.encoding import NO_EVENTS
 from workflows_sqlalchemy.filters import instance_conditions, is_open_task, is_unfinished, task_conditions
 from workflows_sqlalchemy.loading import AnyRow
 from workflows_sqlalchemy.paging import Cut, Sorting, read_page
@@ -103,11 +104,12 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
         query = (
             select(events)
             .where(events.c.instance_id == instance_id, events.c.revision > after_revision)
+            .where(events.c.events != NO_EVENTS)
             .order_by(events.c.revision)
             .limit(limit)
         )
         found: list[RecordedEvent] = []
-        for row in await self._rows(query):  # each revision has at least one event
+        for row in await self._rows(query):  # each has at least one event
             if len(found) >= limit:
                 break
             found.extend(recorded_events(row))

@@ -29,7 +29,7 @@ class InstanceRow(NamedTuple):
     """What changes of an instance, and the conditions; ``data`` None leaves the data as they are.
 
     ``held_numbers`` are the work items of ``held_worker`` under which it was decided, each with its fence. ``events`` are those of the
-    transition, None for none.
+    transition.
     """
 
     place: int
@@ -48,7 +48,7 @@ class InstanceRow(NamedTuple):
     held_fences: tuple[int, ...]
     held_worker: str | None
     actor: str
-    events: bytes | None
+    events: bytes
 
 
 class StartRow(NamedTuple):

@@ -39,7 +39,7 @@ __all__ = [
 
 T = TypeVar("T")
 
-HEAD: Final = "0006"
+HEAD: Final = "0007"
 """The newest revision: the one that this version of the package wants."""
 
 VERSION_TABLE: Final = "workflows_alembic_version"

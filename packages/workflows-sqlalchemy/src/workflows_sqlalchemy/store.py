@@ -24,7 +24,7 @@ from workflows_sqlalchemy.errors import MIGRATE
 from workflows_sqlalchemy.loading import Claimed, item_results, read_instance, read_with_scopes
 from workflows_sqlalchemy.schema import HEAD, read_revision
 from workflows_sqlalchemy.tables import definitions
-from workflows_sqlalchemy.verdicts import committed, situation_of
+from workflows_sqlalchemy.verdicts import committed
 from workflows_sqlalchemy.writing import bounded
 
 if TYPE_CHECKING:
@@ -99,8 +99,7 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
         return results
 
     async def committed(self, write: Write) -> Committed | None:
-        situation = await self.backend.snapshot(lambda connection: situation_of(connection, (write,)))
-        return committed(write, situation)
+        return await self.backend.snapshot(lambda connection: committed(connection, write))
 
     async def load(
         self,

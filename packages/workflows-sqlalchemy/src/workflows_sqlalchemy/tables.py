@@ -97,7 +97,6 @@ instances: Final = Table(
     Column("status", SafeText, nullable=False),
     Column("current_step", SafeText),
     Column("revision", BigInteger, nullable=False),
-    Column("transition_id", Identity, nullable=False, comment="identity of the last transition"),
     Column("marking", LargeBinary, nullable=False, comment="tokens, scopes, counters: MessagePack"),
     Column("data", LargeBinary, nullable=False, comment="encoded values by key: MessagePack"),
     Column("metadata", LargeBinary, comment="encoded, immutable"),
@@ -245,6 +244,7 @@ events: Final = Table(
     Column("at", Moment, nullable=False),
     Column("actor", SafeText, nullable=False),
     Column("events", LargeBinary, nullable=False, comment="in order: JSON list"),
+    Column("transition_id", Identity, comment="identity of the transition; NULL: from before it was kept"),
 )
 
 tasks: Final = Table(

@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
-from datetime import datetime
 from typing import NamedTuple, TypeAlias
 from uuid import UUID
 
@@ -11,32 +10,24 @@ from sqlalchemy import ColumnElement, Connection, select
 
 from workflows_core.ports.store import Committed, Conflict, DuplicateKey, Held, LeaseLost, Write, WriteResult
 from workflows_sqlalchemy.column_types import safe_text
-from workflows_sqlalchemy.tables import instances, work_items
+from workflows_sqlalchemy.tables import events, instances, work_items
 
-__all__ = ["KeyId", "KnownInstance", "Situation", "WorkId", "among", "committed", "key_id", "situation_of", "verdict"]
+__all__ = ["KeyId", "Situation", "WorkId", "among", "committed", "key_id", "situation_of", "verdict"]
 
 WorkId: TypeAlias = tuple[UUID, int]
 KeyId: TypeAlias = tuple[str, str, str]
-
-
-class KnownInstance(NamedTuple):
-    """What the last write of an instance has left."""
-
-    revision: int
-    transition_id: UUID
-    updated_at: datetime
 
 
 class Situation(NamedTuple):
     """What the database holds that the conditions of some writes depend on.
 
     Attributes:
-        instances: Their instances.
+        revisions: Those of their instances.
         fences: Fence and worker of the work items under which they were decided, and of those that they take.
         start_keys: Instance and digest by tenant, workflow and key.
     """
 
-    instances: dict[UUID, KnownInstance]
+    revisions: dict[UUID, int]
     fences: dict[WorkId, tuple[int, str | None]]
     start_keys: dict[KeyId, tuple[UUID, str]]
 
@@ -53,9 +44,8 @@ def among(places: Collection[WorkId]) -> tuple[ColumnElement[bool], ColumnElemen
 def situation_of(connection: Connection, writes: Sequence[Write]) -> Situation:
     """Read what the conditions of these writes depend on."""
     ids = [write.transition.state.id for write in writes]
-    columns = instances.c.id, instances.c.revision, instances.c.transition_id, instances.c.updated_at
-    found = connection.execute(select(*columns).where(instances.c.id.in_(ids)))
-    known = {row.id: KnownInstance(row.revision, row.transition_id, row.updated_at) for row in found}
+    found = connection.execute(select(instances.c.id, instances.c.revision).where(instances.c.id.in_(ids)))
+    revisions = {row.id: row.revision for row in found}
     wanted = [
         (write.transition.state.id, number)
         for write in writes
@@ -66,43 +56,39 @@ def situation_of(connection: Connection, writes: Sequence[Write]) -> Situation:
         asked = select(work_items.c.instance_id, work_items.c.number, work_items.c.fence, work_items.c.worker)
         for row in connection.execute(asked.where(*among(wanted))):
             fences[row.instance_id, row.number] = (row.fence, row.worker)
-    return Situation(known, fences, _start_keys(connection, writes))
+    return Situation(revisions, fences, _start_keys(connection, writes))
 
 
-def committed(write: Write, situation: Situation) -> Committed | None:
-    """The result of a write that was committed before, if its transition is the last one of its instance."""
-    known = situation.instances.get(write.transition.state.id)
-    if known is None or known.transition_id != write.id:
+def committed(connection: Connection, write: Write) -> Committed | None:
+    """The result of a write that was committed before, whatever has happened to its instance since."""
+    state = write.transition.state
+    made = events.c.instance_id == state.id, events.c.revision == state.revision, events.c.transition_id == write.id
+    at = connection.scalar(select(events.c.at).where(*made))
+    if at is None:
         return None
-    return Committed(known.updated_at, _fences(write, situation))
+    work = work_items.c
+    # Claimed once since it was written: by being taken.
+    as_taken = work.revision == state.revision, work.worker == safe_text(write.worker), work.attempt == 1
+    taken = [(state.id, number) for number in write.take]
+    query = select(work.number, work.fence).where(*among(taken), *as_taken)
+    return Committed(at, {row.number: row.fence for row in connection.execute(query)} if taken else {})
 
 
 def verdict(write: Write, situation: Situation) -> WriteResult | None:
     """What becomes of a write; None if its conditions hold."""
     state = write.transition.state
-    known = situation.instances.get(state.id)
     if write.start_key is not None:
         used = situation.start_keys.get(key_id(write))
         if used is not None:
             return DuplicateKey(*used)
     if not all(_is_held(write, held, situation) for held in write.holds):
         return LeaseLost()
-    revision = 0 if known is None else known.revision
-    return None if revision == write.transition.base_revision else Conflict()
+    return None if situation.revisions.get(state.id, 0) == write.transition.base_revision else Conflict()
 
 
 def _is_held(write: Write, held: Held, situation: Situation) -> bool:
     found = situation.fences.get((write.transition.state.id, held.number))
     return found == (held.fence, safe_text(held.worker))
-
-
-def _fences(write: Write, situation: Situation) -> dict[int, int]:
-    instance_id = write.transition.state.id
-    return {
-        number: situation.fences[instance_id, number][0]
-        for number in write.take
-        if (instance_id, number) in situation.fences
-    }
 
 
 def key_id(write: Write) -> KeyId:

@@ -100,7 +100,7 @@ def _instance(place: int, write: Write) -> InstanceRow:
         tuple(held.fence for held in holds),
         safe_text(holds[0].worker) if holds else None,
         safe_text(transition.actor),
-        encode_events(transition.events) if transition.events else None,
+        encode_events(transition.events),
     )
 
 

@@ -258,7 +258,10 @@ class WorkflowStore(Protocol):
 
     @abstractmethod
     async def committed(self, write: Write) -> Committed | None:
-        """The result of a write whose answer was lost: if its transition is the *last* one of its instance, else None."""
+        """The result of a write whose answer was lost, whatever has happened to its instance since; None if it was not committed.
+
+        It has the fences of those work items that are still held for its worker as it took them.
+        """
 
     @abstractmethod
     async def load(

@@ -42,23 +42,23 @@ _UPDATED: Final = """
 updated AS (
     UPDATE workflow_instances i SET
         status = l.status, current_step = l.current_step, revision = l.base_revision + 1,
-        transition_id = l.transition_id, marking = l.marking, data = COALESCE(l.data, i.data), error = l.error,
+        marking = l.marking, data = COALESCE(l.data, i.data), error = l.error,
         updated_at = m.at, completed_at = CASE WHEN l.is_final THEN COALESCE(i.completed_at, m.at) END,
         phase = l.phase, parked = l.parked
     FROM locked l {all_held} CROSS JOIN moment m
     WHERE i.id = l.instance_id {if_held}
-    RETURNING l.place, l.instance_id, l.base_revision + 1 AS revision, l.actor, l.events
+    RETURNING l.place, l.instance_id, l.base_revision + 1 AS revision, l.actor, l.events, l.transition_id
 )"""
 _STARTED: Final = """
 started AS (
     INSERT INTO workflow_instances (
-        id, tenant_id, workflow_name, workflow_version, graph_hash, status, current_step, revision, transition_id,
+        id, tenant_id, workflow_name, workflow_version, graph_hash, status, current_step, revision,
         marking, data, metadata, error, created_by, started_at, updated_at, completed_at, start_key, start_digest,
         phase, parked
     )
     SELECT
         a.instance_id, r.tenant_id, r.workflow_name, r.workflow_version, r.graph_hash, a.status, a.current_step, 1,
-        a.transition_id, a.marking, a.data, r.metadata, a.error, r.created_by, COALESCE(r.started_at, m.at), m.at,
+        a.marking, a.data, r.metadata, a.error, r.created_by, COALESCE(r.started_at, m.at), m.at,
         CASE WHEN a.is_final THEN m.at END, r.start_key, r.start_digest, a.phase, a.parked
     FROM {starts} JOIN asked a ON a.place = r.place CROSS JOIN moment m
     -- In an order that all batches share, so that two of them never wait for each other's keys.
@@ -129,9 +129,9 @@ executed_gone AS (
 )"""
 _EVENTS: Final = """
 happened AS (
-    INSERT INTO workflow_events (instance_id, revision, at, actor, events)
-    SELECT ok.instance_id, ok.revision, m.at, ok.actor, ok.events
-    FROM accepted ok CROSS JOIN moment m WHERE ok.events IS NOT NULL
+    INSERT INTO workflow_events (instance_id, revision, at, actor, events, transition_id)
+    SELECT ok.instance_id, ok.revision, m.at, ok.actor, ok.events, ok.transition_id
+    FROM accepted ok CROSS JOIN moment m
 )"""
 _TASKS: Final = """
 opened AS (
@@ -180,7 +180,6 @@ _WRITTEN: Final = {
     "work_gone": _WORK_GONE,
     "executions": _EXECUTIONS,
     "executions_gone": _EXECUTIONS_GONE,
-    "happened": _EVENTS,
     "tasks": _TASKS,
     "task_changes": _TASK_CHANGES,
     "scopes": _SCOPES,
@@ -197,8 +196,6 @@ def parts_of(rows: Rows, *, skip_locked: bool) -> frozenset[Part]:
             parts.add("held")
         if skip_locked:
             parts.add("skip_locked")
-    if any(row.events is not None for row in rows.instances):
-        parts.add("happened")
     if any(row.worker is not None for row in rows.work):
         parts.add("taken")
     if any(row.keeps_timeout for row in rows.work):
@@ -228,16 +225,15 @@ def commit_statement(parts: frozenset[Part]) -> TextClause:
             ctes.append(_HELD)
             all_held, if_held = _ALL_HELD, "AND COALESCE(h.number, 0) = cardinality(l.held_numbers)"
         ctes.append(_UPDATED.format(all_held=all_held, if_held=if_held))
-        accepted.append("SELECT place, instance_id, revision, actor, events FROM updated")
+        accepted.append("SELECT place, instance_id, revision, actor, events, transition_id FROM updated")
     if "starts" in parts:
         ctes.append(_STARTED.format(starts=_unnest("starts")))
         accepted.append(
-            "SELECT a.place, a.instance_id, 1, a.actor, a.events FROM started s "
+            "SELECT a.place, a.instance_id, 1, a.actor, a.events, a.transition_id FROM started s "
             "JOIN asked a ON a.instance_id = s.id AND a.base_revision = 0"
         )
-    ctes.append(
-        f"accepted(place, instance_id, revision, actor, events) AS MATERIALIZED ({' UNION ALL '.join(accepted)})"
-    )
+    columns = "place, instance_id, revision, actor, events, transition_id"
+    ctes += [f"accepted({columns}) AS MATERIALIZED ({' UNION ALL '.join(accepted)})", _EVENTS]
     words = {"timeout": _KEPT_TIMEOUT, "kept": _KEPT} if "kept" in parts else {"timeout": _TIMEOUT, "kept": ""}
     words["throttle_columns"] = _THROTTLE_COLUMNS if "throttled" in parts else ""
     words["throttle"] = _THROTTLE if "throttled" in parts else ""

@@ -60,7 +60,6 @@ _CHANGE: Final = (
         status=bindparam("new_status"),
         current_step=bindparam("new_current_step"),
         revision=bindparam("new_revision"),
-        transition_id=bindparam("new_transition_id"),
         marking=bindparam("new_marking"),
         error=bindparam("new_error"),
         updated_at=_AT,
@@ -207,7 +206,7 @@ def _write(connection: Connection, rows: Rows, at: datetime) -> None:
         (_UPSERT_THROTTLED_WITHIN_ITS_TIME, [_throttled(row, at) for row in throttled if row.keeps_timeout]),
         (_DELETE_EXECUTION, rows.executions_gone),
         (_INSERT_EXECUTION, [(*row, at) for row in rows.executions]),
-        (_INSERT_EVENTS, [_happened(row, at) for row in rows.instances if row.events is not None]),
+        (_INSERT_EVENTS, [_happened(row, at) for row in rows.instances]),
         (_OPEN_TASK, [_task(row, at) for row in rows.tasks]),
         (_CHANGE_TASK, [(*row, at) for row in rows.task_changes]),
         (_UPSERT_SCOPE, rows.scopes),
@@ -223,7 +222,7 @@ def _start(row: InstanceRow, start: StartRow, at: datetime) -> Values:
 
 
 def _happened(row: InstanceRow, at: datetime) -> Values:
-    return row.instance_id, row.base_revision + 1, at, row.actor, row.events
+    return row.instance_id, row.base_revision + 1, at, row.actor, row.events, row.transition_id
 
 
 def _work(row: WorkRow, at: datetime) -> Values:

@@ -10,16 +10,15 @@ from uuid import UUID
 from sqlalchemy import Connection, text
 
 from workflows_core.ports.store import Write
-from workflows_sqlalchemy.column_types import from_microseconds
 from workflows_sqlalchemy.sqlite.direct import Statement
-from workflows_sqlalchemy.verdicts import KeyId, KnownInstance, Situation, WorkId, key_id
+from workflows_sqlalchemy.verdicts import KeyId, Situation, WorkId, key_id
 
 __all__ = ["read_situation"]
 
 # JSON has no bytes, so the ids stand beside the numbers of their work items, 16 bytes for each. CROSS JOIN keeps this order.
 _READ: Final = Statement(
     text("""
-SELECT asked.key, i.revision, i.transition_id, i.updated_at, w.fence, w.worker
+SELECT asked.key, i.revision, w.fence, w.worker
 FROM json_each(:numbers) asked
 CROSS JOIN workflow_instances i ON i.id = substr(:ids, 16 * asked.key + 1, 16)
 LEFT JOIN workflow_work_items w ON w.instance_id = i.id AND w.number = asked.value
@@ -46,14 +45,14 @@ def read_situation(connection: Connection, writes: Sequence[Write]) -> Situation
     ]
     numbers = json.dumps([number for _, number in asked])
     ids = b"".join([instance_id.bytes for instance_id, _ in asked])
-    known: dict[UUID, KnownInstance] = {}
+    revisions: dict[UUID, int] = {}
     fences: dict[WorkId, tuple[int, str | None]] = {}
-    for place, revision, transition_id, updated_at, fence, worker in _READ.fetch(connection, (numbers, ids)):
+    for place, revision, fence, worker in _READ.fetch(connection, (numbers, ids)):
         instance_id, number = asked[place]
-        known[instance_id] = KnownInstance(revision, UUID(bytes=transition_id), from_microseconds(updated_at))
+        revisions[instance_id] = revision
         if number is not None and fence is not None:
             fences[instance_id, number] = fence, worker
-    return Situation(known, fences, _read_start_keys(connection, writes))
+    return Situation(revisions, fences, _read_start_keys(connection, writes))
 
 
 def _read_start_keys(connection: Connection, writes: Sequence[Write]) -> dict[KeyId, tuple[UUID, str]]:

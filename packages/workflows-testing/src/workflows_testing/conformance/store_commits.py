@@ -11,13 +11,22 @@ from workflows_core.adapters.uuid7 import Uuid7Generator
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import Committed, Conflict, WorkflowStore
 from workflows_testing.builders import a_graph, a_parallel_graph, an_instance, with_transition
-from workflows_testing.conformance.contract import MovableClock, StoreContract, commit, load, refused, seconds, start
+from workflows_testing.conformance.contract import (
+    MovableClock,
+    StoreContract,
+    claim_one,
+    commit,
+    load,
+    refused,
+    seconds,
+    start,
+)
 
 __all__ = ["CommitRules"]
 
 
 class CommitRules(StoreContract):
-    """The order of transitions, batches, data, and the question whether a transition was the last."""
+    """The order of transitions, batches, data, and the question whether a transition was committed."""
 
     async def test_a_transition_gives_the_instance_its_next_state(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance(data={"amount": 7}))
@@ -143,7 +152,7 @@ class CommitRules(StoreContract):
         assert list(root.tokens) == list(run.state.scopes[0].tokens)
         assert list(root.visits) == ["split", "zulu", "mike", "alpha"]
 
-    async def test_the_last_transition_of_an_instance_is_known_by_its_id(self, store: WorkflowStore) -> None:
+    async def test_a_transition_is_known_by_its_id(self, store: WorkflowStore) -> None:
         run = an_instance(a_graph("first", "second"))
         for write in (
             run.start(take="first", worker="worker-1"),
@@ -152,12 +161,31 @@ class CommitRules(StoreContract):
             result = await commit(store, write)
             assert await store.committed(write) == result, "with the moment and the fences that were told"
 
-    async def test_an_earlier_transition_is_not_the_last(self, store: WorkflowStore) -> None:
-        run = an_instance()
-        first = run.start()
-        await commit(store, first)
+    async def test_a_transition_stays_known_when_others_have_followed(
+        self, store: WorkflowStore, clock: MovableClock
+    ) -> None:
+        run = an_instance(a_graph("first", "second"))
+        first = run.start(take="first", worker="worker-1")
+        started = await commit(store, first)
+        clock.advance(seconds(1))
+        quiet = run.touch()
+        touched = await commit(store, quiet)
+        assert await store.committed(first) == started, "its work is still held"
+        clock.advance(seconds(1))
         await commit(store, run.complete("first"))
-        assert await store.committed(first) is None
+        assert await store.committed(first) == Committed(started.at), "its work is over"
+        assert await store.committed(quiet) == touched, "although it has no events"
+
+    async def test_a_transition_whose_work_was_taken_away_is_known_without_it(
+        self, store: WorkflowStore, clock: MovableClock
+    ) -> None:
+        first = an_instance().start(take="first", worker="worker-1")
+        started = await commit(store, first)
+        clock.advance(seconds(3600))
+        await claim_one(store, "worker-1")
+        assert await store.committed(first) == Committed(started.at), (
+            "the same worker has claimed it anew, with a fence of its own"
+        )
 
     async def test_a_refused_transition_was_not_committed(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance())

@@ -121,6 +121,22 @@ class KnowsNoTransition(InMemoryWorkflowStore):
         return None
 
 
+class KnowsTheLastTransition(InMemoryWorkflowStore):
+    async def committed(self, write: Write) -> Committed | None:
+        row = self.memory.instances.get(write.transition.state.id.int)
+        is_last = row is not None and row.state.revision == write.transition.state.revision
+        return await super().committed(write) if is_last else None
+
+
+class TellsTheFencesOfOthers(InMemoryWorkflowStore):
+    async def committed(self, write: Write) -> Committed | None:
+        found = await super().committed(write)
+        row = self.memory.instances.get(write.transition.state.id.int)
+        if found is None or row is None:
+            return found
+        return Committed(found.at, {number: row.work[number].fence for number in write.take if number in row.work})
+
+
 class KnowsEveryTransition(InMemoryWorkflowStore):
     async def committed(self, write: Write) -> Committed | None:
         return await super().committed(write) or Committed(self.memory.clock.now())
@@ -174,7 +190,9 @@ FAULTS: Final[tuple[Fault, ...]] = (
     with_store(SharesItsState, "changes what it handed out", CommitRules),
     with_store(WritesInTwoParts, "lets a cancellation come between the parts of a transition", CommitRules),
     with_store(KnowsNoTransition, "knows no transition", CommitRules),
-    with_store(KnowsEveryTransition, "takes every transition for the last", CommitRules),
+    with_store(KnowsTheLastTransition, "knows the last transition only", CommitRules),
+    with_store(TellsTheFencesOfOthers, "tells the fences of others", CommitRules),
+    with_store(KnowsEveryTransition, "takes every transition for committed", CommitRules),
     with_store(ForgetsFences, "does not know what a transition took", CommitRules),
     with_store(partial(ChangesWrites, change=_always), "always writes the data", CommitRules),
     with_store(partial(ChangesWrites, change=_never), "never writes the data again", CommitRules),

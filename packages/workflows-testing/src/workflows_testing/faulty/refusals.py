@@ -37,14 +37,14 @@ class LeavesParts(InMemoryWorkflowStore):
         return results
 
     async def _leave(self, row: InstanceRow, write: Write) -> None:
-        before = (row.state, row.write, row.updated_at, row.completed_at, row.work)
+        before = (row.state, [*row.writes], row.updated_at, row.completed_at, row.work)
         following = replace(row.state, revision=row.state.revision + 1)
         wanted = write.transition
         parts: dict[str, Any] = {part: getattr(wanted, part) for part in self._parts}
         scopes = {**wanted.state.scopes, **following.scopes}
         transition = Transition(replace(following, scopes=scopes), wanted.actor, **parts)
         await super().commit([Write(id=write.id, transition=transition)])
-        row.state, row.write, row.updated_at, row.completed_at, row.work = before
+        row.state, row.writes, row.updated_at, row.completed_at, row.work = before
 
 
 class LeavesTheState(InMemoryWorkflowStore):

@@ -92,7 +92,7 @@ class InstanceRow:
         state: Its state, without the scopes of items.
         code: Name of its code, as workers say it.
         place: Its number in the order of starts.
-        write: Identity of its last transition.
+        writes: Identity and time of each transition, in their order.
         started_at: When it was started.
         updated_at: Time of its last transition.
         completed_at: When it was over; None before.
@@ -115,14 +115,13 @@ class InstanceRow:
         "state",
         "updated_at",
         "work",
-        "write",
+        "writes",
     )
 
-    def __init__(self, state: InstanceState, write: UUID, place: int, now: datetime) -> None:
+    def __init__(self, state: InstanceState, place: int, now: datetime) -> None:
         self.state = state
         self.code = code_key(state.workflow, state.version)
         self.place = place
-        self.write = write
         self.started_at = state.started_at or now
         self.updated_at = now
         self.completed_at: datetime | None = None
@@ -130,6 +129,7 @@ class InstanceRow:
         self.items: ItemScopes | None = None
         self.open_tasks = 0
         self.executions: list[tuple[datetime, tuple[StepExecution, ...]]] = []
+        self.writes: list[tuple[UUID, datetime]] = []
         self.events: list[tuple[int, datetime, str, tuple[Event, ...]]] = []
 
     @property

@@ -70,11 +70,12 @@ class InMemoryWorkflowStore(WorkflowStore):
     async def committed(self, write: Write) -> Committed | None:
         with self.memory.lock:
             row = self.memory.instances.get(write.transition.state.id.int)
-            if row is None or row.write != write.id:
+            place = write.transition.base_revision
+            if row is None or place >= len(row.writes) or row.writes[place][0] != write.id:
                 return None
-            return Committed(
-                row.updated_at, {number: row.work[number].fence for number in write.take if number in row.work}
-            )
+            taken = [row.work[number] for number in write.take if number in row.work]
+            fences = {work.item.number: work.fence for work in taken if _is_held_as_taken(work, write)}
+            return Committed(row.writes[place][1], fences)
 
     async def load(
         self,
@@ -185,6 +186,12 @@ class InMemoryLeaseKeeper(LeaseKeeper):
 
     async def close(self) -> None:
         return
+
+
+def _is_held_as_taken(work: WorkRow, write: Write) -> bool:
+    """Whether a work item is what a transition took, and has not been claimed by anybody since."""
+    written = write.transition.work.get(work.item.number)
+    return work.item is written and work.worker == write.worker and work.attempt == 1
 
 
 def _around(row: InstanceRow, scopes: Collection[int]) -> InstanceState:

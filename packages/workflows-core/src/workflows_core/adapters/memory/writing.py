@@ -53,7 +53,7 @@ def _holds(row: InstanceRow, held: Held) -> bool:
 
 def _create(memory: MemoryState, write: Write, now: datetime) -> InstanceRow:
     state = write.transition.state
-    row = InstanceRow(state, write.id, len(memory.instances), now)
+    row = InstanceRow(state, len(memory.instances), now)
     memory.instances[state.id.int] = row
     if write.start_key is not None:
         memory.start_keys[state.tenant, state.workflow, write.start_key.key] = (state.id, write.start_key.digest)
@@ -64,7 +64,7 @@ def _change(memory: MemoryState, row: InstanceRow, write: Write, now: datetime) 
     transition = write.transition
     before = row.state
     row.state = _state_to_keep(row, transition)
-    row.write = write.id
+    row.writes.append((write.id, now))
     row.updated_at = now
     if transition.reopened:
         gone = frozenset(transition.reopened)
