@@ -22,7 +22,6 @@ __all__ = ["GroupCommit", "Outcome"]
 Outcome: TypeAlias = WriteResult | Exception
 """What became of one write: its result, or the error that is its own."""
 
-_MOST: Final = 256
 _LEAST: Final = 16
 """Writes that are not dealt out: so few gain less by overlapping than another transaction costs."""
 
@@ -38,11 +37,15 @@ class GroupCommit:
     Args:
         commit: Commits a batch, in which no instance comes twice; gives an outcome for each write.
         parallel: Most batches under way at once.
+        most: Most writes in one batch.
     """
 
-    def __init__(self, commit: Callable[[Sequence[Write]], Awaitable[list[Outcome]]], *, parallel: int) -> None:
+    def __init__(
+        self, commit: Callable[[Sequence[Write]], Awaitable[list[Outcome]]], *, parallel: int, most: int = 256
+    ) -> None:
         self._commit = commit
         self._parallel = parallel
+        self._most = most
         self._waiting: deque[_Waiting] = deque()
         self._busy: set[UUID] = set()
         self._batches: set[asyncio.Task[None]] = set()
@@ -67,7 +70,7 @@ class GroupCommit:
     def _send(self) -> None:
         self._is_called = False
         while free := self._parallel - len(self._batches):
-            batch = self._take(min(max(_LEAST, math.ceil(len(self._waiting) / free)), _MOST))
+            batch = self._take(min(max(_LEAST, math.ceil(len(self._waiting) / free)), self._most))
             if not batch:
                 return
             task = asyncio.get_running_loop().create_task(self._run(batch))

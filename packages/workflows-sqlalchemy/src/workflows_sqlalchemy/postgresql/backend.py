@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
@@ -33,6 +34,7 @@ T = TypeVar("T")
 
 _BATCHES_AT_ONCE: Final = 2
 """While the server writes one batch, the next one is being encoded."""
+_KEYED_AT_ONCE: Final = 4
 
 
 class PostgreSQLBackend(Backend):
@@ -69,7 +71,10 @@ class PostgreSQLBackend(Backend):
         self._direct = DirectStatements(engine)
         self._throttled = ThrottledClaims(engine, clock)
         self._throttled_first = False
-        self._group = GroupCommit(Commits(self._statements, self._direct, clock).commit, parallel=_BATCHES_AT_ONCE)
+        commits = Commits(self._statements, self._direct, clock)
+        self._group = GroupCommit(commits.commit, parallel=_BATCHES_AT_ONCE)
+        # A start with a key waits for whoever has just used the key in a transaction of the application, and nobody is to wait with it.
+        self._keyed = GroupCommit(commits.commit, parallel=_KEYED_AT_ONCE, most=1)
 
     @property
     def database(self) -> AsyncEngine:
@@ -98,7 +103,13 @@ class PostgreSQLBackend(Backend):
         await self._statement(lambda connection: insert_definitions(connection, rows))
 
     async def commit(self, writes: Sequence[Write]) -> list[Outcome]:
-        return await self._group.commit(writes)
+        keyed = [write for write in writes if write.start_key is not None]
+        if not keyed:
+            return await self._group.commit(writes)
+        others = [write for write in writes if write.start_key is None]
+        some = await asyncio.gather(self._keyed.commit(keyed), self._group.commit(others))
+        outcomes = dict(zip((write.id for write in (*keyed, *others)), (*some[0], *some[1]), strict=True))
+        return [outcomes[write.id] for write in writes]
 
     async def claim(self, request: ClaimRequest, last: LastTurns) -> list[Claimed]:
         throttled: list[Claimed] = []
@@ -149,6 +160,7 @@ class PostgreSQLBackend(Backend):
 
     async def close(self) -> None:
         await self._group.wait()
+        await self._keyed.wait()
         if self._owns_engine:
             await self._engine.dispose()
 
