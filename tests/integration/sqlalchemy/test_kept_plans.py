@@ -15,6 +15,7 @@ from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.store import ClaimRequest
 from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
 from workflows_sqlalchemy.encoding import encode_data, encode_marking
+from workflows_sqlalchemy.postgresql.direct import DirectStatements, Question
 from workflows_testing.builders import an_instance
 
 CODES = frozenset({"order@1.0.0"})
@@ -135,3 +136,16 @@ async def test_nothing_is_planned_anew_for_each_claim(postgres_url: str, rows: i
     await engine.dispose()
     assert len(found) == KINDS
     assert [statement for statement, custom_plans in found if custom_plans > KEPT_AFTER] == []
+
+
+async def test_plans_are_not_made_anew_each_time_when_something_else_is_slow(postgres_url: str) -> None:
+    engine = create_async_engine(postgres_url, pool_size=1, max_overflow=0)
+    direct = DirectStatements(engine)
+    sent: list[str] = []
+    async with engine.connect() as connection:
+        driver: Any = (await connection.get_raw_connection()).driver_connection
+        driver.add_query_logger(lambda logged: sent.append(logged.query))
+    for _ in range(3):
+        await direct.fetch(Question(text("SELECT pg_sleep(0.11)"), {}))
+    await engine.dispose()
+    assert sent.count("DISCARD PLANS") == 1

@@ -6,6 +6,7 @@ out. Where somebody listens to the statements of the engine (a tracer, say), and
 
 from __future__ import annotations
 
+import math
 import time
 from collections.abc import Mapping, Sequence
 from contextlib import suppress
@@ -41,6 +42,9 @@ _PING: Final = text("SELECT 1")
 _SLOW_S: Final = 0.1
 """What takes longer may have a plan from when the tables were small, which the server keeps until it has analyzed them."""
 _PLAN_ANEW: Final = "DISCARD PLANS"
+_PLANNED_FOR_S: Final = 10.0
+"""A connection discards its plans no more often, for what is slow may also be the disk, or somebody else's lock."""
+_PLANNED_AT: Final = "workflows_planned_at"
 
 
 class DirectStatements:
@@ -78,7 +82,7 @@ class DirectStatements:
         began = time.monotonic()
         try:
             rows: Sequence[Values] = await driver.fetch(sql, *[parameters[name] for name in names])
-            if time.monotonic() - began > _SLOW_S:
+            if _should_plan_anew(pooled.info, began):
                 with suppress(*DATABASE_ERRORS):  # what was asked for is done
                     await driver.execute(_PLAN_ANEW)
         except Exception as error:
@@ -120,6 +124,15 @@ def execute(connection: Connection, question: Question) -> Sequence[Values]:
         parameters = {name: array_literal(value) if name in ROWS else value for name, value in parameters.items()}
     began = time.monotonic()
     rows = connection.execute(statement, parameters).all()
-    if time.monotonic() - began > _SLOW_S:
+    if _should_plan_anew(connection.info, began):
         connection.exec_driver_sql(_PLAN_ANEW)
     return rows
+
+
+def _should_plan_anew(info: dict[Any, Any], began: float) -> bool:
+    """Whether a statement that began then took so long that its plan may be to blame; notes it in what is known of the connection."""
+    now = time.monotonic()
+    if now - began <= _SLOW_S or now - info.get(_PLANNED_AT, -math.inf) < _PLANNED_FOR_S:
+        return False
+    info[_PLANNED_AT] = now
+    return True
