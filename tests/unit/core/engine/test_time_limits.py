@@ -22,6 +22,7 @@ from workflows_core import (
     step,
 )
 from workflows_core.domain.retry import RetryPolicy
+from workflows_core.errors import StepTimeoutError
 
 SLOW_S, LIMIT = 0.2, timedelta(seconds=0.15)
 
@@ -133,3 +134,25 @@ async def test_the_way_on_from_a_step_whose_time_was_over_is_not_limited_either(
     assert finished.status is WorkflowStatus.COMPLETED
     records = await engine.queries.list_executions(finished.id)
     assert [record.execution.step_name for record in records] == ["late", "mend"]
+
+
+async def test_a_step_whose_time_is_over_while_nobody_runs_it_is_told(engine: LocalExecutionEngine) -> None:
+    told: list[BaseException] = []
+
+    class Later(BaseMachineStep):
+        timeout = LIMIT
+        retry = RetryPolicy(max_attempts=2, initial_delay_s=60)
+
+        async def execute(self, _: WorkflowContext) -> None:
+            raise ValueError
+
+        async def on_failure(self, _: WorkflowContext, error: BaseException) -> None:
+            told.append(error)
+            raise LookupError("nobody to tell")
+
+    finished = await finish(engine, WorkflowDefinition("sample", steps=[Later(name="later")]))
+    assert finished.status is WorkflowStatus.FAILED
+    assert [type(error) for error in told] == [StepTimeoutError]
+    assert finished.error is not None
+    assert finished.error.type == "StepTimeoutError"
+    assert finished.error.notes == ("on_failure raised LookupError: nobody to tell",)

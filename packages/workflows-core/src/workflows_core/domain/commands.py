@@ -131,11 +131,12 @@ class FailStep(_Routing, frozen=True, gc=False):
 
 
 class ExpireStep(msgspec.Struct, frozen=True, gc=False, kw_only=True):
-    """The time of a step is over, whatever it is doing."""
+    """The time of a step is over, whatever it is doing; with notes on what went wrong beside that."""
 
     place: Place
     now: datetime
     attempts: int = 0
+    notes: tuple[str, ...] = ()
 
 
 class ExpireInstance(msgspec.Struct, frozen=True, gc=False, kw_only=True):

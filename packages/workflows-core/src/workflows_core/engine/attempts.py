@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import random
-from collections.abc import Callable, Mapping
+from collections.abc import Mapping
 from datetime import datetime, timedelta
 from typing import Any
 
@@ -122,7 +122,7 @@ class Attempts:
         if token is None:
             return None
         if kind is WorkKind.EXPIRE:
-            return ExpireStep(place=turn.place, now=turn.now, attempts=turn.attempt(token) - 1)
+            return await self._expire(loaded, turn, token)
         if not token.compensates and turn.state.is_draining(turn.item.scope):
             before = turn.attempt(token) - 1
             return AbandonStep(place=turn.place, now=turn.now, began=before > 0, attempts=before)
@@ -159,7 +159,7 @@ class Attempts:
         token = turn.token
         if token is None:
             return None
-        code, node = code_of(loaded, token.node), loaded.program.graph.nodes[token.node]
+        node = loaded.program.graph.nodes[token.node]
         expired, is_final = isinstance(error, StepTimeoutError), getattr(error, "is_final", False)
         retry_s = None
         if node.retry is not None and not (expired and is_final):
@@ -169,11 +169,7 @@ class Attempts:
                 errors=names_of(error),
                 chance=random.random(),  # noqa: S311 - not a secret
             )
-        notes: tuple[str, ...] = ()
-        if retry_s is None and code.on_failure is not None and not token.compensates:
-            if context is None:
-                context = self._contexts.make(loaded, turn.state, turn.item.scope, token)
-            notes = await self._tell(loaded, code.on_failure, context, error)
+        notes = await self._tell(loaded, turn, token, context, error) if retry_s is None else ()
         return FailStep(
             place=turn.place,
             now=turn.now,
@@ -184,13 +180,25 @@ class Attempts:
             retry_s=retry_s,
         )
 
+    async def _expire(self, loaded: LoadedProgram, turn: Turn, token: Token) -> ExpireStep:
+        """The time of a step is over, and nobody runs it any more: it is told here."""
+        limit_s = loaded.program.graph.nodes[token.node].timeout_s
+        error = StepTimeoutError(token.node, f"it took longer than {limit_s} s", True)  # noqa: FBT003 - pickled by position
+        notes = await self._tell(loaded, turn, token, None, error)
+        return ExpireStep(place=turn.place, now=turn.now, attempts=turn.attempt(token) - 1, notes=notes)
+
     async def _tell(
-        self, loaded: LoadedProgram, on_failure: Callable[..., Any], context: WorkflowContext, error: BaseException
+        self, loaded: LoadedProgram, turn: Turn, token: Token, context: WorkflowContext | None, error: BaseException
     ) -> tuple[str, ...]:
         """Tell a step that it has failed; what goes wrong with that is noted beside the error.
 
         Its dependencies are new: those of the attempt have been closed with the error, and what they wrote is undone.
         """
+        on_failure = code_of(loaded, token.node).on_failure
+        if on_failure is None or token.compensates:
+            return ()
+        if context is None:
+            context = self._contexts.make(loaded, turn.state, turn.item.scope, token)
         try:
             async with loaded.dependencies_of(context.current_step, context):
                 await self._calls.call(on_failure, context, error)
@@ -219,7 +227,7 @@ class Attempts:
         node = loaded.program.graph.nodes[token.node]
         limit = TimeLimit(node, turn.item.timeout_s, holding)
         if limit.is_spent:
-            return ExpireStep(place=turn.place, now=turn.now, attempts=turn.attempt(token) - 1)
+            return await self._expire(loaded, turn, token)
         context = self._contexts.make(
             loaded,
             turn.state,

@@ -193,7 +193,8 @@ def _expire_step(draft: Draft, command: ExpireStep) -> None:
     token, _ = _worked(draft, place, *_LIMITED)
     draft.awaits_slot = draft.state.awaits_slot  # what is claimed because its time is over needs no slot
     limit = draft.program.steps[token.node].timeout_s
-    error = ErrorInfo("StepTimeoutError", f"step {token.node!r} took longer than {limit} s", token.node)
+    message = f"step {token.node!r} took longer than {limit} s"
+    error = ErrorInfo("StepTimeoutError", message, token.node, notes=command.notes)
     attempts = max(command.attempts, token.attempts, 1)
     if draft.is_ending(place.scope):
         abandon(draft, place.scope, token, began=True, attempts=attempts)
