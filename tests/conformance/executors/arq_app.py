@@ -25,7 +25,7 @@ async def make_engine() -> WorkflowEngine:
 
 def settings() -> dict[str, Any]:
     options = WorkerOptions.from_environment()
-    host = ARQWorkerHost(make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=10)
+    host = ARQWorkerHost(make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=options.drain_s)
     return host.settings(
         redis_settings=RedisSettings.from_dsn(os.environ[BROKER_VARIABLE]),
         queue_name=QUEUES["mail"] if options.queues == frozenset({"mail"}) else DEFAULT,

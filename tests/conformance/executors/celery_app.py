@@ -12,7 +12,6 @@ from workflows_core import WorkflowEngine
 from workflows_testing.deployments import Connected, WorkerOptions, make_engine as make_engine_of
 
 QUEUES = {"mail": "workflows-mail"}
-DRAIN_S = 10.0
 POOL_VARIABLE = "WORKFLOWS_TEST_POOL"
 
 
@@ -43,4 +42,4 @@ if BROKER_VARIABLE in os.environ:
         return make_engine_of(Connected(store, queries, CeleryStepExecutor(app, queues=QUEUES)))
 
     # The pool has two processes or threads; each process runs as many steps at once as its share is.
-    CeleryWorkerHost(app, make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=DRAIN_S)
+    CeleryWorkerHost(app, make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=options.drain_s)

@@ -33,5 +33,5 @@ if BROKER_VARIABLE in os.environ:
         store, queries = persistence()
         return make_engine_of(Connected(store, queries, SAQStepExecutor(queue, queues=queues)))
 
-    host = SAQWorkerHost(make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=10)
+    host = SAQWorkerHost(make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=options.drain_s)
     settings = host.settings(queues["mail"] if options.queues == _MAIL else queue)

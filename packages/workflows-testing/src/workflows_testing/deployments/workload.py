@@ -57,6 +57,17 @@ class Gate(BaseMachineStep):
         note(context, "end")
 
 
+class ThreadedGate(BaseMachineStep):
+    """The same in a thread, which does not hear that it is to stop."""
+
+    def execute(self, context: WorkflowContext) -> None:
+        note(context, "begin")
+        gate = Path(context.get("gate"))
+        while not gate.exists():
+            time.sleep(0.01)
+        note(context, "end")
+
+
 class Echo(BaseMachineStep):
     """Gives back what it got."""
 
@@ -81,6 +92,7 @@ WORKFLOWS: Final = (
     WorkflowDefinition(
         "gated", steps={"gate": Gate(name="gate"), "after": Noted(name="after")}, edges=[("gate", "after")]
     ),
+    WorkflowDefinition("stuck", steps={"only": ThreadedGate(name="only")}),
     WorkflowDefinition(
         "timed",
         steps={"before": Noted(name="before"), "nap": DelayStep(seconds=NAP_S), "after": Noted(name="after")},
