@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+import gc
 import subprocess
 import sys
 import threading
 import time
+import weakref
 from collections.abc import Callable, Generator
 from concurrent.futures import CancelledError
 
@@ -51,6 +53,26 @@ def test_an_answer_and_an_error_are_handed_over(threads: StepThreads) -> None:
 
 def test_a_thread_that_is_free_is_used_again(threads: StepThreads) -> None:
     assert len({threads.submit(threading.get_ident).result(5) for _ in range(20)}) == 1
+
+
+def test_an_error_that_nobody_keeps_is_gone(threads: StepThreads) -> None:
+    class KeptError(Exception):
+        """Can be watched."""
+
+    def fail() -> None:
+        raise KeptError
+
+    def failed() -> weakref.ref[BaseException]:
+        error = threads.submit(fail).exception(5)
+        assert error is not None
+        return weakref.ref(error)
+
+    gc.disable()
+    try:
+        error = failed()
+        true(lambda: error() is None)
+    finally:
+        gc.enable()
 
 
 def test_calls_beyond_the_threads_wait_for_one(threads: StepThreads) -> None:

@@ -86,6 +86,7 @@ class StepThreads(ThreadPoolExecutor):
         except BaseException as error:  # noqa: BLE001 - it belongs to whoever waits
             self._ended()
             future.set_exception(error)
+            del future  # or the error, whose traceback has this frame, would be in a cycle with it
         else:
             self._ended()
             future.set_result(result)
