@@ -7,25 +7,24 @@ from typing import Any
 
 from arq.cli import cli
 from arq.connections import RedisSettings, create_pool
-from tests.conformance.executors.site import BROKER_VARIABLE, persistence
+from tests.conformance.executors.site import BROKER_VARIABLE, worker_engine
 
 from workflows_arq import ARQStepExecutor, ARQWorkerHost
 from workflows_core import WorkflowEngine
-from workflows_testing.deployments import Connected, WorkerOptions, make_engine as make_engine_of
+from workflows_testing.deployments import WorkerOptions
 
 DEFAULT = "workflows"
 QUEUES = {"mail": "workflows:mail"}
 
 
 async def make_engine() -> WorkflowEngine:
-    store, queries = persistence()
     pool = await create_pool(RedisSettings.from_dsn(os.environ[BROKER_VARIABLE]), default_queue_name=DEFAULT)
-    return make_engine_of(Connected(store, queries, ARQStepExecutor(pool, queues=QUEUES)))
+    return worker_engine(ARQStepExecutor(pool, queues=QUEUES))
 
 
 def settings() -> dict[str, Any]:
     options = WorkerOptions.from_environment()
-    host = ARQWorkerHost(make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=10)
+    host = ARQWorkerHost(make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=options.drain_s)
     return host.settings(
         redis_settings=RedisSettings.from_dsn(os.environ[BROKER_VARIABLE]),
         queue_name=QUEUES["mail"] if options.queues == frozenset({"mail"}) else DEFAULT,

@@ -5,14 +5,13 @@ from __future__ import annotations
 import os
 
 from celery import Celery
-from tests.conformance.executors.site import BROKER_VARIABLE, persistence
+from tests.conformance.executors.site import BROKER_VARIABLE, worker_engine
 
 from workflows_celery import CeleryStepExecutor, CeleryWorkerHost
 from workflows_core import WorkflowEngine
-from workflows_testing.deployments import Connected, WorkerOptions, make_engine as make_engine_of
+from workflows_testing.deployments import WorkerOptions
 
 QUEUES = {"mail": "workflows-mail"}
-DRAIN_S = 10.0
 POOL_VARIABLE = "WORKFLOWS_TEST_POOL"
 
 
@@ -39,8 +38,7 @@ if BROKER_VARIABLE in os.environ:
     app = make_app(os.environ[BROKER_VARIABLE])
 
     def make_engine() -> WorkflowEngine:
-        store, queries = persistence()
-        return make_engine_of(Connected(store, queries, CeleryStepExecutor(app, queues=QUEUES)))
+        return worker_engine(CeleryStepExecutor(app, queues=QUEUES))
 
     # The pool has two processes or threads; each process runs as many steps at once as its share is.
-    CeleryWorkerHost(app, make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=DRAIN_S)
+    CeleryWorkerHost(app, make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=options.drain_s)

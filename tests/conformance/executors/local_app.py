@@ -23,7 +23,7 @@ async def host() -> None:
     async with engine:
         executor.ensure_running()
         await told.wait()
-        await executor.stop(drain_s=10)
+        await executor.stop(drain_s=options.drain_s)
 
 
 def main() -> None:

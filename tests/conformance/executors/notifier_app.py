@@ -17,6 +17,7 @@ def make_engine() -> WorkflowEngine:
 def main() -> None:
     options = WorkerOptions.from_environment()
     command = ["worker", "--engine", f"{__name__}:make_engine", "--concurrency", str(options.concurrency)]
+    command += ["--drain-seconds", str(options.drain_s)]
     if options.queues is not None:
         command += ["--queues", ",".join(sorted(options.queues))]
     build_group().main(command, prog_name="workflows")

@@ -7,11 +7,11 @@ from collections.abc import Mapping
 
 from saq import Queue
 from saq.worker import start
-from tests.conformance.executors.site import BROKER_VARIABLE, persistence
+from tests.conformance.executors.site import BROKER_VARIABLE, worker_engine
 
 from workflows_core import WorkflowEngine
 from workflows_saq import SAQStepExecutor, SAQWorkerHost
-from workflows_testing.deployments import Connected, WorkerOptions, make_engine as make_engine_of
+from workflows_testing.deployments import WorkerOptions
 
 _MAIL = frozenset({"mail"})
 
@@ -30,8 +30,7 @@ if BROKER_VARIABLE in os.environ:
     queue, queues = make_queues(os.environ[BROKER_VARIABLE])
 
     def make_engine() -> WorkflowEngine:
-        store, queries = persistence()
-        return make_engine_of(Connected(store, queries, SAQStepExecutor(queue, queues=queues)))
+        return worker_engine(SAQStepExecutor(queue, queues=queues))
 
-    host = SAQWorkerHost(make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=10)
+    host = SAQWorkerHost(make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=options.drain_s)
     settings = host.settings(queues["mail"] if options.queues == _MAIL else queue)

@@ -3,27 +3,45 @@
 from __future__ import annotations
 
 import asyncio
+import importlib
 import os
 from abc import abstractmethod
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Callable
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any, ClassVar
 
 from tests.conformance.executors.processes import ForkedWorker
 
+from workflows_core.adapters.wired_engine import WiredEngine
 from workflows_core.ports.executor import StepExecutor
 from workflows_sqlalchemy import StoreAndQueries, create_store
-from workflows_testing.deployments import EFFECTS_VARIABLE, Broker, Connected, Deployment, Effects, WorkerOptions
+from workflows_testing.deployments import (
+    EFFECTS_VARIABLE,
+    Broker,
+    Connected,
+    Deployment,
+    Effects,
+    WorkerOptions,
+    make_engine,
+)
 from workflows_testing.servers import RedisServer
 
 DATABASE_VARIABLE = "WORKFLOWS_TEST_DATABASE"
 BROKER_VARIABLE = "WORKFLOWS_TEST_BROKER"
+ENGINE_VARIABLE = "WORKFLOWS_TEST_ENGINE"
 
 
 def persistence() -> StoreAndQueries:
     """Store and queries of a worker process."""
     return create_store(os.environ[DATABASE_VARIABLE], pool_size=5)
+
+
+def worker_engine(executor: StepExecutor) -> WiredEngine:
+    """The engine of a worker process: that of the rules, unless the environment names another one."""
+    module, _, name = os.environ.get(ENGINE_VARIABLE, f"{make_engine.__module__}:{make_engine.__name__}").partition(":")
+    make: Callable[[Connected], WiredEngine] = getattr(importlib.import_module(module), name)
+    return make(Connected(*persistence(), executor))
 
 
 class OnDatabase(Deployment):

@@ -11,7 +11,7 @@ from pathlib import Path
 from typing import ClassVar
 
 import pytest
-from tests.conformance.executors.celery_app import DRAIN_S, POOL_VARIABLE, QUEUES, make_app
+from tests.conformance.executors.celery_app import POOL_VARIABLE, QUEUES, make_app
 from tests.conformance.executors.site import BROKER_VARIABLE, OnDatabase, OnRedis
 
 from workflows_celery import CeleryStepExecutor
@@ -22,6 +22,7 @@ from workflows_testing.conformance.deployment_deliveries import DeploymentDelive
 from workflows_testing.conformance.deployment_site import DeploymentContract
 from workflows_testing.conformance.deployment_workers import DeploymentWorkers
 from workflows_testing.conformance.deployments import ExecutorDeploymentConformance
+from workflows_testing.deployments import WorkerOptions
 from workflows_testing.servers import RedisServer
 
 AMQP_URL = os.environ.get("WORKFLOWS_TEST_AMQP_URL")
@@ -144,7 +145,7 @@ class TestCeleryAtItsEnd(DeploymentContract):
             await site.until("a step", lambda: len(deployment.effects.all()) > 20)
             at = time.monotonic()
             assert await worker.stop() == 0, site.logs()
-            assert time.monotonic() - at < DRAIN_S
+            assert time.monotonic() - at < WorkerOptions().drain_s
             runs = deployment.effects.runs()
             assert all(ended < float("inf") for spans in runs.values() for _, ended in spans), "a step was cut off"
 

@@ -236,6 +236,24 @@ async def test_a_worker_that_stops_gives_back_what_was_started_for_it_meanwhile(
     assert step.runs == 0
 
 
+async def test_a_start_that_hangs_holds_up_a_stop_no_longer_than_the_drain() -> None:
+    store, step = Store(), Step()
+    engine = make_engine(store, step)
+    await engine.open()
+    worker = Worker(engine)
+    async with working(worker) as task:
+        store.gate.clear()
+        start = asyncio.create_task(engine.start_workflow("short"))
+        await asyncio.sleep(0.02)
+        await worker.stop(drain_s=0.1)
+        async with asyncio.timeout(2):
+            await task
+        assert worker.taken == 0
+        store.gate.set()
+        await start
+    assert step.runs == 0
+
+
 WAITS = ("Decide", "WaitForSignal", "WebhookStep")
 
 

@@ -7,7 +7,6 @@ import importlib
 import importlib.util
 import json
 import logging
-import os
 import signal
 import sys
 from collections.abc import Callable
@@ -18,7 +17,8 @@ import click
 from workflows_core.cli.engines import load_factory, run_with_engine
 from workflows_core.cli.options import engine_factory
 from workflows_core.engine.engine import WorkflowEngine
-from workflows_core.engine.serving import StepThreads, serve
+from workflows_core.engine.serving import serve
+from workflows_core.engine.threads import StepThreads
 from workflows_core.engine.worker import Worker
 
 __all__ = ["worker"]
@@ -68,7 +68,8 @@ def worker(
 
     async def work(engine: WorkflowEngine) -> None:
         await engine.publish_definitions()
-        threads = StepThreads(concurrency)
+        # For `asyncio.to_thread` in steps, where it may hang as well; one more than these need, to close the store.
+        threads = StepThreads(concurrency + 1)
         asyncio.get_running_loop().set_default_executor(threads)
         runner = Worker(engine, concurrency=concurrency, queues=served)
         facts = {
@@ -83,11 +84,7 @@ def worker(
             tell("stopping", {"worker": runner.id, "signal": signum.name, "steps": runner.running})
 
         await serve(runner, drain_s=drain_s, stopping=stopping)
-        tell("stopped", {"worker": runner.id, "abandoned": threads.busy})
-        if threads.busy:  # nothing stops a thread, and the interpreter would wait for it
-            await engine.aclose()
-            sys.stderr.flush()
-            os._exit(0)
+        tell("stopped", {"worker": runner.id, "abandoned": runner.taken + threads.busy})
 
     run_with_engine(factory, work, make_loop=_fast_loop())
 

@@ -6,12 +6,12 @@ import asyncio
 import contextvars
 import inspect
 from collections.abc import Callable
-from concurrent.futures import ThreadPoolExecutor
 from typing import Any, Final
 
 from workflows_core.authoring.code import is_coroutine_function
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.engine.holding import Holding
+from workflows_core.engine.threads import StepThreads
 
 __all__ = ["Calls"]
 
@@ -23,11 +23,11 @@ class Calls:
     """Calls functions of the application.
 
     A thread cannot be stopped: when the caller of a plain function is cancelled, the function goes on in its thread, and what holds the
-    work item stays busy until it ends.
+    work item stays busy until it ends, or until the process does.
     """
 
     def __init__(self) -> None:
-        self._threads: ThreadPoolExecutor | None = None
+        self._threads: StepThreads | None = None
 
     async def call(
         self, function: Callable[..., Any], context: WorkflowContext, *arguments: Any, holding: Holding | None = None
@@ -37,7 +37,7 @@ class Calls:
         if is_coroutine_function(function):
             return await function(context, *arguments, **wanted)
         if self._threads is None:
-            self._threads = ThreadPoolExecutor(_MOST_THREADS, thread_name_prefix="workflows-step")
+            self._threads = StepThreads(_MOST_THREADS)
         variables = contextvars.copy_context()
         leave = None if holding is None else holding.enter_thread()
 
@@ -56,7 +56,7 @@ class Calls:
         return await answer if inspect.isawaitable(answer) else answer
 
     def close(self) -> None:
-        """Start no threads any more; those that run a function end with it."""
+        """Start no threads any more; those that run a function end with it, or with the process."""
         if self._threads is not None:
-            self._threads.shutdown(wait=False, cancel_futures=True)
+            self._threads.shutdown(cancel_futures=True)
             self._threads = None

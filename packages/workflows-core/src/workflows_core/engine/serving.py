@@ -6,41 +6,13 @@ import asyncio
 import os
 import signal
 from collections.abc import Callable
-from concurrent.futures import Future, ThreadPoolExecutor
-from typing import Any, Final, ParamSpec, TypeVar
+from typing import Final
 
 from workflows_core.engine.worker import Worker
 
-__all__ = ["StepThreads", "serve"]
-
-P = ParamSpec("P")
-T = TypeVar("T")
+__all__ = ["serve"]
 
 _SIGNALS: Final = (signal.SIGTERM, signal.SIGINT)
-
-
-class StepThreads(ThreadPoolExecutor):
-    """Threads for steps that are written with ``def``: one for each slot of the worker, as the default executor of its event loop.
-
-    Args:
-        slots: Most steps at once.
-    """
-
-    def __init__(self, slots: int) -> None:
-        super().__init__(slots, thread_name_prefix="workflows-step")
-        self._under_way: set[Future[Any]] = set()
-
-    def submit(self, fn: Callable[P, T], /, *args: P.args, **kwargs: P.kwargs) -> Future[T]:
-        """Run a function in a thread."""
-        future = super().submit(fn, *args, **kwargs)
-        self._under_way.add(future)
-        future.add_done_callback(self._under_way.discard)
-        return future
-
-    @property
-    def busy(self) -> int:
-        """How many still run, whether somebody waits for them or not."""
-        return len(self._under_way)
 
 
 async def serve(worker: Worker, *, drain_s: float, stopping: Callable[[signal.Signals], None]) -> None:

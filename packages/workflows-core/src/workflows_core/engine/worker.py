@@ -86,6 +86,7 @@ class Worker:
         self._leftovers = Leftovers()
         self._is_claiming = False
         self._seats: set[Slot] = set()
+        self._drain_s: float | None = None
 
     @property
     def queues(self) -> frozenset[str] | None:
@@ -162,8 +163,10 @@ class Worker:
         """Stop claiming; `run` returns when the steps under way have finished.
 
         Args:
-            drain_s: Seconds after which steps still under way are cancelled and given back; None waits for all.
+            drain_s: Seconds after which steps still under way are cancelled and given back, and starts are waited for no more; None
+                waits for all.
         """
+        self._drain_s = drain_s
         self._admission.close()
         self._answers.refuse_all()
         self._awake.set()
@@ -248,10 +251,13 @@ class Worker:
         return slot
 
     async def _seats_empty(self) -> None:
-        """Wait until every start for which a slot was kept has ended."""
-        while self._seats:
-            self._awake.clear()
-            await self._awake.wait()
+        """Wait until every start for which a slot was kept has ended, or until the time of the drain is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(self._drain_s):
+                while self._seats:
+                    self._awake.clear()
+                    await self._awake.wait()
+        self._seats.clear()
 
     def _unseat(self, slot: Slot) -> None:
         self._seats.discard(slot)
@@ -260,11 +266,9 @@ class Worker:
 
     async def _rest(self, seconds: float) -> None:
         """Sleep until woken, or until the time is over."""
-        try:
+        with suppress(TimeoutError):
             async with asyncio.timeout(seconds):
                 await self._awake.wait()
-        except TimeoutError:
-            return
 
     # Running it
 

@@ -72,6 +72,20 @@ class DeploymentWorkers(DeploymentContract):
             await site.completed(*instances)
             assert all(len(spans) == 1 for spans in deployment.effects.runs().values()), "a finished step ran again"
 
+    async def test_a_stopped_worker_does_not_wait_for_a_thread_that_hangs(self, deployment: Deployment) -> None:
+        gate = deployment.effects.path.with_name("gate")
+        async with self.site(deployment) as site:
+            stopped = await site.worker(drain_s=0.3)
+            instance = await site.start("stuck", gate=str(gate))
+            await site.begun(instance)
+            try:
+                assert await stopped.stop() == 0, f"a worker does not end in good order\n{site.logs()}"
+                await site.worker()
+                await site.begun(instance, times=2)
+            finally:
+                gate.touch()
+            await site.completed(instance)
+
     async def test_a_step_whose_code_a_worker_lacks_is_left_to_another(self, deployment: Deployment) -> None:
         async with self.site(deployment) as site:
             await site.worker(lacks_second=True)

@@ -3,11 +3,12 @@
 from __future__ import annotations
 
 from workflows_testing.conformance.deployment_deliveries import DeploymentDeliveries
+from workflows_testing.conformance.deployment_limits import DeploymentLimits
 from workflows_testing.conformance.deployment_mishaps import DeploymentMishaps
 from workflows_testing.conformance.deployment_workers import DeploymentWorkers
 
 __all__ = ["ExecutorDeploymentConformance"]
 
 
-class ExecutorDeploymentConformance(DeploymentDeliveries, DeploymentWorkers, DeploymentMishaps):
+class ExecutorDeploymentConformance(DeploymentDeliveries, DeploymentWorkers, DeploymentLimits, DeploymentMishaps):
     """The suite; override the fixture ``deployment``, and set ``flood`` to what the store takes."""

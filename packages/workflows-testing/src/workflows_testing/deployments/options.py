@@ -30,6 +30,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
         concurrency: Most steps at once in the process.
         lease_s: Lease of its claims.
         poll_s: Most seconds between two looks of its own.
+        drain_s: Seconds for the steps under way at a stop.
         lacks_second: It has the workflow ``pair`` without the code of its second step.
         mishap: What happens to the hints that it gives.
     """
@@ -38,6 +39,7 @@ class WorkerOptions(msgspec.Struct, frozen=True, kw_only=True):
     concurrency: int = 8
     lease_s: float = 1.5
     poll_s: float = 0.3
+    drain_s: float = 10.0
     lacks_second: bool = False
     mishap: Mishap = Mishap.NONE
 

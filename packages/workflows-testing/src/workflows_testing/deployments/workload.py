@@ -4,13 +4,16 @@ from __future__ import annotations
 
 import asyncio
 import time
+from datetime import timedelta
 from pathlib import Path
 from typing import Any, Final
 
 from workflows_core import (
     BaseMachineStep,
+    ConcurrencyLimit,
     DelayStep,
     EngineSettings,
+    RateLimit,
     WorkflowContext,
     WorkflowDefinition,
     WorkflowRegistry,
@@ -23,9 +26,11 @@ from workflows_testing.deployments.effects import note
 from workflows_testing.deployments.options import Mishap, WorkerOptions
 from workflows_testing.faults import DoubleHint, FaultPlan, FaultyExecutor, FaultyWakeUps, LoseHint, ReorderHints
 
-__all__ = ["NAP_S", "WORKFLOWS", "make_engine", "make_registry", "with_mishap"]
+__all__ = ["LIMIT", "NAP_S", "RATE", "WORKFLOWS", "make_engine", "make_registry", "with_mishap"]
 
 NAP_S: Final = 0.4
+LIMIT: Final = 2
+RATE: Final = RateLimit(2, per=timedelta(seconds=1), key="customer")
 
 
 class Noted(BaseMachineStep):
@@ -47,13 +52,37 @@ class Threaded(BaseMachineStep):
 
 
 class Gate(BaseMachineStep):
-    """Comes to its end when a file appears."""
+    """Waits for a file, then takes as long as the data say."""
 
     async def execute(self, context: WorkflowContext) -> None:
         note(context, "begin")
         gate = Path(context.get("gate"))
         while not gate.exists():  # noqa: ASYNC110, ASYNC240
             await asyncio.sleep(0.01)
+        await asyncio.sleep(context.get("takes_s", 0.0))
+        note(context, "end")
+
+
+class Limited(Gate):
+    """The same, for each customer only so often at once."""
+
+    concurrency = ConcurrencyLimit(LIMIT, key="customer")
+
+
+class Paced(Noted):
+    """For each customer only so often in a time."""
+
+    rate = RATE
+
+
+class ThreadedGate(BaseMachineStep):
+    """Waits for a file in a thread, which does not hear that it is to stop."""
+
+    def execute(self, context: WorkflowContext) -> None:
+        note(context, "begin")
+        gate = Path(context.get("gate"))
+        while not gate.exists():
+            time.sleep(0.01)
         note(context, "end")
 
 
@@ -81,6 +110,9 @@ WORKFLOWS: Final = (
     WorkflowDefinition(
         "gated", steps={"gate": Gate(name="gate"), "after": Noted(name="after")}, edges=[("gate", "after")]
     ),
+    WorkflowDefinition("limited", steps={"only": Limited(name="only")}),
+    WorkflowDefinition("paced", steps={"only": Paced(name="only")}),
+    WorkflowDefinition("stuck", steps={"only": ThreadedGate(name="only")}),
     WorkflowDefinition(
         "timed",
         steps={"before": Noted(name="before"), "nap": DelayStep(seconds=NAP_S), "after": Noted(name="after")},

@@ -20,6 +20,7 @@ from workflows_core.ports.executor import StepExecutor, WorkRef
 from workflows_core.ports.store import Claim, ClaimRequest, WorkflowStore, Write, WriteResult
 from workflows_testing.builders import with_work
 from workflows_testing.conformance.deployment_deliveries import DeploymentDeliveries
+from workflows_testing.conformance.deployment_limits import DeploymentLimits
 from workflows_testing.conformance.deployment_mishaps import DeploymentMishaps
 from workflows_testing.conformance.deployment_workers import DeploymentWorkers
 from workflows_testing.deployments import Effect, Effects, WorkerOptions, WorkerProcess
@@ -164,6 +165,18 @@ class LevelStore(InMemoryWorkflowStore):
         return await super().commit([with_work(write, priority=0) for write in writes])
 
 
+class KnowsNoLimits(InProcessDeployment):
+    def make_store(self) -> WorkflowStore:
+        return LimitlessStore(self.memory)
+
+
+class LimitlessStore(InMemoryWorkflowStore):
+    """No work waits for a slot or a rate."""
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        return await super().commit([with_work(write, slot=None, rate=None) for write in writes])
+
+
 class NeedsHints(InProcessDeployment):
     def worker_store(self) -> WorkerStore:
         return TimidStore(self.make_store())
@@ -272,6 +285,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     _fault(RunsWhatItLacks, "runs code that it does not have", DeploymentWorkers),
     _fault(ServesAll, "serves queues that are not its own", DeploymentWorkers),
     _fault(KnowsNoUrgency, "knows no urgency", DeploymentWorkers),
+    _fault(KnowsNoLimits, "knows no limits", DeploymentLimits),
     _fault(NeedsHints, "needs every hint", DeploymentMishaps),
     _fault(BreaksByRepetition, "breaks by a hint that comes twice", DeploymentMishaps),
     _fault(BreaksByDisorder, "breaks by hints in another order", DeploymentMishaps),

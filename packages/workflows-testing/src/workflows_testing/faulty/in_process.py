@@ -104,7 +104,9 @@ class TaskWorker(WorkerProcess):
         self.deployment = deployment
         self.options = options
         self.store = deployment.worker_store()
-        self.host = WorkerHost(self.make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=5)
+        self.host = WorkerHost(
+            self.make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=options.drain_s
+        )
         self.pump = asyncio.create_task(self.deliver())
         self.answers: set[asyncio.Task[bool]] = set()
 
