@@ -1,6 +1,6 @@
 # Every target is one or two lines of `uv run`; CI calls the same targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types imports deps test test-embedded test-removals test-wheels test-arq check docs build changelog clean
+.PHONY: help setup fmt lint types imports deps test test-embedded test-removals test-kills test-wheels test-arq check docs build changelog clean
 
 RUN := uv run --all-packages --all-groups
 
@@ -40,6 +40,9 @@ test-embedded: ## All tests, with the servers that come as wheels
 
 test-removals: ## Take away what the guarantees rest on, one at a time, and see the tests fail that are named for it
 	WORKFLOWS_TEST_REMOVALS=1 $(RUN) pytest tests/removals
+
+test-kills: ## Kill a worker every three seconds for two minutes under 2,000 workflows, with each executor; 40 minutes
+	WORKFLOWS_TEST_KILLS=40 $(RUN) pytest tests/conformance/executors -k killed_again_and_again
 
 test-wheels: build ## All tests, against the built wheels in a clean environment
 	uv export --quiet --locked --all-packages --all-groups --no-emit-workspace --output-file dist/requirements.txt

@@ -19,8 +19,13 @@ SIZED = {"executors": "20", "approval": "3", "hints": "1", "backlog": "20", "sca
 PEERS = ("dbos", "langgraph", "litestar_workflows", "celery")
 BESIDE_QUEUES = "executors"
 """Measured beside bare task queues instead of the raw database, with worker processes of all of them, which take their time to start."""
+UNDER_A_LEASE = "takeover"
+"""Measured beside nothing: a raw database has no lease."""
 MEASURED = [
-    (name, store) for name, benchmark in BENCHMARKS.items() for store in benchmark.stores if name != BESIDE_QUEUES
+    (name, store)
+    for name, benchmark in BENCHMARKS.items()
+    for store in benchmark.stores
+    if name not in {BESIDE_QUEUES, UNDER_A_LEASE}
 ]
 
 
@@ -63,6 +68,18 @@ def test_each_benchmark_measures_each_of_its_stores(name: str, store: str, capsy
     measured_alone = [target for target in bounds if not any(peer in target.figure for peer in PEERS)]
     assert {target.figure for target in measured_alone} <= set(figures)
     assert {target.most for target in measured_alone if isinstance(target.most, str)} <= set(figures)
+
+
+@pytest.mark.parametrize("store", ["sqlite", "postgresql"])
+@pytest.mark.usefixtures("server")
+def test_a_takeover_is_timed_from_the_death_of_a_worker_process(store: str, capsys: pytest.CaptureFixture[str]) -> None:
+    figures = measure(UNDER_A_LEASE, store, capsys)
+
+    assert (figures["name"], figures["store"], figures["takeovers"]) == ("takeover", store, 1)
+    assert figures["takeover_max_s"] > figures["lease_s"] / 3, "it has not waited for the lease"
+    assert figures["allowed_s"] == figures["lease_s"] + 2
+    bounds = [target for target in TARGETS if (target.benchmark, target.store) == (UNDER_A_LEASE, store)]
+    assert [(target.figure, target.most) for target in bounds] == [("takeover_max_s", "allowed_s")]
 
 
 def test_all_runs_each_benchmark_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

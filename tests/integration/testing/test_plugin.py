@@ -228,3 +228,56 @@ def test_seeds_that_are_none_are_refused(project: Project) -> None:
     code, output = project.run("--simulation-seeds=many")
     assert code != 0
     assert "seeds are given as a number (300) or as a range (5000:6000), not as 'many'" in output
+
+
+def test_a_rule_keeps_its_patience_under_a_shorter_limit(project: Project) -> None:
+    project.write(
+        "test_rule.py",
+        """
+        import time, pytest
+
+        class TestRule:
+            patience_s = 1.0
+
+            @pytest.mark.patience("patience_s")
+            def test_it(self): time.sleep(self.patience_s)
+        """,
+    )
+    code, output = project.run("-p", "timeout", "--timeout=0.3")
+    assert code == 0, output
+    code, output = project.run("--strict-markers")
+    assert code == 0, output
+
+
+def test_the_limit_of_a_long_rule_of_executors_follows_from_how_long_the_rule_waits(project: Project) -> None:
+    project.write(
+        "conftest.py",
+        """
+        def pytest_collection_finish(session):
+            for item in session.items:
+                if limit := item.get_closest_marker("timeout"):
+                    print(item.cls.__name__, item.name, *limit.args)
+        """,
+    )
+    project.write(
+        "test_executor.py",
+        """
+        from workflows_testing.conformance import ExecutorDeploymentConformance
+
+        class TestSmall(ExecutorDeploymentConformance): pass
+
+        class TestLarge(ExecutorDeploymentConformance):
+            flood = 10_000
+            patience_s = 30.0
+        """,
+    )
+    code, output = project.run("-p", "timeout", "-p", "asyncio", "--collect-only", "-q", WORKFLOWS_TEST_KILLS="40")
+    assert code == 0, output
+    flood, kills = "test_a_flood_of_starts_drains", "test_workers_that_are_killed_again_and_again_lose_nothing"
+    limits = [line.split() for line in output.splitlines() if line.startswith(("TestSmall ", "TestLarge "))]
+    assert sorted((of, rule, float(limit)) for of, rule, limit in limits) == [
+        ("TestLarge", flood, 2 * 200 + 120),
+        ("TestLarge", kills, 2 * 40 * 30 + 120),
+        ("TestSmall", flood, 2 * 20 + 120),
+        ("TestSmall", kills, 2 * 40 * 20 + 120),
+    ]

@@ -181,6 +181,18 @@ TARGETS: Final = (
         least=5,
         unit=" x",
     ),
+    *(
+        Target(
+            benchmark="takeover",
+            store=store,
+            figure="takeover_max_s",
+            measure="from the death of a worker process to the next attempt of its step in another; the longest",
+            goal="≤ lease + 2 s",
+            most="allowed_s",
+            unit=" s",
+        )
+        for store in ("postgresql", "sqlite")
+    ),
     Target(
         benchmark="executors",
         store="postgresql",

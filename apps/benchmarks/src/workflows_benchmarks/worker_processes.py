@@ -11,7 +11,8 @@ from collections.abc import AsyncGenerator
 from typing import Final
 
 from workflows_benchmarks.machine import peak_memory_mib
-from workflows_benchmarks.worker_engine import DATABASE_VARIABLE
+from workflows_benchmarks.worker_engine import DATABASE_VARIABLE, LEASE_VARIABLE
+from workflows_core import EngineSettings
 
 __all__ = ["WorkerProcess", "worker_processes"]
 
@@ -25,6 +26,11 @@ class WorkerProcess:
 
     def __init__(self, process: Process) -> None:
         self._process = process
+
+    @property
+    def pid(self) -> int:
+        """The number of the process."""
+        return self._process.pid
 
     @property
     def peak_memory_mib(self) -> float | None:
@@ -41,6 +47,10 @@ class WorkerProcess:
             msg = f"a worker process ended with {self._process.returncode}; its last words are above"
             raise RuntimeError(msg)
 
+    def kill(self) -> None:
+        """End it by SIGKILL, as a power failure would."""
+        self._process.kill()
+
     async def stop(self) -> None:
         """Ask it to end, as an operator does, and wait until it has."""
         with contextlib.suppress(ProcessLookupError):
@@ -54,19 +64,21 @@ class WorkerProcess:
 
 
 @contextlib.asynccontextmanager
-async def worker_processes(url: str | None, number: int) -> AsyncGenerator[list[WorkerProcess]]:
+async def worker_processes(
+    url: str | None, number: int, *, lease_s: float = EngineSettings().lease_s
+) -> AsyncGenerator[list[WorkerProcess]]:
     """Run so many workers on a database, ready when the block begins, and ended after it. What they log is passed on."""
     assert url is not None
     async with contextlib.AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(_worker_process(url)) for _ in range(number)]
+        yield [await stack.enter_async_context(_worker_process(url, lease_s)) for _ in range(number)]
 
 
 @contextlib.asynccontextmanager
-async def _worker_process(url: str) -> AsyncGenerator[WorkerProcess]:
+async def _worker_process(url: str, lease_s: float) -> AsyncGenerator[WorkerProcess]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", _COMMAND, "--engine", _ENGINE, "worker"),
         stdout=PIPE,
-        env={**os.environ, DATABASE_VARIABLE: url},
+        env={**os.environ, DATABASE_VARIABLE: url, LEASE_VARIABLE: str(lease_s)},
     )
     worker = WorkerProcess(process)
     try:

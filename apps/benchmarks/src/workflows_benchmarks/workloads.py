@@ -3,13 +3,16 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import time
 from itertools import pairwise
+from pathlib import Path
 from typing import Final
 
 from workflows_core import BaseHumanStep, BaseMachineStep, Edge, WorkflowContext, WorkflowDefinition
 
 __all__ = [
+    "BEGUN",
     "BRANCHES",
     "FAN_OUT_STEPS",
     "FIRST_STEP_AT",
@@ -17,6 +20,7 @@ __all__ = [
     "WAIT_S",
     "approval",
     "fan_out",
+    "interrupted",
     "linear",
     "stamped",
     "waiting",
@@ -27,6 +31,7 @@ BRANCHES: Final = 20
 FAN_OUT_STEPS: Final = BRANCHES + 2
 WAIT_S: Final = 0.02
 FIRST_STEP_AT: Final = "first_step_at"
+BEGUN: Final = "begun"
 
 
 class EmptyStep(BaseMachineStep):
@@ -50,6 +55,17 @@ class Wait(BaseMachineStep):
     async def execute(self, context: WorkflowContext) -> None:  # noqa: ARG002
         """Wait."""
         await asyncio.sleep(WAIT_S)
+
+
+class Interrupted(BaseMachineStep):
+    """Writes its process into the file that the data name and goes on, until somebody kills it; the next attempt is a `Stamp`."""
+
+    async def execute(self, context: WorkflowContext) -> None:
+        """Note when it began, and wait if this is the first attempt."""
+        context.set(FIRST_STEP_AT, time.time())
+        if context.attempt == 1:
+            Path(context.get(BEGUN)).write_text(str(os.getpid()))  # noqa: ASYNC240
+            await asyncio.sleep(3600)
 
 
 def linear(steps: int = LINEAR_STEPS) -> WorkflowDefinition:
@@ -98,4 +114,11 @@ def waiting() -> WorkflowDefinition:
     """One step that waits for 20 ms."""
     return WorkflowDefinition(
         name="waiting", version="1.0.0", steps={"wait": Wait(name="wait")}, edges=[], initial_step="wait"
+    )
+
+
+def interrupted() -> WorkflowDefinition:
+    """One step that is done by its second attempt."""
+    return WorkflowDefinition(
+        name="interrupted", version="1.0.0", steps={"hold": Interrupted(name="hold")}, edges=[], initial_step="hold"
     )

@@ -29,6 +29,7 @@ pytest.register_assert_rewrite("workflows_testing.conformance")
 _SEEDS_OPTION = "--simulation-seeds"
 _SEEDS_VARIABLE = "WORKFLOWS_SIMULATION_SEEDS"
 _SEEDS_DEFAULT = "15"
+_START_AND_END_S = 120.0
 
 ServerT = TypeVar("ServerT", "PostgresServer", "RedisServer")
 
@@ -41,6 +42,21 @@ def pytest_addoption(parser: pytest.Parser) -> None:
         default=None,
         help=f"seeds for tests that simulate: N of them from 0, or A to before B (or {_SEEDS_VARIABLE}; else {_SEEDS_DEFAULT})",
     )
+
+
+def pytest_configure(config: pytest.Config) -> None:
+    """Make known how the conformance kits mark rules that may take long."""
+    config.addinivalue_line("markers", "patience(name): the attribute of the class that says for how long a rule waits")
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Let pytest-timeout, where it is used, wait longer than such a rule does, so that the rule can say what is missing.
+
+    Before it waits it may have been busy for as long again, giving the workers what to do.
+    """
+    mark = item.get_closest_marker("patience")
+    if mark is not None and isinstance(item, pytest.Function) and item.config.pluginmanager.hasplugin("timeout"):
+        item.add_marker(pytest.mark.timeout(2 * getattr(item.instance, mark.args[0]) + _START_AND_END_S))
 
 
 @pytest.fixture

@@ -9,6 +9,8 @@ from decimal import Decimal
 from typing import Any, Final
 from uuid import UUID
 
+import pytest
+
 from workflows_testing.conformance.deployment_site import DeploymentContract, Site, no_overlaps
 from workflows_testing.deployments import Deployment
 from workflows_testing.deployments.workload import NAP_S
@@ -69,6 +71,7 @@ class DeploymentDeliveries(DeploymentContract):
             (instance,) = await site.completed(await site.start("echo", payload=PAYLOAD))
             assert instance.data["echo"] == PAYLOAD
 
+    @pytest.mark.patience("flood_patience_s")
     async def test_a_flood_of_starts_drains(self, deployment: Deployment) -> None:
         async with self.site(deployment) as site:
             await site.worker(concurrency=32, poll_s=1.0)
@@ -77,7 +80,7 @@ class DeploymentDeliveries(DeploymentContract):
                 some = min(left, 200)
                 await site.start_many(some, "nothing")
                 left -= some
-            await site.drained(self.flood, patience_s=max(self.patience_s, self.flood / 50))
+            await site.drained(self.flood, patience_s=self.flood_patience_s)
             assert await site.engine.find_stalled() == []
 
 

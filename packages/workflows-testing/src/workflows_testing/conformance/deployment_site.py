@@ -117,7 +117,7 @@ class DeploymentContract:
         adapter: The executor under test.
         patience_s: Seconds after which work is taken for lost; workers start within that time too.
         flood: How many instances are started at once.
-        kills: How often a worker is killed under load; ``WORKFLOWS_TEST_KILLS`` says otherwise.
+        kills: How often a worker is killed under load; the variable ``WORKFLOWS_TEST_KILLS`` of the environment says otherwise.
         kill_every_s: Seconds between two kills.
         load: How many instances are started before each of them.
     """
@@ -128,6 +128,16 @@ class DeploymentContract:
     kills: int = int(os.environ.get("WORKFLOWS_TEST_KILLS", "2"))
     kill_every_s: float = 3.0
     load: int = 50
+
+    @property
+    def flood_patience_s(self) -> float:
+        """The patience with a flood."""
+        return max(self.patience_s, self.flood / 50)
+
+    @property
+    def kills_patience_s(self) -> float:
+        """The patience with workers that are killed again and again."""
+        return self.kills * max(self.patience_s, self.kill_every_s)
 
     @pytest.fixture
     def deployment(self) -> Deployment:

@@ -8,6 +8,8 @@ from collections.abc import Sequence
 from typing import Any, ClassVar, Final
 from uuid import UUID
 
+import pytest
+
 from workflows_core.ports.store import Write
 from workflows_testing.builders import with_work
 from workflows_testing.conformance.deployment_site import DeploymentContract, no_overlaps
@@ -38,6 +40,7 @@ class DeploymentWorkers(DeploymentContract):
                 ended = [effect.step for effect in site.effects_of(instance) if effect.phase == "end"]
                 assert ended == ["gate", "after"]
 
+    @pytest.mark.patience("kills_patience_s")
     async def test_workers_that_are_killed_again_and_again_lose_nothing(self, deployment: Deployment) -> None:
         async with self.site(deployment) as site:
             workers = [await site.worker(), await site.worker()]
@@ -47,7 +50,7 @@ class DeploymentWorkers(DeploymentContract):
                 await asyncio.sleep(self.kill_every_s)
                 await workers.pop(0).kill()
                 workers.append(await site.worker())
-            await site.drained(len(instances), within=instances, patience_s=self.patience_s * self.kills)
+            await site.drained(len(instances), within=instances, patience_s=self.kills_patience_s)
             begun = Counter(effect.key for effect in deployment.effects.all() if effect.phase == "begin")
             attempts = {
                 f"{instance}/{record.execution.number}": record.execution.attempts
