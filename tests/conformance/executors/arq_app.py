@@ -15,6 +15,7 @@ from workflows_testing.deployments import Connected, WorkerOptions, make_engine 
 
 DEFAULT = "workflows"
 QUEUES = {"mail": "workflows:mail"}
+DRAIN_VARIABLE = "WORKFLOWS_TEST_DRAIN_S"
 
 
 async def make_engine() -> WorkflowEngine:
@@ -25,7 +26,8 @@ async def make_engine() -> WorkflowEngine:
 
 def settings() -> dict[str, Any]:
     options = WorkerOptions.from_environment()
-    host = ARQWorkerHost(make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=10)
+    drain_s = float(os.environ.get(DRAIN_VARIABLE, "10"))
+    host = ARQWorkerHost(make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=drain_s)
     return host.settings(
         redis_settings=RedisSettings.from_dsn(os.environ[BROKER_VARIABLE]),
         queue_name=QUEUES["mail"] if options.queues == frozenset({"mail"}) else DEFAULT,
