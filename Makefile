@@ -53,7 +53,7 @@ test-wheels: build ## All tests, against the built wheels in a clean environment
 test-arq: ## Tests of workflows-arq with the redis-py that arq asks for, older than the one that all packages together use
 	uv venv --quiet --clear .venv-arq
 	uv pip install --quiet --no-config --python .venv-arq pytest-timeout ./packages/workflows-core ./packages/workflows-arq \
-		"./packages/workflows-sqlalchemy[postgresql]" "./packages/workflows-testing[servers]"
+		"./packages/workflows-sqlalchemy[postgresql]" "./packages/workflows-testing[servers,hypothesis]"
 	.venv-arq/bin/pytest tests/unit/arq tests/conformance/executors/test_arq.py
 
 check: lint types imports test ## What must pass before a pull request

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable
 
 from workflows_core import (
     BaseMachineStep,
@@ -41,9 +41,8 @@ class TaskQueueExecutor(BrokerExecutor):
         super().__init__()
         self._tasks = tasks
 
-    async def send(self, hints: Sequence[Hint]) -> None:
-        for hint in hints:
-            await self._tasks.put({"queue": hint.queue, "work": str(hint.ref)})
+    async def send(self, hint: Hint) -> None:
+        await self._tasks.put({"queue": hint.queue, "work": str(hint.ref)})
 
     async def disconnect(self) -> None:
         """Leave the queue to the application."""

@@ -16,7 +16,8 @@ async def test_a_message_names_queue_and_work_and_no_limit_of_the_application_en
     app.conf.update(task_time_limit=1, task_soft_time_limit=1, task_default_queue="here")
     executor = CeleryStepExecutor(app, queues={"mail": "there"})
     work = WorkRef(UUID(int=7), 3)
-    await executor.send([Hint("mail", work), Hint("video", work)])
+    await executor.send(Hint("mail", work))
+    await executor.send(Hint("video", work))
     with app.connection_for_read() as connection:
         for queue, sent_to in (("mail", "there"), ("video", "here")):
             message = connection.SimpleQueue(sent_to).get(timeout=5)

@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from arq.connections import ArqRedis
@@ -33,15 +32,9 @@ class ARQStepExecutor(BrokerExecutor):
         self._pool = pool
         self._queues = dict(queues) if queues is not None else {}
 
-    async def send(self, hints: Sequence[Hint]) -> None:
-        await asyncio.gather(
-            *(
-                self._pool.enqueue_job(
-                    FUNCTION, queue=hint.queue, work=str(hint.ref), _queue_name=self._queues.get(hint.queue)
-                )
-                for hint in hints
-            )
-        )
+    async def send(self, hint: Hint) -> None:
+        queue = self._queues.get(hint.queue)
+        await self._pool.enqueue_job(FUNCTION, queue=hint.queue, work=str(hint.ref), _queue_name=queue)
 
     async def disconnect(self) -> None:
         """Leave the pool to the application."""

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final
 
@@ -39,25 +39,24 @@ class CeleryStepExecutor(BrokerExecutor):
         self._queues = dict(queues) if queues is not None else {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="workflows-celery")
 
-    async def send(self, hints: Sequence[Hint]) -> None:
-        await asyncio.get_running_loop().run_in_executor(self._thread, self._send, hints)
+    async def send(self, hint: Hint) -> None:
+        await asyncio.get_running_loop().run_in_executor(self._thread, self._send, hint)
 
     async def disconnect(self) -> None:
         """Let the thread end; connections are the application's."""
         self._thread.shutdown(wait=False)
 
-    def _send(self, hints: Sequence[Hint]) -> None:
+    def _send(self, hint: Hint) -> None:
         with self._app.producer_or_acquire() as producer:
-            for hint in hints:
-                self._app.send_task(
-                    TASK,
-                    kwargs={"queue": hint.queue, "work": str(hint.ref)},
-                    queue=self._queues.get(hint.queue, self._app.conf.task_default_queue),
-                    producer=producer,
-                    serializer="json",
-                    ignore_result=True,
-                    retry=False,
-                    add_to_parent=False,
-                    time_limit=_TIME_LIMIT_S,
-                    soft_time_limit=_TIME_LIMIT_S,
-                )
+            self._app.send_task(
+                TASK,
+                kwargs={"queue": hint.queue, "work": str(hint.ref)},
+                queue=self._queues.get(hint.queue, self._app.conf.task_default_queue),
+                producer=producer,
+                serializer="json",
+                ignore_result=True,
+                retry=False,
+                add_to_parent=False,
+                time_limit=_TIME_LIMIT_S,
+                soft_time_limit=_TIME_LIMIT_S,
+            )

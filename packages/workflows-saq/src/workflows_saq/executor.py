@@ -2,8 +2,7 @@
 
 from __future__ import annotations
 
-import asyncio
-from collections.abc import Mapping, Sequence
+from collections.abc import Mapping
 from typing import Final
 
 from saq import Job, Queue
@@ -40,18 +39,15 @@ class SAQStepExecutor(BrokerExecutor):
         self._queue = queue
         self._queues = dict(queues) if queues is not None else {}
 
-    async def send(self, hints: Sequence[Hint]) -> None:
-        await asyncio.gather(*(self._queues.get(hint.queue, self._queue).enqueue(_job(hint)) for hint in hints))
+    async def send(self, hint: Hint) -> None:
+        job = Job(
+            function=FUNCTION,
+            kwargs={"queue": hint.queue, "work": str(hint.ref)},
+            timeout=_TIMEOUT_S,
+            retries=_RETRIES,
+            ttl=_KEPT_S,
+        )
+        await self._queues.get(hint.queue, self._queue).enqueue(job)
 
     async def disconnect(self) -> None:
         """Leave the queues to the application."""
-
-
-def _job(hint: Hint) -> Job:
-    return Job(
-        function=FUNCTION,
-        kwargs={"queue": hint.queue, "work": str(hint.ref)},
-        timeout=_TIMEOUT_S,
-        retries=_RETRIES,
-        ttl=_KEPT_S,
-    )

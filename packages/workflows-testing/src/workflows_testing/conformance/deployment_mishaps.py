@@ -12,6 +12,8 @@ __all__ = ["DeploymentMishaps"]
 _NUMBER = 8
 _KINDS = ("single", "fork", "pair")
 _EXECUTIONS = 1 + 4 + 2
+_AWAY_S = 1.0
+_BACK_S = 1.0
 
 
 class DeploymentMishaps(DeploymentContract):
@@ -53,6 +55,25 @@ class DeploymentMishaps(DeploymentContract):
             for worker in workers:
                 await worker.keep_up()
             await _same_outcome(site, _NUMBER * len(_KINDS), others=1)
+
+    async def test_a_step_goes_on_while_the_broker_is_away(self, deployment: Deployment) -> None:
+        gate = deployment.effects.path.with_name("gate")
+        async with self.site(deployment) as site:
+            worker = await site.worker()
+            instance = await site.start("gated", gate=str(gate))
+            await site.begun(instance)
+            await _stop_broker(deployment)
+            try:
+                await asyncio.sleep(_AWAY_S)
+            finally:
+                await _start_broker(deployment)
+            await worker.keep_up()
+            await asyncio.sleep(_BACK_S)
+            gate.touch()
+            await site.completed(instance)
+            assert [effect.step for effect in site.effects_of(instance)] == ["gate", "gate", "after", "after"]
+            records = await site.engine.queries.list_executions(instance)
+            assert [record.execution.attempts for record in records] == [1, 1], "a step was begun anew"
 
     async def test_a_broker_that_forgets_its_messages_delays_work(self, deployment: Deployment) -> None:
         async with self.site(deployment) as site:

@@ -263,6 +263,19 @@ class DependentWorker(TaskWorker):
         asyncio.get_running_loop().call_soon(asyncio.ensure_future, self.kill())
 
 
+class BeginsAnewWithItsBroker(InProcessDeployment):
+    async def start_worker(self, options: WorkerOptions) -> WorkerProcess:
+        return RestartedWorker(self, options)
+
+
+class RestartedWorker(DependentWorker):
+    """Dies with its broker, and is started again."""
+
+    async def keep_up(self) -> None:
+        """Give the process another life."""
+        self.__init__(self.deployment, self.options)  # type: ignore[misc]
+
+
 def _fixtures(make: Callable[[], InProcessDeployment], _clock: Clock) -> Mapping[str, Any]:
     return {"deployment": make()}
 
@@ -291,5 +304,6 @@ FAULTS: Final[tuple[Fault, ...]] = (
     _fault(BreaksByDisorder, "breaks by hints in another order", DeploymentMishaps),
     _fault(WaitsForItsBroker, "waits for its broker", DeploymentMishaps),
     _fault(EndsWithItsBroker, "ends with its broker", DeploymentMishaps),
+    _fault(BeginsAnewWithItsBroker, "begins its steps anew with its broker", DeploymentMishaps),
 )
 """Every fault of deployments."""

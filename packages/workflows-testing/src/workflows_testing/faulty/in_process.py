@@ -8,7 +8,7 @@ import shutil
 import tempfile
 import weakref
 from collections import deque
-from collections.abc import AsyncGenerator, Sequence
+from collections.abc import AsyncGenerator
 from contextlib import AbstractAsyncContextManager, asynccontextmanager
 from pathlib import Path
 from typing import Any
@@ -54,13 +54,13 @@ class MemoryBroker(Broker):
     async def empty(self) -> None:
         self.messages.clear()
 
-    async def put(self, hints: Sequence[Hint]) -> None:
-        """Take messages."""
+    async def put(self, hint: Hint) -> None:
+        """Take a message."""
         if not self.is_up:
             msg = "nobody is there"
             raise ConnectionError(msg)
         async with self.changed:
-            self.messages.extend(hints)
+            self.messages.append(hint)
             self.changed.notify_all()
 
     async def get(self) -> Hint:
@@ -77,8 +77,8 @@ class ListExecutor(BrokerExecutor):
         super().__init__()
         self.broker = broker
 
-    async def send(self, hints: Sequence[Hint]) -> None:
-        await self.broker.put(hints)
+    async def send(self, hint: Hint) -> None:
+        await self.broker.put(hint)
 
     async def disconnect(self) -> None:
         """Nothing is open."""
