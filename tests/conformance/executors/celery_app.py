@@ -3,17 +3,38 @@
 from __future__ import annotations
 
 import os
+import time
 
 from celery import Celery
 from tests.conformance.executors.site import BROKER_VARIABLE, persistence
 
 from workflows_celery import CeleryStepExecutor, CeleryWorkerHost
-from workflows_core import WorkflowEngine
+from workflows_core import BaseMachineStep, WorkflowContext, WorkflowDefinition, WorkflowEngine
 from workflows_testing.deployments import Connected, WorkerOptions, make_engine as make_engine_of
+from workflows_testing.deployments.effects import note
 
 QUEUES = {"mail": "workflows-mail"}
 DRAIN_S = 10.0
 POOL_VARIABLE = "WORKFLOWS_TEST_POOL"
+ANSWER_VARIABLE = "WORKFLOWS_TEST_ANSWER"
+
+
+class Blocking(BaseMachineStep):
+    """Does what no step should do."""
+
+    async def execute(self, context: WorkflowContext) -> None:
+        note(context, "begin")
+        time.sleep(context.get("takes_s"))
+        note(context, "end")
+
+
+BLOCKING = WorkflowDefinition("blocking", steps={"only": Blocking(name="only")})
+
+
+class Host(CeleryWorkerHost):
+    """The host, of which a test may want that it gives up waiting sooner."""
+
+    _answer_s = float(os.environ.get(ANSWER_VARIABLE, CeleryWorkerHost._answer_s))
 
 
 def make_app(broker_url: str) -> Celery:
@@ -40,7 +61,9 @@ if BROKER_VARIABLE in os.environ:
 
     def make_engine() -> WorkflowEngine:
         store, queries = persistence()
-        return make_engine_of(Connected(store, queries, CeleryStepExecutor(app, queues=QUEUES)))
+        engine = make_engine_of(Connected(store, queries, CeleryStepExecutor(app, queues=QUEUES)))
+        engine.registry.register(BLOCKING)
+        return engine
 
     # The pool has two processes or threads; each process runs as many steps at once as its share is.
-    CeleryWorkerHost(app, make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=DRAIN_S)
+    Host(app, make_engine, queues=options.queues, concurrency=options.concurrency, drain_s=DRAIN_S)

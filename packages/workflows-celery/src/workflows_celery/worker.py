@@ -3,7 +3,10 @@
 from __future__ import annotations
 
 import asyncio
-from typing import Any
+import logging
+import random
+from contextlib import suppress
+from typing import Any, ClassVar, Final
 
 from celery import Celery, signals
 from celery.concurrency.solo import TaskPool as SoloPool
@@ -13,8 +16,18 @@ from workflows_celery.ending import Ending
 from workflows_celery.executor import TASK
 from workflows_core.engine.background_loop import BackgroundLoop
 from workflows_core.engine.hosting import EngineFactory, WorkerHost
+from workflows_core.errors import InfrastructureError
 
 __all__ = ["CeleryWorkerHost"]
+
+logger = logging.getLogger(__name__)
+
+_NOT_YET: Final = "workflows do not run in this process yet, it goes on trying: %s"
+_FIRST_PAUSE_S: Final = 0.25
+_LONGEST_PAUSE_S: Final = 5.0
+"""Seconds between two attempts to start."""
+_START_S: Final = 10.0
+"""Seconds that a hint waits for the worker to be up; then it waits for an answer as `Worker.answer` does."""
 
 
 class CeleryWorkerHost(WorkerHost):
@@ -28,9 +41,16 @@ class CeleryWorkerHost(WorkerHost):
     Each process that runs tasks has one event loop, in a thread, with one engine and one worker in it: with the pool ``prefork`` each
     child process, with ``solo`` and ``threads`` the process itself. Pools of greenlets are refused.
 
-    A task that answers a hint ends when its work has begun, or when a slot is free again, after half a minute at most. It is acknowledged
+    Celery does not wait for the engine: while the store is away, the process goes on trying to start, and does its other tasks.
+
+    A task that answers a hint ends when its work has begun, or when a slot is free again, after half a minute at most. One that comes
+    before the worker is up waits for it, ten seconds at most, so that other processes get the hints meanwhile; then it is given up, as
+    the worker looks for work by itself when it begins. So is one whose event loop a step blocks, after 45 seconds. It is acknowledged
     before it runs, whatever the application's default is: if the process dies, the store gives the work to another one.
     """
+
+    _answer_s: ClassVar[float] = 45.0
+    """Seconds that a hint keeps a process or thread of the pool: more than waiting takes in an event loop that no step blocks."""
 
     def __init__(
         self,
@@ -55,6 +75,8 @@ class CeleryWorkerHost(WorkerHost):
         self._is_concurrency_given = concurrency is not None
         self._loop: BackgroundLoop | None = None
         self._ending: Ending | None = None
+        self._is_settled = asyncio.Event()  # the worker is up, or will not be
+        self._starting: asyncio.Task[None] | None = None
         self._stopping: asyncio.Task[None] | None = None
         app.task(
             self._run,
@@ -106,8 +128,9 @@ class CeleryWorkerHost(WorkerHost):
 
     def _begin(self) -> None:
         if self._loop is None:
-            self._loop = BackgroundLoop("workflows-celery-worker")
-            self._loop.run(self._start())
+            loop = BackgroundLoop("workflows-celery-worker")
+            loop.run(self._begin_start())
+            self._loop = loop
 
     def _end(self, **_: Any) -> None:
         loop, self._loop = self._loop, None
@@ -115,17 +138,42 @@ class CeleryWorkerHost(WorkerHost):
             loop.run(self._stop())
             loop.stop()
 
-    async def _start(self) -> None:
-        await self.start()
+    async def _begin_start(self) -> None:
+        """Listen for the end, and start in the background: Celery kills a process of the pool that is not up after four seconds."""
         if self._ending is not None:
             asyncio.get_running_loop().add_reader(self._ending.listen(), self._begin_stop)
+        self._starting = asyncio.create_task(self._keep_starting())
+
+    async def _keep_starting(self) -> None:
+        """Start; as long as that fails, try again."""
+        pause_s, told = _FIRST_PAUSE_S, ""
+        while True:
+            try:
+                await self.start()
+            except Exception as error:
+                if str(error) != told:
+                    told = str(error)
+                    is_foreseen = isinstance(error, InfrastructureError)
+                    logger.warning(_NOT_YET, error, exc_info=None if is_foreseen else error)
+            else:
+                self._is_settled.set()
+                return
+            await asyncio.sleep(pause_s * random.uniform(0.8, 1.0))  # noqa: S311 - not a secret
+            pause_s = min(pause_s * 2, _LONGEST_PAUSE_S)
 
     def _begin_stop(self) -> None:
         """In the event loop, once: when the worker is told to end, or else when its process ends."""
         if self._stopping is None:
             if self._ending is not None:
                 asyncio.get_running_loop().remove_reader(self._ending.listen())
-            self._stopping = asyncio.create_task(self.stop())
+            self._stopping = asyncio.create_task(self._cease())
+
+    async def _cease(self) -> None:
+        if self._starting is not None:
+            self._starting.cancel()
+            await asyncio.wait([self._starting])
+        self._is_settled.set()
+        await self.stop()
 
     async def _stop(self) -> None:
         self._begin_stop()
@@ -133,4 +181,20 @@ class CeleryWorkerHost(WorkerHost):
             await self._stopping
 
     def _run(self, *, queue: str, work: str) -> bool:  # noqa: ARG002 - it tells people what the hint was about
-        return self._loop is not None and self._loop.run(self.answer(queue))
+        loop = self._loop
+        if loop is None:
+            return False
+        try:
+            return loop.run(self._answer(queue), within_s=self._answer_s)
+        except TimeoutError:
+            logger.warning(
+                "the event loop of the steps does not answer: a step blocks it; what blocks belongs into a step whose `execute` is no "
+                "coroutine function: it runs in a thread"
+            )
+            return False
+
+    async def _answer(self, queue: str) -> bool:
+        with suppress(TimeoutError):
+            async with asyncio.timeout(_START_S):
+                await self._is_settled.wait()
+        return await self.answer(queue)
