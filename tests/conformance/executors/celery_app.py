@@ -17,6 +17,7 @@ QUEUES = {"mail": "workflows-mail"}
 DRAIN_S = 10.0
 POOL_VARIABLE = "WORKFLOWS_TEST_POOL"
 ANSWER_VARIABLE = "WORKFLOWS_TEST_ANSWER"
+BACKEND_VARIABLE = "WORKFLOWS_TEST_BACKEND"
 
 
 class Blocking(BaseMachineStep):
@@ -58,8 +59,15 @@ def main() -> None:
 if BROKER_VARIABLE in os.environ:
     options = WorkerOptions.from_environment()
     app = make_app(os.environ[BROKER_VARIABLE])
+    app.conf.result_backend = os.environ.get(BACKEND_VARIABLE)
+
+    def add(one: int, other: int) -> int:
+        return one + other
+
+    app.task(add)
 
     def make_engine() -> WorkflowEngine:
+        print(f"an engine is made in process {os.getpid()}", flush=True)
         store, queries = persistence()
         engine = make_engine_of(Connected(store, queries, CeleryStepExecutor(app, queues=QUEUES)))
         engine.registry.register(BLOCKING)

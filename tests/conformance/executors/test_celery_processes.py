@@ -3,16 +3,19 @@
 from __future__ import annotations
 
 import asyncio
+import re
 import time
 from pathlib import Path
 
 import pytest
-from tests.conformance.executors.celery_app import ANSWER_VARIABLE, BLOCKING
+from redis import Redis
+from tests.conformance.executors.celery_app import ANSWER_VARIABLE, BACKEND_VARIABLE, BLOCKING, make_app
 from tests.conformance.executors.door import door_before
 from tests.conformance.executors.site import DATABASE_VARIABLE
 from tests.conformance.executors.test_celery import WithCelery, WithSolo, WithThreads
 
 from workflows_testing.conformance.deployment_site import DeploymentContract
+from workflows_testing.deployments import WorkerOptions
 from workflows_testing.servers import RedisServer
 
 AWAY = "workflows do not run in this process yet"
@@ -75,3 +78,33 @@ class TestAStepThatBlocks(DeploymentContract):
             await site.until("a hint that is given up", lambda: "a step blocks it" in worker.log)
             await site.completed(instance)
             assert [effect.phase for effect in site.effects_of(instance)] == ["begin", "end"], site.logs()
+
+
+class TestAnOrdinaryApplication(DeploymentContract):
+    async def test_hints_leave_nothing_in_its_result_backend(
+        self, postgres_url: str, tmp_path: Path, broker_server: RedisServer
+    ) -> None:
+        backend = broker_server.database_url(1)
+        deployment = WithCelery(postgres_url, tmp_path, broker_server)
+        deployment.environment[BACKEND_VARIABLE] = backend
+        async with self.site(deployment) as site:
+            await site.worker()
+            await site.completed(*await site.start_many(5, "fork"))
+            with make_app(broker_server.url) as app, Redis.from_url(backend) as results:
+                app.conf.result_backend = backend
+                sent = app.send_task("tests.conformance.executors.celery_app.add", (2, 3))
+                assert await asyncio.to_thread(sent.get, timeout=self.patience_s) == 5
+                assert results.keys() == [f"celery-task-meta-{sent.id}".encode()], "only its own tasks have results"
+
+    async def test_each_process_of_the_pool_makes_one_engine_and_the_main_process_none(
+        self, postgres_url: str, tmp_path: Path, broker_server: RedisServer
+    ) -> None:
+        deployment = WithCelery(postgres_url, tmp_path, broker_server)
+        async with self.site(deployment) as site:
+            worker = await deployment.start_worker(WorkerOptions())
+            site.workers.append(worker)
+            await site.until("all processes", lambda: worker.log.count(UP) == 2)
+            await site.completed(*await site.start_many(10, "fork"))
+            makers = re.findall(r"an engine is made in process (\d+)", worker.log)
+            assert len(makers) == len(set(makers)) == 2
+            assert str(worker.pid) not in makers

@@ -4,16 +4,19 @@ from __future__ import annotations
 
 import asyncio
 import logging
+import os
 import random
 from contextlib import suppress
 from typing import Any, ClassVar, Final
 
 from celery import Celery, signals
+from celery.app import app_or_default
 from celery.concurrency.solo import TaskPool as SoloPool
 from celery.concurrency.thread import TaskPool as ThreadPool
 
 from workflows_celery.ending import Ending
 from workflows_celery.executor import TASK
+from workflows_celery.suitability import refuse_unsuitable, warn_of_cuts
 from workflows_core.engine.background_loop import BackgroundLoop
 from workflows_core.engine.hosting import EngineFactory, WorkerHost
 from workflows_core.errors import InfrastructureError
@@ -39,7 +42,8 @@ class CeleryWorkerHost(WorkerHost):
         CeleryWorkerHost(app, make_engine)  # celery -A module worker
 
     Each process that runs tasks has one event loop, in a thread, with one engine and one worker in it: with the pool ``prefork`` each
-    child process, with ``solo`` and ``threads`` the process itself. Pools of greenlets are refused.
+    child process, with ``solo`` and ``threads`` the process itself. Other pools are refused, and so are workers that accept no JSON.
+    Several applications in one process have a host each, which minds the workers of its own only.
 
     Celery does not wait for the engine: while the store is away, the process goes on trying to start, and does its other tasks.
 
@@ -72,6 +76,7 @@ class CeleryWorkerHost(WorkerHost):
             drain_s: Seconds that the end of a process gives the steps under way.
         """
         super().__init__(factory, queues=queues, concurrency=concurrency or 1, drain_s=drain_s)
+        self._app = app
         self._is_concurrency_given = concurrency is not None
         self._loop: BackgroundLoop | None = None
         self._ending: Ending | None = None
@@ -81,15 +86,15 @@ class CeleryWorkerHost(WorkerHost):
         app.task(
             self._run,
             name=TASK,
-            shared=False,  # other applications in this process have workers of their own
+            shared=False,  # other applications in this process have hosts of their own
             acks_late=False,
             ignore_result=True,
+            store_errors_even_if_ignored=False,
             serializer="json",
             max_retries=0,
             track_started=False,
         )
         # Not weak: nobody else keeps them.
-        signals.worker_init.connect(self._refuse_greenlets, weak=False)
         signals.worker_init.connect(self._prepare, weak=False)
         signals.worker_process_init.connect(self._begin_in_child, weak=False)
         signals.worker_ready.connect(self._begin_in_main, weak=False)
@@ -97,18 +102,11 @@ class CeleryWorkerHost(WorkerHost):
         signals.worker_process_shutdown.connect(self._end, weak=False)
         signals.worker_shutdown.connect(self._end, weak=False)
 
-    def _refuse_greenlets(self, sender: Any, **_: Any) -> None:
-        module = getattr(sender.pool_cls, "__module__", "")
-        if module.endswith((".gevent", ".eventlet")):
-            msg = (
-                f"workflows cannot run in Celery's pool {module.rpartition('.')[2]!r}: its greenlets and an event loop do not go "
-                "together; use --pool=prefork, threads or solo"
-            )
-            raise SystemExit(msg)
-
-    def _prepare(self, **_: Any) -> None:
+    def _prepare(self, sender: Any, **_: Any) -> None:
         """In the main process, before the pool forks."""
-        self._ending = Ending()
+        if sender.app is self._app:
+            refuse_unsuitable(sender)
+            self._ending = Ending()
 
     def _tell_end(self, **_: Any) -> None:
         """In the main process, inside the handler of the signal."""
@@ -116,11 +114,20 @@ class CeleryWorkerHost(WorkerHost):
             self._ending.tell()
 
     def _begin_in_child(self, **_: Any) -> None:
-        if self._ending is None or not self._ending.is_main:
+        if self._is_at_work() and (self._ending is None or not self._ending.is_main):
             self._begin()
+
+    def _is_at_work(self) -> bool:
+        """Whether the process of the pool is our application's. One that was spawned rather than forked works for a copy of it."""
+        at_work = app_or_default()
+        is_copy = "FORKED_BY_MULTIPROCESSING" in os.environ and at_work.main == self._app.main
+        return at_work is self._app or is_copy
 
     def _begin_in_main(self, sender: Any, **_: Any) -> None:
         """When Celery is ready, and so hears signals: a step that is cut off by one would only be begun again after its lease."""
+        if sender.app is not self._app:
+            return
+        warn_of_cuts(sender.controller, drain_s=self.drain_s)
         if isinstance(sender.pool, ThreadPool | SoloPool):
             if isinstance(sender.pool, ThreadPool) and not self._is_concurrency_given:
                 self.concurrency = sender.pool.limit
