@@ -13,12 +13,12 @@ import pytest
 
 @dataclass(frozen=True)
 class Class:
-    """A class as it stands in the source."""
+    """A class as it stands in the source; its rules are what its own body calls ``test_…``, whatever it is."""
 
     name: str
     bases: tuple[str, ...]
     adapter: str | None
-    methods: frozenset[str]
+    rules: frozenset[str]
     module: Path
 
 
@@ -32,6 +32,9 @@ ALONE = {
     "NetworkExecutor": "it belongs to the simulation, which has no processes",
 }
 """Executors without a deployment of their own, and why."""
+
+LEFT_OUT = {"skip", "skipif", "xfail", "importorskip"}
+"""How pytest is told that a test need not pass."""
 
 Classes = dict[str, list[Class]]
 """Classes by name, which need not be unique."""
@@ -63,6 +66,19 @@ def suites(root: Path) -> dict[str, str]:
     kit = root / "packages/workflows-testing/src/workflows_testing/conformance/__init__.py"
     names = {alias.name for node in _imports(kit) for alias in node.names} - {DEPLOYMENTS}
     return {name.removesuffix("Conformance"): name for name in names if name.endswith("Conformance")}
+
+
+@pytest.fixture(scope="module")
+def areas(root: Path, suites: dict[str, str]) -> dict[str, set[str]]:
+    """The suites that each class of rules is part of; a suite is part of itself."""
+    kit = _by_name(sorted(root.glob("packages/workflows-testing/src/workflows_testing/conformance/*.py")))
+    found: dict[str, set[str]] = {}
+    for suite in {*suites.values(), DEPLOYMENTS}:
+        found.setdefault(suite, set()).add(suite)
+        for area in _family(kit[suite][0], kit):
+            if area.rules:
+                found.setdefault(area.name, set()).add(suite)
+    return found
 
 
 def test_every_port_has_a_conformance_kit(ports: frozenset[str], suites: dict[str, str]) -> None:
@@ -107,17 +123,41 @@ def test_every_executor_is_tested_at_work(product: Classes, conformance_classes:
     assert executors - deployed == ALONE.keys(), f"subclass {DEPLOYMENTS} in tests/conformance/executors"
 
 
-def test_no_rule_is_overridden(suites: dict[str, str], conformance_classes: list[Classes]) -> None:
-    overriding = {
-        f"{found.name}.{method}"
+def test_whoever_passes_some_rules_of_a_suite_passes_all(
+    areas: dict[str, set[str]], conformance_classes: list[Classes]
+) -> None:
+    partial = {
+        f"{found.name} has {area} only"
         for module in conformance_classes
         for found in _all(module)
-        if {*suites.values(), DEPLOYMENTS} & _ancestors(found, module)
+        for area in areas.keys() & _ancestors(found, module)
+        if areas[area].isdisjoint(_ancestors(found, module))
+    }
+    assert DEPLOYMENTS in areas["DeploymentMishaps"], "the areas are not found: this test looks in the wrong place"
+    assert partial == set(), "subclass the suite, not a part of it"
+
+
+def test_no_rule_is_overridden(areas: dict[str, set[str]], conformance_classes: list[Classes]) -> None:
+    overriding = {
+        f"{owner.name}.{rule}"
+        for module in conformance_classes
+        for found in _all(module)
+        if areas.keys() & _ancestors(found, module)
         for owner in _family(found, module)
-        for method in owner.methods
-        if method.startswith("test_")
+        for rule in owner.rules
     }
     assert overriding == set(), "a rule holds for every adapter; put tests of one adapter into a class of their own"
+
+
+def test_no_rule_is_left_out(root: Path) -> None:
+    left_out = {
+        f"{path.relative_to(root)}:{node.lineno}"
+        for path in sorted(root.glob("tests/conformance/**/*.py"))
+        for node in ast.walk(ast.parse(path.read_text("utf-8")))
+        if (isinstance(node, ast.Attribute) and (node.attr in LEFT_OUT or _is_rebound(node)))
+        or (isinstance(node, ast.alias) and node.name in LEFT_OUT)
+    }
+    assert left_out == set(), "an adapter that cannot pass a rule is not an adapter of that port"
 
 
 def _by_name(paths: Iterable[Path]) -> Classes:
@@ -136,10 +176,25 @@ def _classes(path: Path) -> Iterator[Class]:
     for node in ast.walk(ast.parse(path.read_text("utf-8"))):
         if isinstance(node, ast.ClassDef):
             bases = tuple(_name(base) for base in node.bases)
-            methods = frozenset(
-                item.name for item in node.body if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef)
-            )
-            yield Class(node.name, bases, _assigned_adapter(node), methods, path)
+            rules = frozenset(name for item in node.body for name in _bound(item) if name.startswith("test_"))
+            yield Class(node.name, bases, _assigned_adapter(node), rules, path)
+
+
+def _bound(item: ast.stmt) -> Iterator[str]:
+    """The names that a statement in the body of a class binds, or unbinds."""
+    if isinstance(item, ast.FunctionDef | ast.AsyncFunctionDef | ast.ClassDef):
+        yield item.name
+    else:
+        yield from (node.id for node in ast.walk(item) if isinstance(node, ast.Name) and not _is_read(node))
+
+
+def _is_rebound(node: ast.Attribute) -> bool:
+    """Whether something else is put in the place of a rule, as in ``TestIt.test_that = None``."""
+    return node.attr.startswith("test_") and not _is_read(node)
+
+
+def _is_read(node: ast.Name | ast.Attribute) -> bool:
+    return isinstance(node.ctx, ast.Load)
 
 
 def _assigned_adapter(node: ast.ClassDef) -> str | None:

@@ -18,9 +18,7 @@ from workflows_celery import CeleryStepExecutor
 from workflows_core.ports.executor import StepExecutor
 from workflows_sqlalchemy import StoreAndQueries
 from workflows_testing.conformance import StepExecutorConformance
-from workflows_testing.conformance.deployment_deliveries import DeploymentDeliveries
 from workflows_testing.conformance.deployment_site import DeploymentContract
-from workflows_testing.conformance.deployment_workers import DeploymentWorkers
 from workflows_testing.conformance.deployments import ExecutorDeploymentConformance
 from workflows_testing.deployments import WorkerOptions
 from workflows_testing.servers import RedisServer
@@ -100,7 +98,7 @@ class TestCeleryOnSQLite(ExecutorDeploymentConformance):
         return WithCelery(sqlite_url, tmp_path, broker_server)
 
 
-class TestCeleryThreadsOnPostgreSQL(DeploymentDeliveries, DeploymentWorkers):
+class TestCeleryThreadsOnPostgreSQL(ExecutorDeploymentConformance):
     adapter = CeleryStepExecutor
 
     @pytest.fixture
@@ -108,7 +106,7 @@ class TestCeleryThreadsOnPostgreSQL(DeploymentDeliveries, DeploymentWorkers):
         return WithThreads(postgres_url, tmp_path, broker_server)
 
 
-class TestCelerySoloOnPostgreSQL(DeploymentDeliveries, DeploymentWorkers):
+class TestCelerySoloOnPostgreSQL(ExecutorDeploymentConformance):
     adapter = CeleryStepExecutor
 
     @pytest.fixture

@@ -22,7 +22,7 @@ async def test_a_message_names_queue_and_work_and_no_limit_of_the_application_en
         for queue, sent_to in (("mail", "there"), ("video", "here")):
             message = connection.SimpleQueue(sent_to).get(timeout=5)
             assert message.headers["task"] == "workflows.run"
-            assert message.headers["timelimit"] == [600, 600]
+            assert message.headers["timelimit"] == [600, 300]
             assert message.headers["eta"] is None
             assert message.headers["ignore_result"] is True
             assert message.payload[:2] == [[], {"queue": queue, "work": str(work)}]

@@ -16,8 +16,9 @@ __all__ = ["TASK", "CeleryStepExecutor"]
 TASK: Final = "workflows.run"
 """Name of the task that Celery's workers run."""
 
+_SOFT_TIME_LIMIT_S: Final = 300
 _TIME_LIMIT_S: Final = 600
-"""Much more than an answer takes, in place of a limit of the application's that might be less: it would kill the process."""
+"""Much more than an answer takes, in place of limits of the application's that might be less: they would kill the process."""
 
 
 class CeleryStepExecutor(BrokerExecutor):
@@ -58,5 +59,5 @@ class CeleryStepExecutor(BrokerExecutor):
                 retry=False,
                 add_to_parent=False,
                 time_limit=_TIME_LIMIT_S,
-                soft_time_limit=_TIME_LIMIT_S,
+                soft_time_limit=_SOFT_TIME_LIMIT_S,
             )

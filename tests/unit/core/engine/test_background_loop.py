@@ -35,6 +35,31 @@ def test_an_error_reaches_whoever_waits() -> None:
     loop.stop()
 
 
+def test_whoever_waits_gives_up_also_if_the_loop_is_blocked() -> None:
+    loop = BackgroundLoop("background")
+    gate, begun, ended = threading.Event(), threading.Event(), threading.Event()
+
+    async def block() -> None:
+        begun.set()
+        assert gate.wait(10)
+
+    async def come_late() -> None:
+        try:
+            await asyncio.sleep(10)
+        finally:
+            ended.set()
+
+    with ThreadPoolExecutor(1) as thread:
+        blocking = thread.submit(loop.run, block())
+        assert begun.wait(10)
+        with pytest.raises(TimeoutError):
+            loop.run(come_late(), within_s=0.05)
+        gate.set()
+        blocking.result()
+    assert ended.wait(5), "it is cancelled as soon as the loop is free"
+    loop.stop()
+
+
 def test_its_thread_ends_with_it() -> None:
     loop = BackgroundLoop("background")
     loop.run(thread_name())

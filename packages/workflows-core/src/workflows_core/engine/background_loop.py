@@ -24,9 +24,22 @@ class BackgroundLoop:
         self._thread = threading.Thread(target=self._run, name=name, daemon=True)
         self._thread.start()
 
-    def run(self, work: Coroutine[Any, Any, T]) -> T:
-        """Run a coroutine and wait for it; not in the thread of the loop itself."""
-        return asyncio.run_coroutine_threadsafe(work, self._loop).result()
+    def run(self, work: Coroutine[Any, Any, T], *, within_s: float | None = None) -> T:
+        """Run a coroutine and wait for it; not in the thread of the loop itself.
+
+        Args:
+            work: The coroutine.
+            within_s: Seconds after which it is cancelled, whether the loop has come to it or not; None waits until it has ended.
+
+        Raises:
+            TimeoutError: It has not ended within that time.
+        """
+        running = asyncio.run_coroutine_threadsafe(work, self._loop)
+        try:
+            return running.result(within_s)
+        except TimeoutError:
+            running.cancel()
+            raise
 
     def stop(self) -> None:
         """End the loop and its thread."""
