@@ -86,6 +86,7 @@ async def test_eight_processes_share_a_file_and_nobody_hears_of_locks(
 
     world.start_workers(8)
     await world.under_load(go_on())
+    assert world.refused == [], "a start or a decision was told of it"
     assert "locked" not in world.logs()
     assert "ERROR" not in world.logs()
     assert len({effect.pid for effect in world.effects.all()}) > 1, "one process did everything"
