@@ -32,7 +32,7 @@ async def test_what_does_not_fit_is_not_written_and_the_store_is_as_good_as_away
     run = an_instance(data={"large": LARGE})
     write = run.start()
     await allow_pages(store, 1)
-    with pytest.raises(StoreUnavailableError, match="full"):
+    with pytest.raises(StoreUnavailableError, match="full; check that the database runs"):
         await store.commit([write])
     assert await store.load(run.id) is None
     await allow_pages(store, 1_000_000)
