@@ -40,7 +40,8 @@ async def keep_a_worker_until(world: World, status: WorkflowStatus, *instances: 
     """Start a worker whenever there is none, as whoever runs them does, until these instances have come to that."""
     async with asyncio.timeout(30):
         for instance in instances:
-            while (await world.engine.get_instance(instance)).status is not status:
+            while (found := await world.engine.get_instance(instance)).status is not status:
+                assert not found.status.is_final, f"{found.error}\n{world.logs()}"
                 if not world.alive:
                     world.launch()
                 await asyncio.sleep(0.05)
