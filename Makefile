@@ -1,8 +1,9 @@
 # Every target is one or two lines of `uv run`; CI calls the same targets.
 .DEFAULT_GOAL := help
-.PHONY: help setup fmt lint types imports deps test test-embedded test-removals test-kills test-wheels test-arq check docs build changelog clean
+.PHONY: help setup fmt lint types imports deps test test-embedded test-chaos test-seeds test-million test-removals test-kills test-wheels test-arq check docs build changelog clean
 
 RUN := uv run --all-packages --all-groups
+TIMES ?= 1
 
 help: ## Show this list
 	@awk -F ':.*## ' '/^[a-z-]+:.*## / {printf "  %-14s %s\n", $$1, $$2}' $(MAKEFILE_LIST)
@@ -37,6 +38,17 @@ test: ## All tests, with real servers
 
 test-embedded: ## All tests, with the servers that come as wheels
 	WORKFLOWS_TEST_SOURCE=embedded $(RUN) pytest
+
+test-chaos: ## The tests that kill real processes and servers, again and again up to the first failure: make test-chaos TIMES=20
+	@for time in $$(seq $(TIMES)); do \
+		echo "$$time of $(TIMES)"; $(RUN) pytest tests/chaos tests/e2e/test_kill.py tests/integration/sqlalchemy/test_kills.py || exit 1; \
+	done
+
+test-seeds: ## The simulations, with 200 seeds for each scenario
+	$(RUN) pytest tests/simulation/test_chaos.py --simulation-seeds=200
+
+test-million: ## The plans of statements, with a million finished instances
+	WORKFLOWS_TEST_FINISHED=1000000 $(RUN) pytest tests/integration/sqlalchemy/test_plans.py -k "not crowd"
 
 test-removals: ## Take away what the guarantees rest on, one at a time, and see the tests fail that are named for it
 	WORKFLOWS_TEST_REMOVALS=1 $(RUN) pytest tests/removals

@@ -15,18 +15,24 @@ from workflows_testing.servers import PostgresServer, postgres
 from workflows_testing.servers.databases import DatabaseTemplate, PostgresDatabase
 
 LEASE_S = 1.5
+ROUNDS = int(os.environ.get("WORKFLOWS_CHAOS_ROUNDS", "1"))
+
+
+def pytest_itemcollected(item: pytest.Item) -> None:
+    """Give every test here the time that its rounds may take."""
+    item.add_marker(pytest.mark.timeout(60 + 60 * ROUNDS))
 
 
 @pytest.fixture(scope="session")
 def rounds() -> int:
     """How long chaos lasts: 1 unless ``WORKFLOWS_CHAOS_ROUNDS`` says otherwise."""
-    return int(os.environ.get("WORKFLOWS_CHAOS_ROUNDS", "1"))
+    return ROUNDS
 
 
 @pytest.fixture(scope="session")
 def server() -> Generator[PostgresServer]:
     """A server that these tests may crash."""
-    with postgres(settings={"max_connections": "100"}) as started:
+    with postgres(settings={"max_connections": "100"}, own=True) as started:
         yield started
 
 

@@ -11,6 +11,7 @@ import itertools
 import json
 import os
 import random
+import signal
 import time
 from pathlib import Path
 from typing import Any
@@ -91,6 +92,28 @@ class Gate(BaseMachineStep):
         return context.attempt
 
 
+class Poison(BaseMachineStep):
+    """Kills its process each time, as a step does that takes all memory; until a file says that it has been mended."""
+
+    async def execute(self, context: WorkflowContext) -> int:
+        note(context, "begin")
+        await asyncio.sleep(0.3)
+        if not Path(context.get("mended")).exists():
+            os.kill(os.getpid(), signal.SIGKILL)
+        note(context, "end")
+        return context.attempt
+
+
+class Lasting(BaseMachineStep):
+    """Lasts for longer than it takes a poison to kill the process."""
+
+    async def execute(self, context: WorkflowContext) -> int:
+        note(context, "begin")
+        await asyncio.sleep(0.6)
+        note(context, "end")
+        return context.attempt
+
+
 def chain(*names: str) -> list[tuple[str, str]]:
     return list(itertools.pairwise(names))
 
@@ -127,6 +150,16 @@ decided = WorkflowDefinition(
 gated = WorkflowDefinition(
     "gated", steps={"gate": Gate(name="gate"), "after": Effect(name="after")}, edges=[("gate", "after")]
 )
+poisoned = WorkflowDefinition(
+    "poisoned",
+    steps={"poison": Poison(name="poison"), "after": Effect(name="after")},
+    edges=[("poison", "after")],
+)
+innocent = WorkflowDefinition(
+    "innocent",
+    steps={"beside": Lasting(name="beside"), "after": Effect(name="after")},
+    edges=[("beside", "after")],
+)
 
 WORKFLOWS = (linear, fork, each, timed, decided)
 """What a load is made of."""
@@ -138,6 +171,8 @@ RUNS = {
     "timed": {"before": 1, "nap": 1, "after": 1},
     "decided": {"ask": 1, "decide": 1, "act": 1},
     "gated": {"gate": 1, "after": 1},
+    "poisoned": {"poison": 1, "after": 1},
+    "innocent": {"beside": 1, "after": 1},
 }
 """How often each step of a finished instance is on record."""
 
@@ -145,7 +180,7 @@ RUNS = {
 def make_engine(url: str | None = None) -> WorkflowEngine:
     """An engine over the database that the environment names; it runs nothing without a worker."""
     registry = WorkflowRegistry()
-    for definition in (*WORKFLOWS, gated):
+    for definition in (*WORKFLOWS, gated, poisoned, innocent):
         registry.register(definition)
     store, queries = create_store(url or os.environ["CHAOS_URL"], pool_size=int(os.environ.get("CHAOS_POOL", "5")))
     executor: Any = NullExecutor() if os.environ.get("CHAOS_HINTS") == "0" else store.notifier()
@@ -160,6 +195,8 @@ def make_engine(url: str | None = None) -> WorkflowEngine:
         codec=JsonCodec(),
         conditions=SafeExpressions(),
         settings=EngineSettings(
-            lease_s=float(os.environ.get("CHAOS_LEASE_S", "1")), poll_s=float(os.environ.get("CHAOS_POLL_S", "0.5"))
+            lease_s=float(os.environ.get("CHAOS_LEASE_S", "1")),
+            poll_s=float(os.environ.get("CHAOS_POLL_S", "0.5")),
+            max_crashes=int(os.environ.get("CHAOS_MAX_CRASHES", "5")),
         ),
     )

@@ -30,6 +30,8 @@ def work(environment: Mapping[str, str], log: str, options: tuple[str, ...]) -> 
     output = os.open(log, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o644)
     for stream in (1, 2):
         os.dup2(output, stream)
+    for inherited in [name for name in os.environ if name.startswith("CHAOS_")]:
+        del os.environ[inherited]  # of the test in which the first process was forked
     os.environ.update(environment)
 
     from workflows_core.cli.main import build_group

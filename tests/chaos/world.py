@@ -50,6 +50,7 @@ class World:
         self.workers: list[WorkerProcess] = []
         self.started: set[UUID] = set()
         self.decisions: dict[UUID, str] = {}
+        self.refused: list[StoreUnavailableError] = []
         self._is_over = False
         self._is_settling = False
 
@@ -117,7 +118,8 @@ class World:
         while True:
             try:
                 return await attempt()
-            except StoreUnavailableError:
+            except StoreUnavailableError as error:
+                self.refused.append(error)
                 assert time.monotonic() < deadline, "the store is away for too long"
                 await asyncio.sleep(0.05)
 
@@ -141,7 +143,8 @@ class World:
         await asyncio.to_thread(invariants.check, self.url, self.effects, self.started, self.decisions)
 
     async def under_load(self, chaos: Coroutine[Any, Any, None]) -> None:
-        """Start and decide instances for as long as chaos is made, then settle."""
+        """Start and decide instances for as long as chaos is made, then settle: what has piled up may take as long again."""
+        began = time.monotonic()
         self._is_over = False
         going_on = [asyncio.create_task(self.decide()), asyncio.create_task(self.load())]
         making = asyncio.create_task(chaos)
@@ -151,7 +154,7 @@ class World:
             await asyncio.gather(making, *going_on)  # a start or a decision is not given up: its answer counts
         finally:
             await end_all(making, *going_on)
-        await self.settle()
+        await self.settle(within_s=40.0 + time.monotonic() - began)
 
     def inside_a_step(self) -> list[WorkerProcess]:
         """The workers that are inside a step at present, as far as the steps wrote it down."""

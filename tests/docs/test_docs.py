@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import inspect
 import os
 import re
 import subprocess
@@ -11,7 +12,7 @@ from pathlib import Path
 import pytest
 from litestar import Litestar
 
-from workflows_core import LocalExecutionEngine
+from workflows_core import LocalExecutionEngine, WorkflowEngine
 from workflows_litestar import WorkflowPlugin, WorkflowPluginConfig
 from workflows_litestar.problems.kinds import HTTP_PROBLEMS, PROBLEMS
 from workflows_testing.servers import RedisServer
@@ -70,6 +71,15 @@ def test_the_reference_lists_every_route() -> None:
 def test_the_reference_lists_every_problem() -> None:
     kinds = {kind.slug: (str(kind.status), kind.title) for kind in (*PROBLEMS.values(), *HTTP_PROBLEMS.values())}
     assert section("reference/litestar.md", "Problems") == kinds
+
+
+def test_the_page_on_transactions_names_every_call_that_takes_a_session() -> None:
+    calls = {name: call for name, call in inspect.getmembers(WorkflowEngine, inspect.isfunction) if name[0] != "_"}
+    taking = {name for name, call in calls.items() if "session" in inspect.signature(call).parameters}
+    page = (DOCS / "how-to" / "transactions.md").read_text(encoding="utf-8")
+    named = re.search(r"`session=` is an argument of\n(.+?)\.$", page, re.MULTILINE)
+    assert named is not None
+    assert set(re.findall(r"`(\w+)`", named[1])) == taking
 
 
 def test_every_test_that_the_guarantees_name_exists() -> None:

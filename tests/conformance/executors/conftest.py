@@ -48,10 +48,8 @@ def postgres_url(postgres_database: PostgresDatabase) -> str:
 @pytest.fixture(scope="session")
 def own_redis() -> Generator[RedisServer]:
     """A server that the tests may stop and empty, also where the environment names another one."""
-    with pytest.MonkeyPatch.context() as patch:
-        patch.delenv("WORKFLOWS_TEST_REDIS_URL", raising=False)
-        with redis() as started:
-            yield started
+    with redis(own=True) as started:
+        yield started
 
 
 @pytest.fixture

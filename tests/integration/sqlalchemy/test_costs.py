@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Awaitable, Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager
 from itertools import pairwise
-from typing import Any, NamedTuple
+from typing import Any, NamedTuple, TypeAlias
 
 import psycopg
+import pytest
 from sqlalchemy import Connection, event
 
 from workflows_core import (
@@ -23,8 +24,9 @@ from workflows_core import (
     WorkflowDefinition,
     WorkflowRegistry,
 )
+from workflows_core.ports.queries import InstanceFilter, PageRequest, TaskFilter, WorkflowQueries
 from workflows_core.ports.store import ClaimRequest, Committed, Held
-from workflows_sqlalchemy import PersistentExecutionEngine, SQLAlchemyWorkflowStore, create_store
+from workflows_sqlalchemy import PersistentExecutionEngine, SQLAlchemyWorkflowStore, StoreAndQueries, create_store
 from workflows_testing.builders import Run, a_graph, an_instance
 from workflows_testing.servers.databases import PostgresDatabase
 
@@ -139,6 +141,21 @@ async def test_steps_in_a_row_update_their_rows_in_place(postgres_url: str, empt
     assert work[1] - work_before[1] == 40
 
 
+LISTS: dict[str, Callable[[WorkflowQueries], Awaitable[object]]] = {
+    "instances": lambda queries: queries.list_instances(InstanceFilter(), PageRequest(limit=20)),
+    "tasks": lambda queries: queries.list_tasks(TaskFilter(), PageRequest(limit=20)),
+    "stalled instances": lambda queries: queries.find_stalled(),
+}
+
+
+@pytest.mark.parametrize("name", LISTS)
+async def test_a_list_is_one_statement_however_long_it_is(sides: StoreAndQueries, name: str) -> None:
+    await sides.store.commit([an_instance(a_graph(*STEPS)).start() for _ in range(5)])
+    with statements_of(sides.store) as sent:
+        await LISTS[name](sides.queries)
+    assert len(sent) == 1
+
+
 class Nothing(BaseMachineStep):
     async def execute(self, context: WorkflowContext) -> None:
         """Return at once."""
@@ -153,8 +170,28 @@ def linear() -> WorkflowDefinition:
     )
 
 
+@contextmanager
+def sent_through_asyncpg(store: SQLAlchemyWorkflowStore) -> Iterator[list[str]]:
+    """What the store sends meanwhile, as asyncpg tells it: what goes straight to it, and not what SQLAlchemy prepares."""
+    sent: list[str] = []
+
+    def note(logged: Any) -> None:
+        sent.append(" ".join(logged.query.split()))
+
+    def taken(connection: Any, _record: Any, _proxy: Any) -> None:
+        connection.driver_connection.add_query_logger(note)  # of those that are equal it keeps one
+
+    engine = store.backend.engine
+    event.listen(engine, "checkout", taken)
+    yield sent
+    event.remove(engine, "checkout", taken)
+
+
+Listening: TypeAlias = Callable[[SQLAlchemyWorkflowStore], AbstractContextManager[list[str]]]
+
+
 class Sent(NamedTuple):
-    """What was sent to the server for one workflow, as asyncpg tells it, and how long it took."""
+    """What was sent to the server for one workflow, and how long it took."""
 
     commits: list[str]
     looks: list[str]
@@ -162,42 +199,35 @@ class Sent(NamedTuple):
     seconds: float
 
 
-async def sent_for_one_workflow(url: str) -> Sent:
+async def sent_for_one_workflow(url: str, listening: Listening) -> Sent:
     registry, bus = WorkflowRegistry(), EventBus()
     registry.register_definition(linear())
     completed = asyncio.Event()
     bus.subscribe(WorkflowCompleted, lambda _event: completed.set())
-    sent: list[str] = []
     async with PersistentExecutionEngine(registry, url, event_bus=bus) as engine:
         assert isinstance(engine.store, SQLAlchemyWorkflowStore)
-
-        def note(logged: Any) -> None:
-            sent.append(" ".join(logged.query.split()))
-
-        def taken(connection: Any, _record: Any, _proxy: Any) -> None:
-            connection.driver_connection.add_query_logger(note)  # of those that are equal it keeps one
-
-        event.listen(engine.store.backend.engine, "checkout", taken)
-        for _ in range(3):  # what happens once happens here
+        with listening(engine.store) as sent:
+            for _ in range(3):  # what happens once happens here
+                completed.clear()
+                await engine.start_workflow("linear")
+                await completed.wait()
+            await asyncio.sleep(0.3)
             completed.clear()
+            sent.clear()
+            began = time.perf_counter()
             await engine.start_workflow("linear")
             await completed.wait()
-        await asyncio.sleep(0.3)
-        completed.clear()
-        sent.clear()
-        began = time.perf_counter()
-        await engine.start_workflow("linear")
-        await completed.wait()
-        seconds, found = time.perf_counter() - began, list(sent)
+            seconds, found = time.perf_counter() - began, list(sent)
     commits = [text for text in found if "asked AS" in text]
     looks = [text for text in found if text.startswith("WITH RECURSIVE")]
     return Sent(commits, looks, [text for text in found if text not in commits and text not in looks], seconds)
 
 
+@pytest.mark.parametrize("listening", [sent_through_asyncpg, statements_of])
 async def test_a_workflow_of_five_steps_takes_six_commits_and_reads_nothing_between_its_steps(
-    postgres_url: str,
+    postgres_url: str, listening: Listening
 ) -> None:
-    sent = await sent_for_one_workflow(postgres_url)
+    sent = await sent_for_one_workflow(postgres_url, listening)
     assert len(sent.commits) == 6
     assert sent.others == []
     # Nobody looks for its first step: it was started as claimed. What is seen are the looks that come in any case, each with

@@ -143,7 +143,7 @@ def test_what_is_said_of_an_error_never_shows_values() -> None:
 @pytest.fixture(scope="module")
 def own_database() -> Generator[PostgresDatabase]:
     """A migrated database on a server that may be restarted."""
-    with postgres() as server:
+    with postgres(own=True) as server:
         template = DatabaseTemplate(server, lambda database: schema.upgrade_sync(database.url_for("psycopg")))
         with template.database() as database:
             yield database

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 from datetime import timedelta
 from typing import Any
+from uuid import UUID
 
 import pytest
 from sqlalchemy.ext.asyncio import create_async_engine
@@ -20,6 +21,8 @@ from workflows_core import (
     WorkflowRegistry,
     WorkflowStatus,
 )
+from workflows_core.domain.events import StepRetryScheduled
+from workflows_core.domain.retry import RetryPolicy
 from workflows_core.errors import StoreUnavailableError
 from workflows_sqlalchemy import PersistentExecutionEngine, SQLAlchemyStoreConfig
 
@@ -93,6 +96,50 @@ async def test_a_signal_that_came_early_and_its_key_outlive_the_engine_that_took
         await engine.complete_human_task(started.id, "approve", "bob", {"approved": True})
         finished = await engine.wait(started.id, timeout=10)
     assert (finished.status, finished.data["number"]) == (WorkflowStatus.COMPLETED, "R-1")
+
+
+async def test_failures_attempts_and_the_delay_that_is_left_outlive_the_engine(url: str) -> None:
+    attempts: list[int] = []
+
+    class Failing(BaseMachineStep):
+        retry = RetryPolicy(max_attempts=3, initial_delay_s=0.05, multiplier=30.0, jitter=0.0)
+
+        async def execute(self, context: WorkflowContext) -> None:
+            attempts.append(context.attempt)
+            raise ValueError(f"attempt {context.attempt}")
+
+    class Doomed(Workflow):
+        __workflow_name__ = "doomed"
+        __steps__ = [Failing]
+
+    def doomed() -> WorkflowRegistry:
+        registry = WorkflowRegistry()
+        registry.register(Doomed)
+        return registry
+
+    async with PersistentExecutionEngine(doomed(), url) as engine:
+        started = await engine.start_workflow("doomed")
+        async with asyncio.timeout(10):
+            while len(await retries_of(engine, started.id)) < 2:
+                await asyncio.sleep(0.01)
+        (before,) = await engine.queries.list_work(started.id)
+    async with PersistentExecutionEngine(doomed(), url) as engine:
+        (after,) = await engine.queries.list_work(started.id)
+        finished = await engine.wait(started.id, timeout=10, until=lambda found: found.status.is_final)
+        (record,) = await engine.queries.list_executions(started.id)
+        delays = await retries_of(engine, started.id)
+    assert finished.status is WorkflowStatus.FAILED
+    assert (attempts, record.execution.attempts, delays) == ([1, 2, 3], 3, [0.05, 1.5])
+    assert after.due_at == before.due_at
+    assert before.due_at is not None
+    assert record.execution.started_at is not None
+    assert record.execution.started_at >= before.due_at
+
+
+async def retries_of(engine: PersistentExecutionEngine, instance: UUID) -> list[float]:
+    """The delays before the attempts of an instance that were to follow another one."""
+    events = [found.event for found in await engine.queries.list_events(instance)]
+    return [event.delay_s for event in events if isinstance(event, StepRetryScheduled)]
 
 
 async def test_items_are_run_each_in_a_scope_of_its_own(url: str) -> None:

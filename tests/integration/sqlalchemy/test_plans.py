@@ -1,15 +1,22 @@
-"""Looking for work, and the lists that people see, use the indexes: their cost does not grow with what is finished or waits."""
+"""Looking for work, and the lists that people see, use the indexes: their cost does not grow with what is finished or waits.
+
+With ``WORKFLOWS_TEST_FINISHED=1000000`` a million instances have finished (``make test-million``).
+"""
 
 from __future__ import annotations
 
+import os
+import shutil
 import time
-from collections.abc import AsyncGenerator
+from collections.abc import AsyncGenerator, Generator
+from pathlib import Path
 from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, event, text
+from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from tests.integration.sqlalchemy.conftest import migrate
 from tests.integration.sqlalchemy.filling import blob, filling
 
 from workflows_core.domain.transition import TaskOpening
@@ -19,10 +26,15 @@ from workflows_core.ports.store import ClaimRequest, Committed, Held, StartKey
 from workflows_sqlalchemy import SQLAlchemyWorkflowQueries, SQLAlchemyWorkflowStore, create_store
 from workflows_sqlalchemy.encoding import encode_opening
 from workflows_sqlalchemy.postgresql.claims import claim_statement, due_statement
-from workflows_testing.builders import an_instance
+from workflows_testing.builders import a_graph, an_instance
+from workflows_testing.servers import PostgresServer
+from workflows_testing.servers.databases import DatabaseTemplate, PostgresDatabase
 
-FINISHED, WAITING, HELD, DUE = 12_000, 2000, 40, 400
+FINISHED = int(os.environ.get("WORKFLOWS_TEST_FINISHED", "12000"))
+WAITING, HELD, DUE = 2000, 40, 400
 BATCH = 100
+# A million rows take a minute to make, and each test gets a copy of its own.
+pytestmark = pytest.mark.timeout(120 + FINISHED // 2_000)
 
 FILL = """
 INSERT INTO workflow_instances (
@@ -64,6 +76,15 @@ def fill(dialect: str) -> list[str]:
     return filling(FILL, dialect, FINISHED + WAITING, **words)
 
 
+def make_large(url: str) -> None:
+    """Fill a database."""
+    engine = create_engine(url)
+    with engine.begin() as connection:
+        for statement in fill(engine.dialect.name):
+            connection.execute(text(statement))
+    engine.dispose()
+
+
 class Planned:
     """A store whose statements are explained before they are run."""
 
@@ -76,7 +97,7 @@ class Planned:
         event.listen(self.store.backend.engine, "before_cursor_execute", self._note)
 
     def _note(self, _connection: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        if not statement.lstrip().startswith(("EXPLAIN", "BEGIN", "COMMIT", "PRAGMA", "ROLLBACK")):
+        if not statement.lstrip().startswith(("EXPLAIN", "BEGIN", "COMMIT", "DISCARD", "PRAGMA", "ROLLBACK")):
             self.sent.append((statement, parameters))
 
     async def plans(self) -> str:
@@ -99,13 +120,53 @@ def planned_url(request: pytest.FixtureRequest) -> str:
     return found
 
 
+@pytest.fixture(scope="module")
+def large_sqlite(sqlite_template: bytes, tmp_path_factory: pytest.TempPathFactory) -> Generator[Path]:
+    """A large database to copy."""
+    path = tmp_path_factory.mktemp("plans") / "large.db"
+    path.write_bytes(sqlite_template)
+    make_large(f"sqlite+pysqlite:///{path}")
+    yield path
+    path.unlink()
+
+
+@pytest.fixture(scope="module")
+def large_postgres(postgres_service: PostgresServer) -> Generator[DatabaseTemplate]:
+    """The same on PostgreSQL."""
+
+    def prepare(database: PostgresDatabase) -> None:
+        migrate(database)
+        make_large(database.url_for("psycopg"))
+
+    template = DatabaseTemplate(postgres_service, prepare)
+    yield template
+    template.close()
+
+
 @pytest.fixture
-async def planned(planned_url: str) -> AsyncGenerator[Planned]:
+def large_postgres_url(large_postgres: DatabaseTemplate) -> Generator[str]:
+    with large_postgres.database() as database:
+        yield database.url_for("asyncpg")
+
+
+@pytest.fixture
+def large_sqlite_url(large_sqlite: Path, tmp_path: Path) -> Generator[str]:
+    path = tmp_path / "large.db"
+    shutil.copyfile(large_sqlite, path)
+    yield f"sqlite+aiosqlite:///{path}"
+    path.unlink()
+
+
+@pytest.fixture(params=["sqlite", "postgresql"])
+def large_url(request: pytest.FixtureRequest) -> str:
+    found: str = request.getfixturevalue(f"large_{request.param.removesuffix('ql')}_url")
+    return found
+
+
+@pytest.fixture
+async def planned(large_url: str) -> AsyncGenerator[Planned]:
     """A large database, without the settings that our own engines have."""
-    engine = create_async_engine(planned_url)
-    async with engine.begin() as connection:
-        for statement in fill(engine.dialect.name):
-            await connection.execute(text(statement))
+    engine = create_async_engine(large_url)
     planned = Planned(engine)
     yield planned
     await planned.store.close()
@@ -170,11 +231,25 @@ async def test_the_conditions_of_a_write_are_looked_up_by_their_keys(sqlite_url:
     assert not reads_all_of(plan, "workflow_instances")
 
 
-async def test_work_of_queues_that_a_worker_does_not_serve_is_not_read(postgres_url: str) -> None:
-    engine = create_async_engine(postgres_url, isolation_level="AUTOCOMMIT")
+async def test_the_commit_of_a_step_finds_its_rows_by_their_keys(planned: Planned) -> None:
+    run = an_instance(a_graph("first", "second"))
+    (started,) = await planned.store.commit([run.start(take="first", worker="one")])
+    assert isinstance(started, Committed)
+    planned.sent.clear()
+    held = Held(run.number("first"), 1, "one")
+    (done,) = await planned.store.commit([run.complete("first", held=held, take="second")])
+    assert isinstance(done, Committed)
+    plan = await planned.plans()
+    keys = "pk_workflow_{}" if planned.engine.dialect.name == "postgresql" else "sqlite_autoindex_workflow_{}_1"
+    assert keys.format("instances") in plan
+    assert keys.format("work_items") in plan
+    assert "Seq Scan" not in plan
+    assert not {"SCAN i", "SCAN w"} & set(plan.splitlines())
+
+
+async def test_work_of_queues_that_a_worker_does_not_serve_is_not_read(large_postgres_url: str) -> None:
+    engine = create_async_engine(large_postgres_url, isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
-        for statement in fill("postgresql"):
-            await connection.execute(text(statement))
         for statement in (
             str(claim_statement(queues=True, codes=False, items=False)),
             str(due_statement(queues=True, codes=False)),

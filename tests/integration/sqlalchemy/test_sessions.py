@@ -71,6 +71,16 @@ class Parcel(Workflow):
     __edges__ = [("approve", "sent"), ("sent", "book")]
 
 
+class Break(BaseMachineStep):
+    async def execute(self, context: WorkflowContext) -> None:
+        raise ValueError("broken")
+
+
+class Doomed(Workflow):
+    __workflow_name__ = "doomed"
+    __steps__ = [Break]
+
+
 class Heard(EventBus):
     """Notes what it is told."""
 
@@ -105,6 +115,7 @@ async def engine(url: str, heard: Heard) -> AsyncGenerator[PersistentExecutionEn
     registry = WorkflowRegistry()
     registry.register(Order)
     registry.register(Parcel)
+    registry.register(Doomed)
     settings = EngineSettings(secret=SECRET, poll_s=0.1)
     async with PersistentExecutionEngine(registry, url, event_bus=heard, settings=settings) as engine:
         yield engine
@@ -264,6 +275,26 @@ async def test_a_cancellation_is_taken_back_with_the_session(
     async with AsyncSession(application) as session, session.begin():
         await engine.cancel_workflow(started.id, session=session)
     assert (await engine.get_instance(started.id)).status is WorkflowStatus.CANCELED
+
+
+@pytest.mark.parametrize(
+    ("workflow", "act"), [("order", "terminate_workflow"), ("doomed", "retry"), ("doomed", "discard")]
+)
+async def test_what_an_operator_does_is_taken_back_with_the_session(
+    engine: PersistentExecutionEngine, application: AsyncEngine, workflow: str, act: str
+) -> None:
+    started = await engine.start_workflow(workflow, {"amount": 1})
+    before = await engine.wait(started.id, timeout=10)
+    async with AsyncSession(application) as session:
+        inside = await getattr(engine, act)(started.id, session=session)
+        assert inside.revision > before.revision
+        await session.rollback()
+    assert (await engine.get_instance(started.id)).revision == before.revision
+    async with AsyncSession(application) as session, session.begin():
+        await place(session, "one")
+        await getattr(engine, act)(started.id, session=session)
+    assert (await engine.get_instance(started.id)).revision > before.revision
+    assert await orders(application) == ["one"]
 
 
 async def test_a_signal_is_taken_back_with_the_session(

@@ -63,6 +63,15 @@ def test_a_url_wins_over_every_program(monkeypatch: pytest.MonkeyPatch) -> None:
     assert "somewhere" not in str(found), "it may hold a password"
 
 
+def test_a_server_of_ones_own_is_never_the_one_that_is_named(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setenv("WORKFLOWS_TEST_SERVER_URL", "server://somewhere")
+    assert BOTH.find(own=True).source == "system"
+    with pytest.raises(ServiceUnavailableError) as caught:
+        NONE.find(own=True)
+    assert caught.value.searched == ("system", "embedded")
+    assert "set WORKFLOWS_TEST_SERVER_URL" not in str(caught.value)
+
+
 def test_the_error_of_an_empty_search_says_how_to_mend_it(monkeypatch: pytest.MonkeyPatch) -> None:
     with pytest.raises(ServiceUnavailableError) as caught:
         NONE.find()

@@ -89,7 +89,7 @@ def pytest_report_header() -> str:
 
 @pytest.fixture(scope="session")
 def postgres_service() -> Generator[PostgresServer]:
-    """One PostgreSQL for the whole test process; a test that restarts it should start its own instead."""
+    """One PostgreSQL for the whole test process; a test that stops one takes ``postgres(own=True)`` instead."""
     from workflows_testing.servers import postgres
 
     with contextlib.ExitStack() as stack:
@@ -98,7 +98,7 @@ def postgres_service() -> Generator[PostgresServer]:
 
 @pytest.fixture(scope="session")
 def redis_service() -> Generator[RedisServer]:
-    """One Redis-protocol server for the whole test process; a test that restarts it should start its own instead."""
+    """One Redis-protocol server for the whole test process; a test that stops one takes ``redis(own=True)`` instead."""
     from workflows_testing.servers import redis
 
     with contextlib.ExitStack() as stack:

@@ -92,6 +92,25 @@ async def test_a_step_fails_when_its_attempts_are_used_up_and_is_told_once(engin
     assert flaky.told == ["attempt 3"]
 
 
+async def test_steps_that_failed_together_do_not_come_back_together(engine: LocalExecutionEngine) -> None:
+    policy = RetryPolicy(max_attempts=2, initial_delay_s=0.01, jitter=0.5)
+    definition = only(Flaky(succeeds_at=99, retry=policy))
+    finished = [await finish(engine, definition) for _ in range(8)]
+    events = [found.event for instance in finished for found in await engine.queries.list_events(instance.id)]
+    delays = [event.delay_s for event in events if isinstance(event, StepRetryScheduled)]
+    assert all(0.005 <= delay <= 0.01 for delay in delays)
+    assert len(set(delays)) == 8
+
+
+async def test_no_attempt_begins_after_the_time_for_all_of_them(engine: LocalExecutionEngine) -> None:
+    policy = RetryPolicy(max_attempts=0, initial_delay_s=0.1, multiplier=1.0, jitter=0.0, max_elapsed_s=0.35)
+    flaky = Flaky(succeeds_at=9, retry=policy)
+    finished = await finish(engine, only(flaky))
+    assert finished.status is WorkflowStatus.FAILED
+    assert 2 <= len(flaky.seen) <= 4
+    assert len(flaky.told) == 1
+
+
 @pytest.mark.parametrize(
     ("error", "policy"),
     [

@@ -67,21 +67,25 @@ class Service:
     system: Callable[[], Path | None]
     embedded: Callable[[], Path | None]
 
-    def find(self) -> FoundServer:
+    def find(self, *, own: bool = False) -> FoundServer:
         """Return the first server of the search order.
+
+        Args:
+            own: Leave out the one that runs already.
 
         Raises:
             ServiceUnavailableError: There is none.
             InvalidSourceError: ``WORKFLOWS_TEST_SOURCE`` holds an unknown word.
         """
-        if url := os.environ.get(self.url_variable):
+        if not own and (url := os.environ.get(self.url_variable)):
             return FoundServer("environment", url=url)
         sources = _allowed_sources()
         for source in sources:
             program = self.system() if source == "system" else self.embedded()
             if program is not None:
                 return FoundServer(source, program=program)
-        raise ServiceUnavailableError(self.name, self.url_variable, self.program, self.wheel, ("environment", *sources))
+        searched = sources if own else ("environment", *sources)
+        raise ServiceUnavailableError(self.name, self.url_variable, self.program, self.wheel, searched)
 
 
 def _allowed_sources() -> tuple[Literal["system", "embedded"], ...]:

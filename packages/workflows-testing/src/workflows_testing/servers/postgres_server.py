@@ -42,7 +42,9 @@ class PostgresServer(Server):
 
 
 @contextlib.contextmanager
-def postgres(*, durable: bool = False, settings: Mapping[str, str] | None = None) -> Generator[PostgresServer]:
+def postgres(
+    *, durable: bool = False, settings: Mapping[str, str] | None = None, own: bool = False
+) -> Generator[PostgresServer]:
     """Yield a PostgreSQL server: the one of ``WORKFLOWS_TEST_POSTGRES_URL``, or a new one, which is erased at the end.
 
     A new server lives below the directory for temporary files (``TMPDIR``), listens on 127.0.0.1 only, lets everybody in as the superuser
@@ -52,12 +54,13 @@ def postgres(*, durable: bool = False, settings: Mapping[str, str] | None = None
         durable: Commits wait for the disk, as in production; for benchmarks. Without it they survive a crash of the server, not of
             the machine. A server from the environment keeps its settings.
         settings: More settings of the server (``postgresql.conf``); a server from the environment ignores them.
+        own: Start a new one also where the environment names a server; for tests that stop it.
 
     Raises:
         ServiceUnavailableError: There is nothing to connect to and nothing to start.
         ServerStartError: The server did not become ready; the message ends with its log.
     """
-    found = POSTGRES.find()
+    found = POSTGRES.find(own=own)
     if found.program is None:
         yield PostgresServer(service=POSTGRES, found=found, url=_without_driver(found.url or ""))
         return

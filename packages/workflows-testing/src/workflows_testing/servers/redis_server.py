@@ -31,7 +31,7 @@ class RedisServer(Server):
 
 
 @contextlib.contextmanager
-def redis(*, durable: bool = False) -> Generator[RedisServer]:
+def redis(*, durable: bool = False, own: bool = False) -> Generator[RedisServer]:
     """Yield a Redis-protocol server: the one of ``WORKFLOWS_TEST_REDIS_URL``, or a new one, which is erased at the end.
 
     A new server listens on 127.0.0.1 only, without a password, and ends with this process, also if it is killed.
@@ -39,12 +39,13 @@ def redis(*, durable: bool = False) -> Generator[RedisServer]:
     Args:
         durable: Each write waits for the disk and survives a restart. Without it a restart loses everything, which is what a test of lost
             messages wants. A server from the environment keeps its settings.
+        own: Start a new one also where the environment names a server; for tests that stop it.
 
     Raises:
         ServiceUnavailableError: There is nothing to connect to and nothing to start.
         ServerStartError: The server did not become ready; the message ends with its log.
     """
-    found = REDIS.find()
+    found = REDIS.find(own=own)
     if found.program is None:
         yield RedisServer(service=REDIS, found=found, url=found.url or "")
         return
