@@ -99,7 +99,8 @@ class StepRunner:
             if turn is not None:
                 holding.go_on(turn.item)
                 if not holding.may_begin():
-                    await self._store.release(worker, [holding.ref], untouched=True)
+                    if not holding.has_lapsed():
+                        await self._store.release(worker, [holding.ref], untouched=True)
                     break
         return True
 
@@ -172,11 +173,8 @@ class StepRunner:
         if (turn.item.slot is not None or ends) and inside is None:
             await self._commits.tell_freed(turn.state.id, turn.item)
         following = decision.following
-        if following is None:
-            return None
-        if following.number not in result.fences:
-            await self._store.release(worker, [WorkRef(turn.state.id, following.number)])
-            return None
+        if following is None or following.number not in result.fences:
+            return None  # or it was taken, and is not held as it was taken any more
         heard = asyncio.get_running_loop().time()
         item = _with_what_is_left(following, turn.item, result.at - turn.at)
         return Turn(item, decision.transition.state, result.fences[following.number], 1, result.at, heard)

@@ -119,8 +119,7 @@ class Worker:
 
         Args:
             queue: The queue.
-            within_s: Seconds after which this returns although no slot has become free, so that the task queue has no reason to take
-                its message for lost.
+            within_s: Seconds after which this returns in any case, so that the task queue does not take its message for lost.
 
         Returns:
             Whether there was work.
@@ -235,7 +234,7 @@ class Worker:
         """Claim work and begin it: a task for each piece, None for one for which it is too late."""
         self._is_claiming = True
         sent = self._clock()
-        claims = await self._engine.store.claim(wanted)
+        claims = await self._leftovers.claim(self._engine.store, wanted)
         begun = [self._begin(claim, sent) for claim in claims]
         self._is_claiming = False
         return begun
@@ -313,17 +312,19 @@ class Worker:
             if not await self._engine.run_claim(claim, worker=self.id, holding=holding, admits=self._admission.admits):
                 self._admission.note_lack(claim.state, claim.item)
         except asyncio.CancelledError:
-            others = (running.refs for running in self._running.values() if running is not holding)
-            self._leftovers.unfinished |= holding.refs.difference(*others)
+            self._leave(holding)
             with suppress(InfrastructureError):
                 await self._give_back(delay_s=0.0)
             raise
-        except WorkflowsError as error:
-            logger.warning("work item %s was not finished and will be claimed again: %s", holding.ref, error)
-            self._leftovers.unfinished |= holding.refs
-        except Exception:
-            logger.exception("work item %s was not finished and will be claimed again", holding.ref)
-            self._leftovers.unfinished |= holding.refs
+        except Exception as error:  # noqa: BLE001 - whatever it is, the work item is not finished
+            tell = logger.warning if isinstance(error, WorkflowsError) else logger.exception
+            tell("work item %s was not finished and will be claimed again: %s", holding.ref, error)
+            self._leave(holding)
+
+    def _leave(self, holding: Holding) -> None:
+        """Note to give back what was not finished; but not what has been claimed again meanwhile, and runs here."""
+        others = (running.refs for running in self._running.values() if running is not holding)
+        self._leftovers.unfinished |= holding.refs.difference(*others)
 
     def _cancel(self, task: asyncio.Task[None], holding: Holding) -> None:
         holding.ask_to_stop()
@@ -394,7 +395,5 @@ class Worker:
     def _lapsed(self, holding: Holding) -> None:
         for task, running in tuple(self._running.items()):
             if running is holding and not holding.is_recording:
-                logger.warning(
-                    "the lease of work item %s has ended without a renewal; worker %s stops it", holding.ref, self.id
-                )
+                logger.warning("the lease of %s has ended without a renewal; worker %s stops it", holding.ref, self.id)
                 self._cancel(task, holding)

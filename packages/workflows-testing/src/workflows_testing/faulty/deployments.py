@@ -88,20 +88,21 @@ def _shortened(claim: Claim) -> Claim:
 
 
 class GivesUp(InProcessDeployment):
-    async def start_worker(self, options: WorkerOptions) -> WorkerProcess:
-        return TiringWorker(self, options)
+    def worker_store(self) -> WorkerStore:
+        return TiringStore(self.make_store())
 
 
-class TiringWorker(TaskWorker):
-    """Dies after thirty-five messages."""
+class TiringStore(WorkerStore):
+    """Gives no more than thirty-five pieces of work."""
 
-    taken = 0
+    given = 0
 
-    async def take(self, hint: Hint) -> None:
-        self.taken += 1
-        if self.taken > 35:
-            asyncio.get_running_loop().call_soon(asyncio.ensure_future, self.kill())
-        await super().take(hint)
+    async def carry(self, call: StoreCall) -> Any:
+        answer = await super().carry(call)
+        if call.method == "claim":
+            self.given += len(answer)
+            self.is_cut = self.given > 35
+        return answer
 
 
 class HoldsForever(InProcessDeployment):
