@@ -11,9 +11,8 @@ from __future__ import annotations
 import asyncio
 import math
 from collections import deque
-from collections.abc import Awaitable, Callable, Sequence
+from collections.abc import Awaitable, Callable, Hashable, Sequence
 from typing import Final, NamedTuple, TypeAlias
-from uuid import UUID
 
 from workflows_core.ports.store import Write, WriteResult
 
@@ -38,16 +37,23 @@ class GroupCommit:
         commit: Commits a batch, in which no instance comes twice; gives an outcome for each write.
         parallel: Most batches under way at once.
         most: Most writes in one batch.
+        place: What a write is about: of two that are about the same, the second waits for the first.
     """
 
     def __init__(
-        self, commit: Callable[[Sequence[Write]], Awaitable[list[Outcome]]], *, parallel: int, most: int = 256
+        self,
+        commit: Callable[[Sequence[Write]], Awaitable[list[Outcome]]],
+        *,
+        parallel: int,
+        most: int = 256,
+        place: Callable[[Write], Hashable] = lambda write: write.transition.state.id,
     ) -> None:
         self._commit = commit
         self._parallel = parallel
         self._most = most
+        self._place = place
         self._waiting: deque[_Waiting] = deque()
-        self._busy: set[UUID] = set()
+        self._busy: set[Hashable] = set()
         self._batches: set[asyncio.Task[None]] = set()
         self._is_called = False
 
@@ -78,16 +84,16 @@ class GroupCommit:
             task.add_done_callback(self._sent)
 
     def _take(self, most: int) -> list[_Waiting]:
-        """The writes that have waited longest, one of each instance; none of an instance that is under way."""
+        """The writes that have waited longest, one about each thing; none about something that is under way."""
         batch: list[_Waiting] = []
         left: list[_Waiting] = []
         while self._waiting and len(batch) < most:
             waiting = self._waiting.popleft()
-            instance_id = waiting.write.transition.state.id
-            if instance_id in self._busy:
+            place = self._place(waiting.write)
+            if place in self._busy:
                 left.append(waiting)
             else:
-                self._busy.add(instance_id)
+                self._busy.add(place)
                 batch.append(waiting)
         self._waiting.extendleft(reversed(left))
         return batch
@@ -98,7 +104,7 @@ class GroupCommit:
         except Exception as error:  # noqa: BLE001 - raised by each of the callers
             outcomes = [error] * len(batch)
         for waiting, outcome in zip(batch, outcomes, strict=True):
-            self._busy.discard(waiting.write.transition.state.id)
+            self._busy.discard(self._place(waiting.write))
             if not waiting.outcome.done():
                 waiting.outcome.set_result(outcome)
 

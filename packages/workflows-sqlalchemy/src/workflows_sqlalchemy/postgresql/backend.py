@@ -27,6 +27,7 @@ from workflows_sqlalchemy.postgresql.leases import PostgreSQLLeaseKeeper, releas
 from workflows_sqlalchemy.postgresql.notifier import PostgreSQLNotifier
 from workflows_sqlalchemy.postgresql.sessions import PostgreSQLSharing
 from workflows_sqlalchemy.postgresql.throttles import ThrottledClaims
+from workflows_sqlalchemy.verdicts import key_id
 
 __all__ = ["PostgreSQLBackend"]
 
@@ -74,7 +75,7 @@ class PostgreSQLBackend(Backend):
         commits = Commits(self._statements, self._direct, clock)
         self._group = GroupCommit(commits.commit, parallel=_BATCHES_AT_ONCE)
         # A start with a key waits for whoever has just used the key in a transaction of the application, and nobody is to wait with it.
-        self._keyed = GroupCommit(commits.commit, parallel=_KEYED_AT_ONCE, most=1)
+        self._keyed = GroupCommit(commits.commit, parallel=_KEYED_AT_ONCE, most=1, place=key_id)
 
     @property
     def database(self) -> AsyncEngine:

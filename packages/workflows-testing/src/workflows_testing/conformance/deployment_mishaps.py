@@ -62,6 +62,7 @@ class DeploymentMishaps(DeploymentContract):
             worker = await site.worker()
             instance = await site.start("gated", gate=str(gate))
             await site.begun(instance)
+            await asyncio.sleep(_BACK_S)  # its message is done with
             await _stop_broker(deployment)
             try:
                 await asyncio.sleep(_AWAY_S)
