@@ -5,7 +5,15 @@ from __future__ import annotations
 from workflows_sqlalchemy.encoding import encode_data, encode_marking
 from workflows_testing.builders import an_instance
 
-__all__ = ["blob", "filling"]
+__all__ = ["INSTANCES", "blob", "filling"]
+
+INSTANCES = """
+INSERT INTO workflow_instances (
+    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, marking, data, started_at, updated_at
+)
+SELECT {id}, '', 'order', '1.0.0', 'hash', 'running', 1, {marking}, {data}, {past}, {past} FROM {numbers};
+"""
+"""An instance for each number."""
 
 
 def filling(template: str, dialect: str, rows: int, **words: object) -> list[str]:

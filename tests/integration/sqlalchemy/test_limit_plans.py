@@ -10,23 +10,18 @@ from typing import Any
 import pytest
 from sqlalchemy import Connection, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
-from tests.integration.sqlalchemy.filling import filling
+from tests.integration.sqlalchemy.filling import INSTANCES, filling
 
 from workflows_core.domain.transition import WorkKind
 from workflows_core.ports.store import ClaimRequest
 from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
 
-INSTANCES, HELD, OVER = 6_000, 60, 5
+NUMBER, HELD, OVER = 6_000, 60, 5
 INDEX = "ix_workflow_work_items_timeout"
 
 LOOK = ClaimRequest(worker="worker-look", limit=1, lease_s=30)
 
-FILL = """
-INSERT INTO workflow_instances (
-    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, marking, data, started_at,
-    updated_at
-)
-SELECT {id}, '', 'order', '1.0.0', 'hash', 'waiting', 1, {marking}, {data}, {past}, {past} FROM {numbers};
+FILL_WORK = """
 INSERT INTO workflow_work_items (
     instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, revision, fence, attempt,
     worker, lease_until, timeout_at
@@ -41,7 +36,7 @@ ANALYZE;
 
 
 def fill(dialect: str) -> list[str]:
-    return filling(FILL, dialect, INSTANCES, all=INSTANCES, held=HELD, over=OVER)
+    return filling(INSTANCES + FILL_WORK, dialect, NUMBER, all=NUMBER, held=HELD, over=OVER)
 
 
 class Explained:

@@ -17,7 +17,7 @@ import pytest
 from sqlalchemy import Connection, create_engine, event, text
 from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
 from tests.integration.sqlalchemy.conftest import migrate
-from tests.integration.sqlalchemy.filling import blob, filling
+from tests.integration.sqlalchemy.filling import INSTANCES, blob, filling
 
 from workflows_core.domain.transition import TaskOpening
 from workflows_core.domain.types import TaskStatus, WorkflowStatus
@@ -265,11 +265,6 @@ async def test_work_of_queues_that_a_worker_does_not_serve_is_not_read(large_pos
 
 CROWD = 8_000
 FILL_CROWD = """
-INSERT INTO workflow_instances (
-    id, tenant_id, workflow_name, workflow_version, graph_hash, status, revision, marking, data, started_at,
-    updated_at
-)
-SELECT {id}, '', 'order', '1.0.0', 'hash', 'running', 1, {marking}, {data}, {past}, {past} FROM {numbers};
 INSERT INTO workflow_work_items (
     instance_id, number, kind, step_name, scope_id, home, execution, queue, priority, due_at, turn_of, revision, fence, attempt
 )
@@ -288,7 +283,7 @@ async def test_few_of_a_crowd_that_is_due_at_one_moment_are_found_without_sortin
 ) -> None:
     engine = create_async_engine(planned_url, isolation_level="AUTOCOMMIT")
     async with engine.connect() as connection:
-        for statement in filling(FILL_CROWD, engine.dialect.name, CROWD, turn_of=turn_of):
+        for statement in filling(INSTANCES + FILL_CROWD, engine.dialect.name, CROWD, turn_of=turn_of):
             await connection.execute(text(statement))
     await engine.dispose()
     store = create_store(planned_url).store

@@ -6,10 +6,13 @@ import asyncio
 from collections.abc import Sequence
 from datetime import timedelta
 
-from workflows_core import InMemoryWorkflowStore, MemoryState
+from tests.unit.core.engine.engines import an_engine
+
+from workflows_core import EngineSettings, InMemoryWorkflowStore, MemoryState, Worker, WorkflowRegistry
+from workflows_core.engine.holding import Holding
 from workflows_core.engine.leftovers import Leftovers
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.store import ClaimRequest
+from workflows_core.ports.store import Claim, ClaimRequest
 from workflows_testing.builders import an_instance
 from workflows_testing.clock import ManualClock
 
@@ -23,6 +26,12 @@ class Store(InMemoryWorkflowStore):
         self.clock = ManualClock()
         super().__init__(MemoryState(self.clock))
         self.may_release = asyncio.Event()
+        self.claims: list[Claim] = []
+
+    async def claim(self, request: ClaimRequest) -> list[Claim]:
+        found = await super().claim(request)
+        self.claims += found
+        return found
 
     async def release(
         self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
@@ -52,6 +61,20 @@ async def test_nothing_is_claimed_while_something_is_given_back() -> None:
     (claimed,) = await claiming
     assert claimed.attempt == 2
     assert await store.renew("worker-1", 10) == {ref}, "it is held, and was not given back since"
+
+
+async def test_what_runs_here_under_a_newer_claim_is_not_left_by_the_older_one() -> None:
+    store, leftovers, _ = await held()
+    engine = an_engine(WorkflowRegistry(), store, store.memory, EngineSettings())
+    older, newer = Holding(store.claims[0]), Holding((await leftovers.claim(store, WANTED))[0])
+    worker, task = Worker(engine), asyncio.create_task(asyncio.sleep(0))
+    worker._running[task] = newer
+    worker._leave(older)
+    assert not worker._leftovers
+    await task
+    del worker._running[task]
+    worker._leave(older)
+    assert worker._leftovers.unfinished == {older.ref}
 
 
 async def test_what_is_claimed_again_is_not_given_back_any_more() -> None:

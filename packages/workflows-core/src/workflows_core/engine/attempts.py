@@ -58,8 +58,8 @@ class Turn(msgspec.Struct, frozen=True, gc=False):
         fence: Of its claim.
         claims: Its claims since a transition wrote it, this one included.
         at: When it was claimed, by the store's clock.
-        heard: The same moment, by the clock of the event loop: when the store's answer came.
         crashes: How many of those claims ended with their lease.
+        heard: When the store's answer came, by the clock of the event loop; from then on the present moment is counted.
     """
 
     item: WorkItem
@@ -67,8 +67,8 @@ class Turn(msgspec.Struct, frozen=True, gc=False):
     fence: int
     claims: int
     at: datetime
-    heard: float
     crashes: int = 0
+    heard: float = msgspec.field(default_factory=lambda: asyncio.get_running_loop().time())
 
     @property
     def now(self) -> datetime:

@@ -81,7 +81,7 @@ class StepRunner:
         settings = self._settings
         holding = holding if holding is not None else Holding(claim)
         clock = asyncio.get_running_loop().time
-        turn: Turn | None = Turn(claim.item, claim.state, claim.fence, claim.attempt, claim.at, clock(), claim.crashes)
+        turn: Turn | None = Turn(claim.item, claim.state, claim.fence, claim.attempt, claim.at, claim.crashes)
         loaded = await self._programs.of(claim.state)
         if not loaded.can_run(claim.item):
             await self._store.release(worker, [claim.ref], untouched=True)
@@ -175,9 +175,8 @@ class StepRunner:
         following = decision.following
         if following is None or following.number not in result.fences:
             return None  # or it was taken, and is not held as it was taken any more
-        heard = asyncio.get_running_loop().time()
         item = _with_what_is_left(following, turn.item, result.at - turn.at)
-        return Turn(item, decision.transition.state, result.fences[following.number], 1, result.at, heard)
+        return Turn(item, decision.transition.state, result.fences[following.number], 1, result.at)
 
     async def _commit(
         self, loaded: LoadedProgram, turn: Turn, decision: StepDecision, inside: JoinedCommits | None
