@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import json
+import os
+import signal
 import subprocess
 import sys
 import textwrap
@@ -131,16 +133,22 @@ def worker(url: str, log: Path) -> Generator[subprocess.Popen[str]]:
         process.communicate()
 
 
-async def one_inside(log: Path, processes: Sequence[subprocess.Popen[str]]) -> subprocess.Popen[str]:
-    """A process that is inside the step now."""
+async def one_stopped_inside(log: Path, processes: Sequence[subprocess.Popen[str]]) -> subprocess.Popen[str]:
+    """A process that is inside the step, and stopped there: one that is only seen there may have left before it can be killed."""
     while True:
         await asyncio.sleep(0.01)
-        inside: Counter[int] = Counter()
-        for noted in noted_in(log):
-            inside[noted["pid"]] += 1 if noted["phase"] == "begin" else -1
         for process in processes:
-            if inside[process.pid]:
-                return process
+            if is_inside(log, process):
+                process.send_signal(signal.SIGSTOP)
+                os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+                if is_inside(log, process):
+                    return process
+                process.send_signal(signal.SIGCONT)
+
+
+def is_inside(log: Path, process: subprocess.Popen[str]) -> bool:
+    phases = Counter(noted["phase"] for noted in noted_in(log) if noted["pid"] == process.pid)
+    return phases["begin"] > phases["end"]
 
 
 async def test_slots_hold_across_processes_and_a_killed_one_frees_its_own_with_its_leases(
@@ -154,7 +162,7 @@ async def test_slots_hold_across_processes_and_a_killed_one_frees_its_own_with_i
             await engine.store.publish([calls(Call().execute).graph])
             for number in range(INSTANCES):
                 await engine.start_workflow("calls", {"customer": customers[number % 3], "seconds": 0.15})
-            victim = await asyncio.wait_for(one_inside(log, (first, second, third)), 30)
+            victim = await asyncio.wait_for(one_stopped_inside(log, (first, second, third)), 30)
             victim.kill()
             victim.wait()
             killed = {victim.pid: time.monotonic()}
