@@ -12,6 +12,9 @@ ENGINE: Final = "tests/unit/core/engine/"
 OLDER: Final = "test_a_write_under_an_older_fence_is_refused"
 RAISES: Final = "test_every_claim_raises_the_fence_and_counts_an_attempt"
 HELD: Final = "test_work_is_held_until_its_lease_has_ended"
+LATE: Final = "test_a_late_release_leaves_alone_what_the_same_worker_has_claimed_again"
+TWICE: Final = "test_a_release_that_arrives_twice_gives_back_once"
+STOPPED: Final = "test_code_that_runs_under_an_older_claim_is_stopped_although_the_worker_holds_the_work_item"
 AT_ONCE: Final = "test_workers_that_claim_at_once_never_get_the_same"
 
 REMOVALS: Final = (
@@ -77,6 +80,36 @@ REMOVALS: Final = (
             f"{ON_POSTGRESQL}test_a_fence_from_before_a_release_is_no_good_after_the_next_claim",
         ),
         says=r"At index 1 diff: \(1, 2\) != \(2, 2\)|a write was committed that must be refused",
+    ),
+    Removal(
+        guarantee="G4",
+        mechanism="a release names its claim",
+        place="memory",
+        module="workflows_core/adapters/memory/store.py",
+        text=" and work.fence == lease.fence and work.is_held(now):\n",
+        instead=" and work.is_held(now):\n",
+        fails=(f"{MEMORY}{LATE}", f"{MEMORY}{TWICE}"),
+        says=r"assert set\(\) == \{Lease\(",
+    ),
+    Removal(
+        guarantee="G4",
+        mechanism="a release names its claim",
+        place="SQLite",
+        module="workflows_sqlalchemy/sqlite/leases.py",
+        text='        work_items.c.fence == bindparam("of_fence"),\n',
+        instead="",
+        fails=(f"{ON_SQLITE}{LATE}", f"{ON_SQLITE}{TWICE}"),
+        says=r"assert set\(\) == \{Lease\(",
+    ),
+    Removal(
+        guarantee="G4",
+        mechanism="a release names its claim",
+        place="PostgreSQL",
+        module="workflows_sqlalchemy/postgresql/leases.py",
+        text=" AND r.fence = w.fence\n",
+        instead="\n",
+        fails=(f"{ON_POSTGRESQL}{LATE}", f"{ON_POSTGRESQL}{TWICE}"),
+        says=r"assert set\(\) == \{Lease\(",
     ),
     Removal(
         guarantee="G4",
@@ -147,8 +180,8 @@ REMOVALS: Final = (
         guarantee="G4",
         mechanism="a worker counts its lease from before it asked",
         module="workflows_core/engine/worker.py",
-        text="        sent = self._clock()\n        claims = await self._leftovers.claim(self._engine.store, wanted)\n",
-        instead="        claims = await self._leftovers.claim(self._engine.store, wanted)\n        sent = self._clock()\n",
+        text="        sent = self._clock()\n        claims = await self._engine.store.claim(wanted)\n",
+        instead="        claims = await self._engine.store.claim(wanted)\n        sent = self._clock()\n",
         fails=(f"{ENGINE}test_leases.py::test_no_step_is_begun_with_less_than_half_of_its_lease[claim]",),
         says=r"assert \[\] == \[\(0\.0, True\)\]",
     ),
@@ -198,9 +231,18 @@ REMOVALS: Final = (
         guarantee="G4",
         mechanism="a worker stops a step whose lease it has lost",
         module="workflows_core/engine/worker.py",
-        text="            if held.isdisjoint(holding.refs):\n",
+        text="            if held.isdisjoint(holding.leases):\n",
         instead="            if False:\n",
         fails=(f"{ENGINE}test_worker.py::test_a_worker_that_lost_its_lease_stops_the_step_and_writes_nothing",),
         says="it need not wait for the end of the lease",
+    ),
+    Removal(
+        guarantee="G4",
+        mechanism="a worker stops what runs under an older claim of its own",
+        module="workflows_core/engine/worker.py",
+        text="            if held.isdisjoint(holding.leases):\n",
+        instead="            if {lease.ref for lease in held}.isdisjoint(holding.refs):\n",
+        fails=(f"{ENGINE}test_leftovers.py::{STOPPED}",),
+        says=r"assert \[0, 0\] == \[2, 0\]",
     ),
 )

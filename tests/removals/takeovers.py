@@ -80,7 +80,7 @@ REMOVALS: Final = (
         guarantee="G8",
         mechanism="work whose result could not be recorded is given back",
         module="workflows_core/engine/leftovers.py",
-        text="                    await store.release(worker, given, delay_s=pause_s, untouched=untouched)\n",
+        text="                await store.release(worker, given, delay_s=pause_s, untouched=untouched)\n",
         instead="",
         fails=(
             f"{ENGINE}test_worker.py::test_work_whose_result_could_not_be_recorded_is_given_back_by_a_busy_worker",

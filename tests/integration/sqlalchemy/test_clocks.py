@@ -35,7 +35,7 @@ async def test_a_process_whose_clock_is_ahead_takes_nothing_before_its_moment(
     await start(store, an_instance(a_timer_graph(60)))
     set_clock(monkeypatch, days=1)
     assert await claim(store, "ahead") == []
-    assert await store.renew("right", 30.0) == {held.ref}
+    assert await store.renew("right", 30.0) == {held.lease}
 
 
 async def test_what_a_process_holds_whose_clock_is_behind_is_left_to_it(

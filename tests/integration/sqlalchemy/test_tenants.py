@@ -66,7 +66,7 @@ async def test_only_what_is_due_at_once_is_among_the_turns(store: SQLAlchemyWork
     assert await turns() == ["", "acme", "zoo", None]
     claims = await store.claim(ClaimRequest(worker="one", limit=3, lease_s=30))
     at_once, later = (
-        [claimed.ref for claimed in claims if claimed.state.tenant == tenant] for tenant in ("acme", "zoo")
+        [claimed.lease for claimed in claims if claimed.state.tenant == tenant] for tenant in ("acme", "zoo")
     )
     await store.release("one", at_once)
     await store.release("one", later, delay_s=3600.0)

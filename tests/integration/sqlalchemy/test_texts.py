@@ -41,7 +41,7 @@ async def test_an_instance_with_odd_text_can_be_started_claimed_failed_and_liste
     (result,) = await store.commit([run.start(start_key=StartKey(ODD, ODD))])
     assert isinstance(result, Committed)
     (claim,) = await store.claim(ClaimRequest(worker=ODD, limit=1, lease_s=30))
-    assert await store.renew(ODD, 30) == {claim.ref}
+    assert await store.renew(ODD, 30) == {claim.lease}
     assert await store.load(run.id, tenant=ODD) is not None
     run.state = msgspec.structs.replace(run.state, error=ErrorInfo(ODD, ODD, ODD, ODD, (ODD,)))
     (result,) = await store.commit([run.fail("first", ODD)])

@@ -14,8 +14,8 @@ from sqlalchemy import ColumnElement, Connection, Engine, func, literal
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
-from workflows_core.ports.executor import StepExecutor, WorkRef
-from workflows_core.ports.leases import LeaseKeeper
+from workflows_core.ports.executor import StepExecutor
+from workflows_core.ports.leases import Lease, LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.column_types import Moment
@@ -99,7 +99,7 @@ class Backend(ABC):
         """As `WorkflowStore.claim`, for those whose turn it is after these, in any order, and not all with a complete state."""
 
     @abstractmethod
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         """As `WorkflowStore.renew`."""
 
     @abstractmethod
@@ -107,7 +107,7 @@ class Backend(ABC):
         """As `WorkflowStore.lease_keeper`."""
 
     @abstractmethod
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
+    async def release(self, worker: str, leases: Sequence[Lease], *, delay_s: float, untouched: bool) -> None:
         """As `WorkflowStore.release`."""
 
     @abstractmethod

@@ -14,8 +14,8 @@ from sqlalchemy import select
 from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import ROOT
 from workflows_core.errors import StoreUnavailableError
-from workflows_core.ports.executor import StepExecutor, WorkRef
-from workflows_core.ports.leases import LeaseKeeper
+from workflows_core.ports.executor import StepExecutor
+from workflows_core.ports.leases import Lease, LeaseKeeper
 from workflows_core.ports.store import Claim, ClaimRequest, Committed, Loaded, WorkflowStore, Write, WriteResult
 from workflows_core.ports.transactions import Transactions
 from workflows_core.ports.turns import LastTurns, Turns, in_turn
@@ -133,7 +133,7 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
         self._turns.go_on(request, (claimed.claim for claimed in found))
         return [claimed.claim if claimed.is_complete else await self._completed(claimed) for claimed in found]
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         return await self.backend.renew(worker, bounded(lease_s))
 
     def notifier(self) -> StepExecutor:
@@ -148,10 +148,10 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
         return self.backend.lease_keeper()
 
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
-        if items:
-            await self.backend.release(worker, items, delay_s=bounded(delay_s), untouched=untouched)
+        if leases:
+            await self.backend.release(worker, leases, delay_s=bounded(delay_s), untouched=untouched)
 
     async def next_due(
         self,

@@ -231,7 +231,7 @@ class StoreMachine(RuleBasedStateMachine):
         """Give a work item back, perhaps one that another worker claimed."""
         worker, claimed = self.claims[pick % len(self.claims)]
         asks = "worker-3" if theirs else worker
-        self.both(lambda side: side[0].release(asks, [claimed.ref], delay_s=delay_s, untouched=untouched))
+        self.both(lambda side: side[0].release(asks, [claimed.lease], delay_s=delay_s, untouched=untouched))
         self.both(
             lambda side: side[1].list_work(claimed.state.id), lambda records: [_work(record) for record in records]
         )

@@ -22,6 +22,7 @@ from workflows_core.domain.transition import WorkItem
 from workflows_core.engine.admission import Admission
 from workflows_core.engine.pace import Pace
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_testing.builders import an_instance
 
 
@@ -38,10 +39,10 @@ class Noting(InMemoryWorkflowStore):
         self.released: list[tuple[str, WorkRef, float, bool]] = []
 
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
-        self.released += [(worker, ref, delay_s, untouched) for ref in items]
-        await super().release(worker, items, delay_s=delay_s, untouched=untouched)
+        self.released += [(worker, lease.ref, delay_s, untouched) for lease in leases]
+        await super().release(worker, leases, delay_s=delay_s, untouched=untouched)
 
 
 async def test_a_step_whose_code_is_missing_is_left_untouched_for_others(store: InMemoryWorkflowStore) -> None:

@@ -27,7 +27,7 @@ from workflows_core import (
     WorkflowRegistry,
     WorkflowStatus,
 )
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import Claim, ClaimRequest, Write, WriteResult
 
 LEASE_S = 0.4
@@ -99,14 +99,14 @@ async def test_a_step_that_blocks_the_event_loop_keeps_its_lease(memory: MemoryS
 class Unrenewable(InMemoryWorkflowStore):
     """A store that renews nothing: it cannot be reached."""
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         raise StoreUnavailableError("no connection")
 
 
 class Hanging(InMemoryWorkflowStore):
     """A store that does not answer when it is to renew."""
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         await asyncio.sleep(60)
         return set()
 
@@ -194,12 +194,12 @@ async def test_no_step_is_begun_with_less_than_half_of_its_lease(memory: MemoryS
 
     class Noting(SlowToAnswer):
         async def release(
-            self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+            self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
         ) -> None:
             released.append((delay_s, untouched))
-            await super().release(worker, items, delay_s=delay_s, untouched=untouched)
+            await super().release(worker, leases, delay_s=delay_s, untouched=untouched)
 
-        async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        async def renew(self, worker: str, lease_s: float) -> set[Lease]:
             raise StoreUnavailableError("a renewal would lengthen the lease")
 
     store = Noting(memory, what)
@@ -218,7 +218,7 @@ async def test_a_worker_renews_all_its_leases_at_once(memory: MemoryState) -> No
     class Counting(InMemoryWorkflowStore):
         renewed: list[int] = []
 
-        async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+        async def renew(self, worker: str, lease_s: float) -> set[Lease]:
             held = await super().renew(worker, lease_s)
             self.renewed.append(len(held))
             return held

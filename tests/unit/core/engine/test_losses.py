@@ -32,6 +32,7 @@ from workflows_core import (
 from workflows_core.domain.events import StepCompleted
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import Claim, ClaimRequest
 
 FAST = EngineSettings(lease_s=0.3, poll_s=0.05)
@@ -90,7 +91,7 @@ class FailsToRenew(InMemoryWorkflowStore):
         super().__init__(memory)
         self.failed = 0
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         if not self.failed:
             self.failed += 1
             msg = "a bug of a driver"

@@ -23,7 +23,7 @@ from workflows_core import (
     WorkflowRegistry,
     WorkflowStatus,
 )
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 
 
@@ -137,7 +137,7 @@ async def test_a_worker_that_lost_its_lease_stops_the_step_and_writes_nothing(ca
     async with running(engine) as worker:
         await until(lambda: step.entered == 1)
         [held] = await engine.queries.list_work(instance.id)
-        await engine.store.release(held.worker or "", [WorkRef(instance.id, held.item.number)])
+        await engine.store.release(held.worker or "", [Lease(instance.id, held.item.number, 1)])
         [taken] = await engine.store.claim(ClaimRequest(worker="other", limit=1, lease_s=60))
         await until(lambda: step.saw_stop)
         assert taken.fence == 2

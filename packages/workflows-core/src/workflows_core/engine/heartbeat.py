@@ -11,7 +11,7 @@ from typing import Final, TypeAlias
 
 from workflows_core.engine.holding import Holding
 from workflows_core.errors import InfrastructureError
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 
 __all__ = ["Heartbeat", "Known"]
 
@@ -21,7 +21,7 @@ _RENEWALS_PER_LEASE: Final = 3
 _TRIES_PER_LEASE: Final = 12
 _LOOKS_PER_LEASE: Final = 30
 
-Known: TypeAlias = dict[Holding, frozenset[WorkRef]]
+Known: TypeAlias = dict[Holding, frozenset[Lease]]
 """What a worker ran before a renewal, with what it held for each then."""
 
 
@@ -39,7 +39,7 @@ class Heartbeat:
         lease_s: float,
         holdings: Callable[[], Collection[Holding]],
         has_more: Callable[[], bool],
-        renewed: Callable[[set[WorkRef], Known], None],
+        renewed: Callable[[set[Lease], Known], None],
         lapsed: Callable[[Holding], None],
         clock: Callable[[], float] = time.monotonic,
     ) -> None:
@@ -63,7 +63,7 @@ class Heartbeat:
         self._clock = clock
         self._over: set[Holding] = set()
 
-    async def run(self, renew: Callable[[str, float], Awaitable[set[WorkRef]]]) -> None:
+    async def run(self, renew: Callable[[str, float], Awaitable[set[Lease]]]) -> None:
         """Renew and watch, until cancelled.
 
         Args:
@@ -73,16 +73,16 @@ class Heartbeat:
             group.create_task(self._renew(renew))
             group.create_task(self._watch())
 
-    async def _renew(self, renew: Callable[[str, float], Awaitable[set[WorkRef]]]) -> None:
+    async def _renew(self, renew: Callable[[str, float], Awaitable[set[Lease]]]) -> None:
         pause_s = self._lease_s / _RENEWALS_PER_LEASE
         while True:
             await asyncio.sleep(pause_s * random.uniform(0.9, 1.0))  # noqa: S311 - not a secret
             came_through = await self._renew_once(renew)
             pause_s = self._lease_s / (_RENEWALS_PER_LEASE if came_through else _TRIES_PER_LEASE)
 
-    async def _renew_once(self, renew: Callable[[str, float], Awaitable[set[WorkRef]]]) -> bool:
-        known = {holding: holding.refs for holding in self._holdings()}
-        held = set[WorkRef]()
+    async def _renew_once(self, renew: Callable[[str, float], Awaitable[set[Lease]]]) -> bool:
+        known = {holding: holding.leases for holding in self._holdings()}
+        held = set[Lease]()
         if known or self._has_more():
             sent = self._clock()
             try:

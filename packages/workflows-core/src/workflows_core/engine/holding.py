@@ -9,6 +9,7 @@ from collections.abc import Callable, Set as AbstractSet
 
 from workflows_core.domain.transition import WorkItem
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import Claim
 
 __all__ = ["Holding"]
@@ -24,6 +25,7 @@ class Holding:
     __slots__ = (
         "_clock",
         "_crashes",
+        "_fence",
         "_instance_id",
         "_is_recording",
         "_item",
@@ -54,6 +56,7 @@ class Holding:
         """
         self._instance_id = claim.state.id
         self._item = claim.item
+        self._fence = claim.fence
         self._crashes = claim.crashes
         self._next: int | None = None
         self._is_recording = False
@@ -71,11 +74,18 @@ class Holding:
         return WorkRef(self._instance_id, self._item.number)
 
     @property
-    def refs(self) -> frozenset[WorkRef]:
-        """The work item, and the one that is being taken after it: the store holds one of them for this worker."""
+    def leases(self) -> frozenset[Lease]:
+        """The lease, and the one that the commit under way takes, if it does: the store knows one of them."""
+        lease = Lease(self._instance_id, self._item.number, self._fence)
         if self._next is None:
-            return frozenset((self.ref,))
-        return frozenset((self.ref, WorkRef(self._instance_id, self._next)))
+            return frozenset((lease,))
+        fence = self._fence + 1 if self._next == self._item.number else 1
+        return frozenset((lease, Lease(self._instance_id, self._next, fence)))
+
+    @property
+    def refs(self) -> frozenset[WorkRef]:
+        """The work items of the leases."""
+        return frozenset(lease.ref for lease in self.leases)
 
     @property
     def crashes(self) -> int:
@@ -88,10 +98,11 @@ class Holding:
         self._sent = self._clock()
         self._next = number
 
-    def go_on(self, item: WorkItem) -> None:
-        """Hold another work item of the same instance instead, leased by the commit that has ended."""
+    def go_on(self, item: WorkItem, fence: int) -> None:
+        """Hold another work item of the same instance instead, leased with that fence by the commit that has ended."""
         self._until = max(self._until, self._sent + self._lease_s)
         self._item = item
+        self._fence = fence
         self._crashes = 0
         self._next = None
         self._is_recording = False
@@ -101,9 +112,9 @@ class Holding:
         """Whether the code has ended and its result is being committed: then the store alone says who holds the work item."""
         return self._is_recording
 
-    def renew(self, held: AbstractSet[WorkRef], sent: float) -> None:
+    def renew(self, held: AbstractSet[Lease], sent: float) -> None:
         """Take note of a renewal that was sent at a moment; of use only if this is among what is ``held``."""
-        if not held.isdisjoint(self.refs):
+        if not held.isdisjoint(self.leases):
             self._until = max(self._until, sent + self._lease_s)
 
     def may_begin(self) -> bool:

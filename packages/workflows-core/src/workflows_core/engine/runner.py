@@ -84,7 +84,7 @@ class StepRunner:
         turn: Turn | None = Turn(claim.item, claim.state, claim.fence, claim.attempt, claim.at, claim.crashes)
         loaded = await self._programs.of(claim.state)
         if not loaded.can_run(claim.item):
-            await self._store.release(worker, [claim.ref], untouched=True)
+            await self._store.release(worker, [claim.lease], untouched=True)
             return False
         steps, deadline = 1, clock() + settings.max_seconds_in_a_row
         while turn is not None:
@@ -97,10 +97,9 @@ class StepRunner:
                 turn = await self._advance(loaded, turn, command, worker, admitted, holding)
             steps += 1
             if turn is not None:
-                holding.go_on(turn.item)
+                holding.go_on(turn.item, turn.fence)
                 if not holding.may_begin():
-                    if not holding.has_lapsed():
-                        await self._store.release(worker, [holding.ref], untouched=True)
+                    await self._store.release(worker, [*holding.leases], untouched=True)
                     break
         return True
 

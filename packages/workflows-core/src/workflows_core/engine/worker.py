@@ -26,6 +26,7 @@ from workflows_core.engine.seats import Seat, Slot
 from workflows_core.engine.worker_ids import new_worker_id
 from workflows_core.errors import InfrastructureError, WorkflowsError
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import Claim, ClaimRequest
 from workflows_core.ports.wake_ups import WakeUps
 
@@ -234,7 +235,7 @@ class Worker:
         """Claim work and begin it: a task for each piece, None for one for which it is too late."""
         self._is_claiming = True
         sent = self._clock()
-        claims = await self._leftovers.claim(self._engine.store, wanted)
+        claims = await self._engine.store.claim(wanted)
         begun = [self._begin(claim, sent) for claim in claims]
         self._is_claiming = False
         return begun
@@ -279,12 +280,12 @@ class Worker:
         """
         holding = Holding(claim, sent=sent, lease_s=self._lease_s, clock=self._clock)
         if not self._admission.is_open or not holding.may_begin():
-            self._leftovers.untouched.add(claim.ref)
+            self._leftovers.untouched.add(claim.lease)
             return None
         if claim.item.kind is WorkKind.EXPIRE:
             self._stop_others(claim.ref)
         elif self._is_suspect(holding) and any(map(self._is_suspect, self._running.values())):
-            self._leftovers.postponed.add(claim.ref)
+            self._leftovers.postponed.add(claim.lease)
             return None
         task = asyncio.create_task(self._run_claim(claim, holding))
         self._running[task] = holding
@@ -312,19 +313,14 @@ class Worker:
             if not await self._engine.run_claim(claim, worker=self.id, holding=holding, admits=self._admission.admits):
                 self._admission.note_lack(claim.state, claim.item)
         except asyncio.CancelledError:
-            self._leave(holding)
+            self._leftovers.unfinished |= holding.leases
             with suppress(InfrastructureError):
                 await self._give_back(delay_s=0.0)
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the work item is not finished
             tell = logger.warning if isinstance(error, WorkflowsError) else logger.exception
             tell("work item %s was not finished and will be claimed again: %s", holding.ref, error)
-            self._leave(holding)
-
-    def _leave(self, holding: Holding) -> None:
-        """Note to give back what was not finished; but not what has been claimed again meanwhile, and runs here."""
-        others = (running.refs for running in self._running.values() if running is not holding)
-        self._leftovers.unfinished |= holding.refs.difference(*others)
+            self._leftovers.unfinished |= holding.leases
 
     def _cancel(self, task: asyncio.Task[None], holding: Holding) -> None:
         holding.ask_to_stop()
@@ -379,15 +375,17 @@ class Worker:
         finally:
             await keeper.close()
 
-    def _renewed(self, held: set[WorkRef], known: Known) -> None:
+    def _renewed(self, held: set[Lease], known: Known) -> None:
         """Stop the steps whose lease was lost, and see to what the store holds for nobody."""
         for task, holding in tuple(self._running.items()):
-            if holding.is_recording or known.get(holding) != holding.refs:
+            if holding.is_recording or known.get(holding) != holding.leases:
                 continue
-            if held.isdisjoint(holding.refs):
+            if held.isdisjoint(holding.leases):
                 logger.warning("worker %s has lost the lease of work item %s and stops it", self.id, holding.ref)
                 self._cancel(task, holding)
-        strays = held.difference(*known.values(), *(holding.refs for holding in self._running.values()))
+        expected = {lease.ref for leases in known.values() for lease in leases}
+        expected.update(*(holding.refs for holding in self._running.values()))
+        strays = {lease for lease in held if lease.ref not in expected}
         self._leftovers.note_strays(strays, expects_more=self._is_claiming or bool(self._seats))
         if self._leftovers:
             self._awake.set()  # it is given back at the next look

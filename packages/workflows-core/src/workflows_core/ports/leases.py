@@ -1,13 +1,27 @@
-"""Port: keeping what a worker holds, whatever else its process is busy with."""
+"""Port: what a worker holds, and keeping it, whatever else its process is busy with."""
 
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import Protocol
+from typing import NamedTuple, Protocol
+from uuid import UUID
 
 from workflows_core.ports.executor import WorkRef
 
-__all__ = ["LeaseKeeper"]
+__all__ = ["Lease", "LeaseKeeper"]
+
+
+class Lease(NamedTuple):
+    """The hold that one claim has on a work item; it is not that of any other claim, be it of the same worker."""
+
+    instance_id: UUID
+    number: int
+    fence: int
+
+    @property
+    def ref(self) -> WorkRef:
+        """The work item."""
+        return WorkRef(self.instance_id, self.number)
 
 
 class LeaseKeeper(Protocol):
@@ -19,13 +33,13 @@ class LeaseKeeper(Protocol):
     """
 
     @abstractmethod
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         """Extend all leases of a worker that have not ended to ``lease_s`` seconds from now, in one statement.
 
         A call that is cancelled leaves the keeper usable.
 
         Returns:
-            The work items that the worker still holds.
+            The leases that the worker still has.
 
         Raises:
             StoreUnavailableError: The store does not answer; whether the leases were extended is not known.

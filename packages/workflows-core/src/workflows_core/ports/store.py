@@ -14,7 +14,7 @@ from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import InstanceState
 from workflows_core.domain.transition import Transition, WorkItem
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.leases import LeaseKeeper
+from workflows_core.ports.leases import Lease, LeaseKeeper
 from workflows_core.ports.transactions import Transactions
 
 __all__ = [
@@ -197,6 +197,11 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
         """Identity of the work item."""
         return WorkRef(self.state.id, self.item.number)
 
+    @property
+    def lease(self) -> Lease:
+        """What the worker holds by it."""
+        return Lease(self.state.id, self.item.number, self.fence)
+
 
 class WorkflowStore(Protocol):
     """Keeps definitions, instances and work items; every call is one transaction of its own.
@@ -309,11 +314,11 @@ class WorkflowStore(Protocol):
         """
 
     @abstractmethod
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         """Extend all leases of a worker that have not ended to ``lease_s`` seconds from now, in one statement.
 
         Returns:
-            The work items that it still holds.
+            The leases that it still has, those included that are being committed just now.
         """
 
     @abstractmethod
@@ -322,13 +327,16 @@ class WorkflowStore(Protocol):
 
     @abstractmethod
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
-        """Give work items back unfinished; they may be claimed again after the delay. Those it no longer holds are left alone.
+        """Give work items back unfinished; they may be claimed again after the delay.
+
+        A lease that has ended, or after which the work item was claimed again, by whomever, gives nothing back: so it does not matter how
+        late a release arrives, and whether it arrives twice.
 
         Args:
-            worker: Who holds them.
-            items: Which.
+            worker: Who has the leases.
+            leases: Which.
             delay_s: Seconds for which nobody can claim them.
             untouched: They were not begun: the claim does not count as an attempt. The fence stays raised.
         """

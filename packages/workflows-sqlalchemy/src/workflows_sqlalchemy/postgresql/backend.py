@@ -12,8 +12,7 @@ from sqlalchemy import select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
-from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.leases import LeaseKeeper
+from workflows_core.ports.leases import Lease, LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write
 from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.backend import Backend, Work, persistently
@@ -134,17 +133,17 @@ class PostgreSQLBackend(Backend):
     async def _claim_throttled(self, request: ClaimRequest, limit: int) -> list[Claimed]:
         return await persistently(lambda: self._throttled.claim(replace(request, limit=limit)))
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         now = self._given_time()
         return await self._statement(lambda connection: renew(connection, worker, lease_s, now))
 
     def lease_keeper(self) -> LeaseKeeper:
         return PostgreSQLLeaseKeeper(self._engine, self.clock)
 
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
+    async def release(self, worker: str, leases: Sequence[Lease], *, delay_s: float, untouched: bool) -> None:
         now = self._given_time()
         await self._statement(
-            lambda connection: release(connection, worker, items, now, delay_s=delay_s, untouched=untouched)
+            lambda connection: release(connection, worker, leases, now, delay_s=delay_s, untouched=untouched)
         )
 
     async def next_due(

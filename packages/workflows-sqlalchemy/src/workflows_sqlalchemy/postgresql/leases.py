@@ -10,8 +10,7 @@ from sqlalchemy import Connection, column, text
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
-from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.leases import LeaseKeeper
+from workflows_core.ports.leases import Lease, LeaseKeeper
 from workflows_sqlalchemy.backend import persistently
 from workflows_sqlalchemy.column_types import Identity, safe_text
 from workflows_sqlalchemy.postgresql.own_connections import with_own_connections
@@ -35,16 +34,16 @@ renewed AS (
     FROM free f CROSS JOIN moment m
     WHERE w.instance_id = f.instance_id AND w.number = f.number
 )
-SELECT w.instance_id, w.number FROM workflow_work_items w
+SELECT w.instance_id, w.number, w.fence FROM workflow_work_items w
 WHERE w.worker = :worker AND w.lease_until > (SELECT at FROM moment)
-""").columns(column("instance_id", Identity()), column("number"))
+""").columns(column("instance_id", Identity()), column("number"), column("fence"))
 
 _RELEASE: Final = text(f"""
 WITH {_MOMENT},
 held AS MATERIALIZED (
     SELECT w.instance_id, w.number FROM workflow_work_items w
-    JOIN unnest(CAST(:instances AS uuid[]), CAST(:numbers AS bigint[])) AS r(instance_id, number)
-        ON r.instance_id = w.instance_id AND r.number = w.number
+    JOIN unnest(CAST(:instances AS uuid[]), CAST(:numbers AS bigint[]), CAST(:fences AS bigint[])) AS r(instance_id, number, fence)
+        ON r.instance_id = w.instance_id AND r.number = w.number AND r.fence = w.fence
     WHERE w.worker = :worker AND w.lease_until > (SELECT at FROM moment)
     ORDER BY w.instance_id, w.number FOR UPDATE OF w
 )
@@ -57,30 +56,31 @@ WHERE w.instance_id = h.instance_id AND w.number = h.number
 """)
 
 
-def renew(connection: Connection, worker: str, lease_s: float, now: datetime | None) -> set[WorkRef]:
+def renew(connection: Connection, worker: str, lease_s: float, now: datetime | None) -> set[Lease]:
     """Extend the leases of a worker; the connection must commit by itself."""
     rows = connection.execute(_RENEW, {"now": now, "worker": safe_text(worker), "lease_s": lease_s})
-    return {WorkRef(row.instance_id, row.number) for row in rows}
+    return {Lease(*row) for row in rows}
 
 
 def release(
     connection: Connection,
     worker: str,
-    items: Sequence[WorkRef],
+    leases: Sequence[Lease],
     now: datetime | None,
     *,
     delay_s: float,
     untouched: bool,
 ) -> None:
     """Give back work; the connection must commit by itself."""
-    refs = dict.fromkeys(items)
+    named = dict.fromkeys(leases)
     connection.execute(
         _RELEASE,
         {
             "now": now,
             "worker": safe_text(worker),
-            "instances": [ref.instance_id for ref in refs],
-            "numbers": [ref.number for ref in refs],
+            "instances": [lease.instance_id for lease in named],
+            "numbers": [lease.number for lease in named],
+            "fences": [lease.fence for lease in named],
             "delay_s": delay_s,
             "begun_less": int(untouched),
         },
@@ -99,8 +99,8 @@ class PostgreSQLLeaseKeeper(LeaseKeeper):
         self._engine = with_own_connections(engine)
         self._clock = clock
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
-        async def attempt() -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
+        async def attempt() -> set[Lease]:
             now = None if self._clock is None else self._clock.now()
             async with self._engine.connect() as connection:
                 return await connection.run_sync(renew, worker, bounded(lease_s), now)

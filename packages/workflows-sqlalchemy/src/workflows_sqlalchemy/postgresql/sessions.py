@@ -12,7 +12,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from workflows_core.errors import SessionRefusedError
 from workflows_core.ports.clock import Clock
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.backend import Backend, Work
@@ -111,13 +111,15 @@ class _InSession(SessionBackend):
         question = claim_question(request, last, self._given_time())
         return claims_of(await self.run(lambda connection: execute(connection, question)))
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         now = self._given_time()
         return await self.run(lambda connection: renew(connection, worker, lease_s, now))
 
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
+    async def release(self, worker: str, leases: Sequence[Lease], *, delay_s: float, untouched: bool) -> None:
         now = self._given_time()
-        await self.run(lambda connection: release(connection, worker, items, now, delay_s=delay_s, untouched=untouched))
+        await self.run(
+            lambda connection: release(connection, worker, leases, now, delay_s=delay_s, untouched=untouched)
+        )
 
     async def next_due(
         self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]

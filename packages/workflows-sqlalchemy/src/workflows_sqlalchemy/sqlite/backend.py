@@ -14,8 +14,7 @@ from sqlalchemy.ext.asyncio import AsyncEngine
 from workflows_core.adapters.system_clock import SystemClock
 from workflows_core.errors import StoreUnavailableError
 from workflows_core.ports.clock import Clock
-from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.leases import LeaseKeeper
+from workflows_core.ports.leases import Lease, LeaseKeeper
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.backend import Backend, Work, one_by_one, persistently
@@ -117,18 +116,18 @@ class SQLiteBackend(Backend):
             lanes = self._lanes if due.has_throttled else None
         return await self._write(lambda connection: claim(connection, request, last, self.clock.now(), lanes))
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         refuse_to_wait(self._path)
         return await self._write(lambda connection: renew(connection, worker, lease_s, self.clock.now()))
 
     def lease_keeper(self) -> LeaseKeeper:
         return SQLiteLeaseKeeper(self._url, self.clock)
 
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
+    async def release(self, worker: str, leases: Sequence[Lease], *, delay_s: float, untouched: bool) -> None:
         refuse_to_wait(self._path)
         await self._write(
             lambda connection: release(
-                connection, worker, items, self.clock.now(), delay_s=delay_s, untouched=untouched
+                connection, worker, leases, self.clock.now(), delay_s=delay_s, untouched=untouched
             )
         )
 

@@ -10,8 +10,7 @@ from typing import Final
 from sqlalchemy import URL, Boolean, Connection, bindparam, case, select, update
 
 from workflows_core.ports.clock import Clock
-from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.leases import LeaseKeeper
+from workflows_core.ports.leases import Lease, LeaseKeeper
 from workflows_sqlalchemy.backend import persistently
 from workflows_sqlalchemy.sqlite.connections import SQLiteConnections
 from workflows_sqlalchemy.tables import work_items
@@ -25,6 +24,7 @@ _RELEASE: Final = (
         work_items.c.instance_id == bindparam("of_instance"),
         work_items.c.number == bindparam("of_number"),
         work_items.c.worker == bindparam("held_by"),
+        work_items.c.fence == bindparam("of_fence"),
         work_items.c.lease_until > bindparam("now"),
     )
     .values(
@@ -37,24 +37,26 @@ _RELEASE: Final = (
 )
 
 
-def renew(connection: Connection, worker: str, lease_s: float, now: datetime) -> set[WorkRef]:
+def renew(connection: Connection, worker: str, lease_s: float, now: datetime) -> set[Lease]:
     """Extend the leases of a worker that have not ended."""
     held = work_items.c.worker == worker, work_items.c.lease_until > now
-    rows = (connection.execute(select(work_items.c.instance_id, work_items.c.number).where(*held))).all()
+    rows = (
+        connection.execute(select(work_items.c.instance_id, work_items.c.number, work_items.c.fence).where(*held))
+    ).all()
     if rows:
         until = now + timedelta(seconds=lease_s)
         connection.execute(update(work_items).where(*held).values(lease_until=until))
-    return {WorkRef(row.instance_id, row.number) for row in rows}
+    return {Lease(*row) for row in rows}
 
 
 def release(
-    connection: Connection, worker: str, items: Sequence[WorkRef], now: datetime, *, delay_s: float, untouched: bool
+    connection: Connection, worker: str, leases: Sequence[Lease], now: datetime, *, delay_s: float, untouched: bool
 ) -> None:
     """Give back work whose lease has not ended."""
     due = now + timedelta(seconds=delay_s)
     given_back = {"held_by": worker, "now": now, "due": due, "is_due": due <= now, "begun_less": int(untouched)}
-    refs = [{"of_instance": ref.instance_id, "of_number": ref.number, **given_back} for ref in items]
-    connection.execute(_RELEASE, refs)
+    named = ({"of_instance": of.instance_id, "of_number": of.number, "of_fence": of.fence} for of in leases)
+    connection.execute(_RELEASE, [{**names, **given_back} for names in named])
 
 
 class SQLiteLeaseKeeper(LeaseKeeper):
@@ -70,13 +72,13 @@ class SQLiteLeaseKeeper(LeaseKeeper):
     def __init__(self, url: URL, clock: Clock) -> None:
         self._connections = SQLiteConnections(url, synchronous="NORMAL", readers=1)
         self._clock = clock
-        self._under_way: asyncio.Future[set[WorkRef]] | None = None
+        self._under_way: asyncio.Future[set[Lease]] | None = None
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
-        def work(connection: Connection) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
+        def work(connection: Connection) -> set[Lease]:
             return renew(connection, worker, bounded(lease_s), self._clock.now())
 
-        async def attempt() -> set[WorkRef]:
+        async def attempt() -> set[Lease]:
             if self._under_way is not None:
                 await asyncio.wait((self._under_way,))  # one that was given up still waits for the lock of the file
             self._under_way = asyncio.ensure_future(self._connections.write(work))

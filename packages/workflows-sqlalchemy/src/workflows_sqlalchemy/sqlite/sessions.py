@@ -13,7 +13,7 @@ from sqlalchemy.ext.asyncio import AsyncConnection, AsyncEngine, AsyncSession
 
 from workflows_core.errors import SessionRefusedError
 from workflows_core.ports.clock import Clock
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.backend import Backend, Work
@@ -115,12 +115,14 @@ class _InSession(SessionBackend):
     async def claim(self, request: ClaimRequest, last: LastTurns) -> list[Claimed]:
         return await self.run(lambda connection: claim(connection, request, last, self.clock.now(), Lanes()))
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         return await self.run(lambda connection: renew(connection, worker, lease_s, self.clock.now()))
 
-    async def release(self, worker: str, items: Sequence[WorkRef], *, delay_s: float, untouched: bool) -> None:
+    async def release(self, worker: str, leases: Sequence[Lease], *, delay_s: float, untouched: bool) -> None:
         now = self.clock.now()
-        await self.run(lambda connection: release(connection, worker, items, now, delay_s=delay_s, untouched=untouched))
+        await self.run(
+            lambda connection: release(connection, worker, leases, now, delay_s=delay_s, untouched=untouched)
+        )
 
     async def next_due(
         self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]

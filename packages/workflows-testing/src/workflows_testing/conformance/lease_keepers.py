@@ -26,7 +26,7 @@ class KeeperRules(StoreContract):
 
     async def test_a_keeper_tells_what_the_worker_holds(self, store: WorkflowStore) -> None:
         await store.commit([an_instance().start() for _ in range(3)])
-        held = {claimed.ref for claimed in await claim(store, limit=2)}
+        held = {claimed.lease for claimed in await claim(store, limit=2)}
         keeper = store.lease_keeper()
         assert await keeper.renew("worker-1", 30) == held
         assert await keeper.renew("worker-2", 30) == set()
@@ -86,7 +86,7 @@ class KeeperRules(StoreContract):
         thread = threading.Thread(target=elsewhere)
         thread.start()
         await asyncio.to_thread(thread.join)
-        assert answers == [{claimed.ref}, {claimed.ref}]
+        assert answers == [{claimed.lease}, {claimed.lease}]
 
     async def test_a_keeper_that_was_cancelled_can_be_used_again(self, store: WorkflowStore) -> None:
         await start(store, an_instance())
@@ -97,7 +97,7 @@ class KeeperRules(StoreContract):
             await asyncio.sleep(0)
             renewal.cancel()
             await asyncio.gather(renewal, return_exceptions=True)
-        assert await keeper.renew("worker-1", 30) == {claimed.ref}
+        assert await keeper.renew("worker-1", 30) == {claimed.lease}
         await keeper.close()
 
     async def test_a_keeper_can_be_closed_twice_and_unused(self, store: WorkflowStore) -> None:

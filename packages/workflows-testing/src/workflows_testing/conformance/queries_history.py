@@ -198,7 +198,7 @@ class HistoryRules(StoreContract):
     ) -> None:
         run = await start(store, an_instance())
         claimed = await claim_one(store)
-        await store.release("worker-1", [claimed.ref], delay_s=20)
+        await store.release("worker-1", [claimed.lease], delay_s=20)
         (record,) = await queries.list_work(run.id)
         assert (record.worker, record.lease_until, record.due_at) == (None, None, clock.now() + seconds(20))
 

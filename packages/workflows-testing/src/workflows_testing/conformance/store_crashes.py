@@ -54,14 +54,14 @@ class CrashRules(StoreContract):
         for untouched in (False, True):
             claimed = await claim_one(store)
             assert claimed.crashes == 0
-            await store.release("worker-1", [claimed.ref], untouched=untouched)
+            await store.release("worker-1", [claimed.lease], untouched=untouched)
         assert (await claim_one(store)).crashes == 0
 
     async def test_a_release_does_not_make_up_for_crashes(self, store: WorkflowStore, clock: MovableClock) -> None:
         await start(store, an_instance())
         await lose(store, clock, times=2)
         claimed = await claim_one(store)
-        await store.release("worker-1", [claimed.ref], untouched=True)
+        await store.release("worker-1", [claimed.lease], untouched=True)
         assert (await claim_one(store)).crashes == 2
 
     async def test_a_renewal_is_no_crash(self, store: WorkflowStore, clock: MovableClock) -> None:
@@ -85,7 +85,7 @@ class CrashRules(StoreContract):
     ) -> None:
         await start_limited(store)
         claimed = await claim_one(store)
-        await store.release("worker-1", [claimed.ref])
+        await store.release("worker-1", [claimed.lease])
         clock.advance(seconds(60))
         claimed = await claim_one(store)
         assert (claimed.item.kind, claimed.crashes) == (WorkKind.EXPIRE, 0)

@@ -145,7 +145,7 @@ class FairnessRules(StoreContract):
         flood = await start_of(store, clock, "acme", 20)
         given = await claim(store, limit=10)
         owners = Owners(a=flood, z=await start_of(store, clock, "zoo"))
-        await store.release("worker-1", [claimed.ref for claimed in given])
+        await store.release("worker-1", [claimed.lease for claimed in given])
         assert "z" in await owners.one_by_one(store, 2)
 
     async def test_work_of_dead_workers_takes_turns(self, store: WorkflowStore, clock: MovableClock) -> None:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import math
 
 from workflows_core.domain.types import WorkflowStatus
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import LeaseLost, WorkflowStore, code_key, step_key
 from workflows_testing.builders import a_graph, a_timer_graph, an_instance, with_work
 from workflows_testing.conformance.contract import (
@@ -28,7 +28,7 @@ class LeaseRules(StoreContract):
 
     async def test_renewing_tells_what_the_worker_holds(self, store: WorkflowStore) -> None:
         await store.commit([an_instance().start() for _ in range(3)])
-        held = {claimed.ref for claimed in await claim(store, limit=2)}
+        held = {claimed.lease for claimed in await claim(store, limit=2)}
         assert await store.renew("worker-1", 30) == held
 
     async def test_a_worker_that_holds_nothing_renews_nothing(self, store: WorkflowStore) -> None:
@@ -62,7 +62,7 @@ class LeaseRules(StoreContract):
         await start(store, an_instance())
         longer = await claim_one(store, lease_s=20)
         clock.advance(seconds(11))
-        assert await store.renew("worker-1", 10) == {longer.ref}
+        assert await store.renew("worker-1", 10) == {longer.lease}
 
     async def test_the_leases_of_other_workers_are_not_renewed(self, store: WorkflowStore, clock: MovableClock) -> None:
         await start(store, an_instance())
@@ -81,7 +81,7 @@ class LeaseRules(StoreContract):
     async def test_what_was_taken_is_renewed_too(self, store: WorkflowStore) -> None:
         run = an_instance()
         await commit(store, run.start(take="first", worker="worker-1"))
-        assert await store.renew("worker-1", 30) == {WorkRef(run.id, run.number("first"))}
+        assert await store.renew("worker-1", 30) == {Lease(run.id, run.number("first"), 1)}
 
     async def test_finished_work_is_not_held_any_more(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance(a_graph("only")))
@@ -92,7 +92,7 @@ class LeaseRules(StoreContract):
     async def test_released_work_can_be_claimed_at_once(self, store: WorkflowStore) -> None:
         await start(store, an_instance())
         claimed = await claim_one(store, lease_s=3600)
-        await store.release("worker-1", [claimed.ref])
+        await store.release("worker-1", [claimed.lease])
         assert (await claim_one(store, "worker-2")).ref == claimed.ref
 
     async def test_released_work_can_be_claimed_after_its_delay(
@@ -100,7 +100,7 @@ class LeaseRules(StoreContract):
     ) -> None:
         await start(store, an_instance())
         claimed = await claim_one(store, lease_s=1)
-        await store.release("worker-1", [claimed.ref], delay_s=20)
+        await store.release("worker-1", [claimed.lease], delay_s=20)
         clock.advance(seconds(19.999999))
         assert await claim(store, "worker-2") == []
         clock.advance(seconds(0.000001))
@@ -109,29 +109,29 @@ class LeaseRules(StoreContract):
     async def test_released_work_is_not_held_any_more(self, store: WorkflowStore) -> None:
         await start(store, an_instance())
         claimed = await claim_one(store)
-        await store.release("worker-1", [claimed.ref])
+        await store.release("worker-1", [claimed.lease])
         assert await store.renew("worker-1", 30) == set()
 
     async def test_a_claim_after_a_release_raises_the_fence_and_counts_an_attempt(self, store: WorkflowStore) -> None:
         await start(store, an_instance())
         first = await claim_one(store)
-        await store.release("worker-1", [first.ref])
+        await store.release("worker-1", [first.lease])
         second = await claim_one(store)
         assert (second.fence, second.attempt) == (2, 2)
 
     async def test_work_that_was_released_untouched_was_never_attempted(self, store: WorkflowStore) -> None:
         await start(store, an_instance())
         first = await claim_one(store)
-        await store.release("worker-1", [first.ref], untouched=True)
+        await store.release("worker-1", [first.lease], untouched=True)
         second = await claim_one(store)
         assert (second.fence, second.attempt) == (2, 1)
-        await store.release("worker-1", [second.ref], untouched=True)
+        await store.release("worker-1", [second.lease], untouched=True)
         assert (await claim_one(store)).attempt == 1
 
     async def test_a_fence_from_before_a_release_is_no_good_after_the_next_claim(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance())
         first = await claim_one(store)
-        await store.release("worker-1", [first.ref])
+        await store.release("worker-1", [first.lease])
         await claim_one(store)
         late = run.complete("first", held=held_by("worker-1", first))
         assert isinstance(await refused(store, late), LeaseLost)
@@ -139,27 +139,56 @@ class LeaseRules(StoreContract):
     async def test_only_the_holder_can_release(self, store: WorkflowStore) -> None:
         await start(store, an_instance())
         claimed = await claim_one(store, "worker-1")
-        await store.release("worker-2", [claimed.ref])
+        await store.release("worker-2", [claimed.lease])
         assert await claim(store, "worker-2") == []
-        assert await store.renew("worker-1", 30) == {claimed.ref}
+        assert await store.renew("worker-1", 30) == {claimed.lease}
 
     async def test_a_former_holder_cannot_release(self, store: WorkflowStore, clock: MovableClock) -> None:
         await start(store, an_instance())
         claimed = await claim_one(store, "worker-1", lease_s=10)
         clock.advance(seconds(11))
         await claim_one(store, "worker-2")
-        await store.release("worker-1", [claimed.ref])
+        await store.release("worker-1", [claimed.lease])
         assert await claim(store, "worker-3") == []
+
+    async def test_a_late_release_leaves_alone_what_the_same_worker_has_claimed_again(
+        self, store: WorkflowStore, clock: MovableClock
+    ) -> None:
+        run = await start(store, an_instance())
+        first = await claim_one(store, lease_s=10)
+        clock.advance(seconds(11))
+        second = await claim_one(store, lease_s=10)
+        await store.release("worker-1", [first.lease], untouched=True)
+        assert await store.renew("worker-1", 10) == {second.lease}
+        await commit(store, run.complete("first", held=held_by("worker-1", second)))
+
+    async def test_a_release_that_arrives_twice_gives_back_once(self, store: WorkflowStore) -> None:
+        await start(store, an_instance())
+        first = await claim_one(store)
+        await store.release("worker-1", [first.lease])
+        second = await claim_one(store)
+        await store.release("worker-1", [first.lease])
+        assert await store.renew("worker-1", 30) == {second.lease}
+
+    async def test_what_was_claimed_again_is_held_under_its_newest_fence(
+        self, store: WorkflowStore, clock: MovableClock
+    ) -> None:
+        await start(store, an_instance())
+        first = await claim_one(store, lease_s=10)
+        clock.advance(seconds(11))
+        second = await claim_one(store, lease_s=10)
+        assert second.fence > first.fence
+        assert await store.renew("worker-1", 10) == {second.lease}
 
     async def test_only_the_work_items_that_are_named_are_released(self, store: WorkflowStore) -> None:
         await store.commit([an_instance().start() for _ in range(2)])
         kept, given_back = await claim(store)
-        await store.release("worker-1", [given_back.ref])
-        assert await store.renew("worker-1", 30) == {kept.ref}
+        await store.release("worker-1", [given_back.lease])
+        assert await store.renew("worker-1", 30) == {kept.lease}
 
     async def test_releasing_what_is_not_there_does_nothing(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance())
-        await store.release("worker-1", [WorkRef(run.id, 77), WorkRef(an_instance().id, 1)])
+        await store.release("worker-1", [Lease(run.id, 77, 1), Lease(an_instance().id, 1, 1)])
         await store.release("worker-1", [])
         assert (await claim_one(store)).attempt == 1
 
@@ -187,7 +216,7 @@ class LeaseRules(StoreContract):
     async def test_released_work_is_due_after_its_delay(self, store: WorkflowStore) -> None:
         await start(store, an_instance())
         claimed = await claim_one(store)
-        await store.release("worker-1", [claimed.ref], delay_s=20)
+        await store.release("worker-1", [claimed.lease], delay_s=20)
         assert await store.next_due() == 20
 
     async def test_what_is_due_goes_by_queue(self, store: WorkflowStore) -> None:

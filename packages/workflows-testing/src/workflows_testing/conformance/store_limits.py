@@ -112,7 +112,7 @@ class LimitRules(StoreContract):
         await claim_one(store, "worker-1", lease_s=3600)
         clock.advance(seconds(60))
         expired = await claim_one(store, "worker-2")
-        assert await store.renew("worker-2", 30) == {expired.ref}
+        assert await store.renew("worker-2", 30) == {expired.lease}
         await commit(store, run.fail("first", held=held_by("worker-2", expired)))
 
     async def test_a_holder_can_write_after_its_time_is_over_if_nobody_was_told(
@@ -121,7 +121,7 @@ class LimitRules(StoreContract):
         run = await start_limited(store)
         holder = await claim_one(store, lease_s=3600)
         clock.advance(seconds(61))
-        assert await store.renew("worker-1", 3600) == {holder.ref}
+        assert await store.renew("worker-1", 3600) == {holder.lease}
         await commit(store, run.complete("first", held=held_by("worker-1", holder)))
 
     async def test_that_the_time_is_over_is_told_once_while_the_lease_lasts(
@@ -166,7 +166,7 @@ class LimitRules(StoreContract):
         await start_limited(store)
         clock.advance(seconds(60))
         claimed = await claim_one(store)
-        await store.release("worker-1", [claimed.ref], delay_s=20, untouched=True)
+        await store.release("worker-1", [claimed.lease], delay_s=20, untouched=True)
         clock.advance(seconds(19.999999))
         assert await claim(store, "worker-2") == []
         clock.advance(seconds(0.000001))
@@ -177,7 +177,7 @@ class LimitRules(StoreContract):
         await start_limited(store)
         claimed = await claim_one(store)
         clock.advance(seconds(20))
-        await store.release("worker-1", [claimed.ref], delay_s=3600)
+        await store.release("worker-1", [claimed.lease], delay_s=3600)
         clock.advance(seconds(39.999999))
         assert await claim(store) == []
         clock.advance(seconds(0.000001))
@@ -190,14 +190,14 @@ class LimitRules(StoreContract):
         claimed = await claim_one(store, lease_s=3600)
         clock.advance(seconds(60))
         assert await has_due(store)
-        await store.release("worker-1", [claimed.ref], delay_s=3600)
+        await store.release("worker-1", [claimed.lease], delay_s=3600)
         assert (await claim_one(store)).item.kind is EXPIRE
 
     async def test_a_renewal_does_not_move_the_limit(self, store: WorkflowStore, clock: MovableClock) -> None:
         await start_limited(store)
         claimed = await claim_one(store)
         clock.advance(seconds(20))
-        assert await store.renew("worker-1", 3600) == {claimed.ref}
+        assert await store.renew("worker-1", 3600) == {claimed.lease}
         clock.advance(seconds(40))
         assert (await claim_one(store, "worker-2")).item.kind is EXPIRE
 

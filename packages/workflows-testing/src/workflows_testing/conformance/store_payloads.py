@@ -167,8 +167,8 @@ class PayloadRules(StoreContract):
         for name in ODD_NAMES:
             run = await start(store, an_instance())
             items = (WorkRef(run.id, run.number("first")),)
-            await store.claim(ClaimRequest(worker=name, limit=1, lease_s=30, items=items))
-            assert await store.renew(name, 30) == set(items)
+            (claimed,) = await store.claim(ClaimRequest(worker=name, limit=1, lease_s=30, items=items))
+            assert await store.renew(name, 30) == {claimed.lease}
 
     async def test_start_keys_may_be_any_text_and_are_compared_exactly(self, store: WorkflowStore) -> None:
         for key in (*ODD_NAMES, "key", "KEY", "key "):

@@ -67,7 +67,7 @@ class RateRules(StoreContract):
         await begin(store, Rate("api", 1, 60.0))
         await begin(store, Rate("api", 1, 60.0))
         first = await claim_one(store)
-        await store.release("worker-1", [first.ref], delay_s=3600.0)
+        await store.release("worker-1", [first.lease], delay_s=3600.0)
         assert await claim(store) == []
 
     async def test_each_key_has_a_rate_of_its_own(self, store: WorkflowStore) -> None:
@@ -103,9 +103,9 @@ class RateRules(StoreContract):
             await begin(store, slot=Slot("api", 2))
         given = await claim(store)
         assert len(given) == 2
-        await store.release("worker-1", [claimed.ref for claimed in given], delay_s=3600.0)
+        await store.release("worker-1", [claimed.lease for claimed in given], delay_s=3600.0)
         last = await claim_one(store)
-        await store.release("worker-1", [last.ref], delay_s=3600.0)
+        await store.release("worker-1", [last.lease], delay_s=3600.0)
         assert await claim(store) == []
         clock.advance(seconds(10))
         await claim_one(store)

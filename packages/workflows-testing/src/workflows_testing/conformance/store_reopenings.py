@@ -7,6 +7,7 @@ from msgspec.structs import replace
 from workflows_core.domain.transition import StepExecution
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import Conflict, WorkflowStore
 from workflows_testing.builders import Run, a_graph, a_parallel_graph, an_instance, with_transition
@@ -156,7 +157,7 @@ class ReopeningRules(StoreContract):
         result = await commit(store, run.retry(take="first", worker="worker-1"))
         assert result.fences == {run.number("first"): 1}
         assert await claim(store, "worker-2") == []
-        assert await store.renew("worker-1", 30) == {WorkRef(run.id, run.number("first"))}
+        assert await store.renew("worker-1", 30) == {Lease(run.id, run.number("first"), 1)}
 
     async def test_work_that_is_left_when_an_instance_is_over_is_given_if_it_goes_on(
         self, store: WorkflowStore, clock: MovableClock

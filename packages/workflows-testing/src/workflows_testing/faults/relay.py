@@ -10,8 +10,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from workflows_core.domain.graph import WorkflowGraph
-from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.leases import LeaseKeeper
+from workflows_core.ports.leases import Lease, LeaseKeeper
 from workflows_core.ports.store import Claim, ClaimRequest, Committed, Loaded, WorkflowStore, Write, WriteResult
 from workflows_core.ports.transactions import Transactions
 
@@ -122,18 +121,18 @@ class StoreRelay(WorkflowStore):
         claims: list[Claim] = await self._ask("claim", partial(self._store.claim, request), request)
         return claims
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
-        held: set[WorkRef] = await self._ask("renew", partial(self._store.renew, worker, lease_s), worker, lease_s)
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
+        held: set[Lease] = await self._ask("renew", partial(self._store.renew, worker, lease_s), worker, lease_s)
         return held
 
     def lease_keeper(self) -> LeaseKeeper:
         return RelayedLeaseKeeper(self, self._store, self._store.lease_keeper())
 
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
-        perform = partial(self._store.release, worker, items, delay_s=delay_s, untouched=untouched)
-        await self._ask("release", perform, worker, items, delay_s, untouched)
+        perform = partial(self._store.release, worker, leases, delay_s=delay_s, untouched=untouched)
+        await self._ask("release", perform, worker, leases, delay_s, untouched)
 
     async def next_due(
         self,
@@ -162,9 +161,9 @@ class RelayedLeaseKeeper(LeaseKeeper):
         self._store = store
         self._keeper = keeper
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         perform = partial(self._keeper.renew, worker, lease_s)
-        held: set[WorkRef] = await self._relay.carry(StoreCall("renew", (worker, lease_s), self._store, perform))
+        held: set[Lease] = await self._relay.carry(StoreCall("renew", (worker, lease_s), self._store, perform))
         return held
 
     async def close(self) -> None:

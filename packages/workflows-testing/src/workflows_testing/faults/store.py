@@ -9,7 +9,7 @@ from dataclasses import dataclass
 from typing import Any, ClassVar
 
 from workflows_core.errors import StoreUnavailableError
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import Conflict, WorkflowStore, Write
 from workflows_testing.faults.fault import Fault
 from workflows_testing.faults.plan import FaultPlan
@@ -97,7 +97,7 @@ class LoseLease(StoreFault):
         writes: Sequence[Write] = call.arguments[0]
         for write in writes:
             for held in write.holds:
-                await call.store.release(held.worker, [WorkRef(write.transition.state.id, held.number)])
+                await call.store.release(held.worker, [Lease(write.transition.state.id, held.number, held.fence)])
         return await call.perform()
 
 

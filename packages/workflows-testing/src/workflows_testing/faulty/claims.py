@@ -57,7 +57,7 @@ class ForgetsTheLease(InMemoryWorkflowStore):
 
     async def claim(self, request: ClaimRequest) -> list[Claim]:
         claims = await super().claim(request)
-        await self.release(request.worker, [claimed.ref for claimed in claims])
+        await self.release(request.worker, [claimed.lease for claimed in claims])
         return claims
 
 

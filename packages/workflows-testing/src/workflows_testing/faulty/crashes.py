@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from workflows_core.adapters.memory import InMemoryWorkflowStore, MemoryState
 from workflows_core.domain.transition import WorkKind
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import Claim, ClaimRequest, Write, WriteResult
 from workflows_testing.conformance.store_crashes import CrashRules
 from workflows_testing.faulty.claims import ChangesClaims
@@ -29,19 +29,19 @@ class CountsReleases(InMemoryWorkflowStore):
         self._change = change
 
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
-        await super().release(worker, items, delay_s=delay_s, untouched=untouched)
-        for ref in items:
-            work = self.memory.instances[ref.instance_id.int].work[ref.number]
+        await super().release(worker, leases, delay_s=delay_s, untouched=untouched)
+        for lease in leases:
+            work = self.memory.instances[lease.instance_id.int].work[lease.number]
             work.crashes = self._change(work.crashes)
 
 
 class CountsRenewals(InMemoryWorkflowStore):
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         held = await super().renew(worker, lease_s)
-        for ref in held:
-            self.memory.instances[ref.instance_id.int].work[ref.number].crashes += 1
+        for lease in held:
+            self.memory.instances[lease.instance_id.int].work[lease.number].crashes += 1
         return held
 
 

@@ -7,8 +7,7 @@ import threading
 from typing import Final
 
 from workflows_core.adapters.memory import InMemoryLeaseKeeper, InMemoryWorkflowStore, MemoryState
-from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.leases import LeaseKeeper
+from workflows_core.ports.leases import Lease, LeaseKeeper
 from workflows_core.ports.store import Claim, ClaimRequest
 from workflows_testing.conformance.lease_keepers import KeeperRules
 from workflows_testing.faulty.fault import Fault, with_store
@@ -20,7 +19,7 @@ __all__ = ["FAULTS"]
 class LonelyKeeper(InMemoryLeaseKeeper):
     """Works in the thread of its store."""
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         if threading.current_thread() is not threading.main_thread():
             msg = "attached to a different loop"
             raise RuntimeError(msg)
@@ -36,7 +35,7 @@ class SpoiledKeeper(InMemoryLeaseKeeper):
         super().__init__(store)
         self._is_busy = False
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         if self._is_busy:
             return set()
         self._is_busy = True

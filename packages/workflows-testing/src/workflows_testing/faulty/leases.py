@@ -8,7 +8,7 @@ from typing import Final
 
 from workflows_core.adapters.memory import InMemoryWorkflowStore, MemoryState
 from workflows_core.adapters.memory.rows import WorkRow
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import Claim, ClaimRequest
 from workflows_testing.conformance.store_leases import LeaseRules
 from workflows_testing.conformance.store_limit_choices import LimitChoiceRules
@@ -18,35 +18,35 @@ __all__ = ["FAULTS"]
 
 
 class RenewsNothing(InMemoryWorkflowStore):
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         return set()
 
 
 class RevivesLeases(InMemoryWorkflowStore):
     """Renews leases that have ended, as long as nobody else claimed the work."""
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         now = self.memory.clock.now()
         rows = [work for row in self.memory.instances.values() for work in row.work.values() if work.worker == worker]
         for work in rows:
             self.memory.backlog.withdraw(work)
             self.memory.backlog.hold(work, worker, now, lease_s)
             work.fence -= 1
-        return {work.ref for work in rows}
+        return {work.lease for work in rows}
 
 
 class RenewsForEverybody(InMemoryWorkflowStore):
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         workers = {work.worker for row in self.memory.instances.values() for work in row.work.values()}
         held = [await super(RenewsForEverybody, self).renew(other, lease_s) for other in workers if other is not None]
         return set().union(*held)
 
 
 class RenewalRaisesTheFence(InMemoryWorkflowStore):
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         held = await super().renew(worker, lease_s)
-        for ref in held:
-            self.memory.instances[ref.instance_id.int].work[ref.number].fence += 1
+        for lease in held:
+            self.memory.instances[lease.instance_id.int].work[lease.number].fence += 1
         return held
 
 
@@ -57,19 +57,19 @@ class RemembersEverything(InMemoryWorkflowStore):
 
     def __init__(self, memory: MemoryState) -> None:
         super().__init__(memory)
-        self._claimed: set[WorkRef] = set()
+        self._claimed: set[Lease] = set()
 
     async def claim(self, request: ClaimRequest) -> list[Claim]:
         claims = await super().claim(request)
-        self._claimed |= {claimed.ref for claimed in claims}
+        self._claimed |= {claimed.lease for claimed in claims}
         return claims
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         return self._claimed | await super().renew(worker, lease_s)
 
 
 class StumblesWithoutClaims(InMemoryWorkflowStore):
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         held = await super().renew(worker, lease_s)
         if not held:
             msg = "no rows"
@@ -79,32 +79,48 @@ class StumblesWithoutClaims(InMemoryWorkflowStore):
 
 class ReleasesNothing(InMemoryWorkflowStore):
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
         return
 
 
 class ReleasesWithoutDelay(InMemoryWorkflowStore):
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
-        await super().release(worker, items, untouched=untouched)
+        await super().release(worker, leases, untouched=untouched)
 
 
 class ReleasesAnyones(InMemoryWorkflowStore):
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
-        for ref in items:
-            row = self.memory.instances.get(ref.instance_id.int)
-            work = row.work.get(ref.number) if row is not None else None
+        for lease in leases:
+            work = _work(self.memory, lease)
             if work is not None and work.worker is not None:
-                await super().release(work.worker, [ref], delay_s=delay_s, untouched=untouched)
+                await super().release(work.worker, [lease], delay_s=delay_s, untouched=untouched)
+
+
+class ReleasesLaterClaims(InMemoryWorkflowStore):
+    """Gives back whatever the worker holds of a work item, whichever of its claims is named."""
+
+    async def release(
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
+    ) -> None:
+        newest = [work.lease for lease in leases if (work := _work(self.memory, lease)) is not None]
+        await super().release(worker, newest, delay_s=delay_s, untouched=untouched)
+
+
+class RenewsUnderOldFences(InMemoryWorkflowStore):
+    """Says that a worker holds the first lease that it ever had."""
+
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
+        return {lease._replace(fence=1) for lease in await super().renew(worker, lease_s)}
 
 
 class ReleasesAllOfTheWorker(InMemoryWorkflowStore):
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
         held = list(await self.renew(worker, 30))
         await super().release(worker, held, delay_s=delay_s, untouched=untouched)
@@ -114,12 +130,11 @@ class ReleaseUndoesTheClaim(InMemoryWorkflowStore):
     """A release takes back the fence and the attempt."""
 
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
-        await super().release(worker, items, delay_s=delay_s, untouched=untouched)
-        for ref in items:
-            row = self.memory.instances.get(ref.instance_id.int)
-            work = row.work.get(ref.number) if row is not None else None
+        await super().release(worker, leases, delay_s=delay_s, untouched=untouched)
+        for lease in leases:
+            work = _work(self.memory, lease)
             if work is not None:
                 work.fence -= 1
                 work.attempt -= 1
@@ -127,20 +142,20 @@ class ReleaseUndoesTheClaim(InMemoryWorkflowStore):
 
 class StumblesOverUnknownWork(InMemoryWorkflowStore):
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
-        for ref in items:
-            _ = self.memory.instances[ref.instance_id.int].work[ref.number]
-        await super().release(worker, items, delay_s=delay_s, untouched=untouched)
+        for lease in leases:
+            _ = self.memory.instances[lease.instance_id.int].work[lease.number]
+        await super().release(worker, leases, delay_s=delay_s, untouched=untouched)
 
 
 class CountsEveryRelease(InMemoryWorkflowStore):
     """Takes what was not begun for an attempt."""
 
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
-        await super().release(worker, items, delay_s=delay_s)
+        await super().release(worker, leases, delay_s=delay_s)
 
 
 class ChangesTheDue(InMemoryWorkflowStore):
@@ -228,6 +243,11 @@ class DueOfTheLast(DueWithoutHeld):
         return max(((work.due - now).total_seconds() for work in rows if work.due is not None), default=None)
 
 
+def _work(memory: MemoryState, lease: Lease) -> WorkRow | None:
+    row = memory.instances.get(lease.instance_id.int)
+    return None if row is None else row.work.get(lease.number)
+
+
 FAULTS: Final[tuple[Fault, ...]] = (
     with_store(RenewsNothing, "renews nothing", LeaseRules),
     with_store(RevivesLeases, "renews what has ended", LeaseRules),
@@ -238,6 +258,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     with_store(ReleasesNothing, "does not release", LeaseRules),
     with_store(ReleasesWithoutDelay, "releases without the delay", LeaseRules),
     with_store(ReleasesAnyones, "releases what others hold", LeaseRules),
+    with_store(ReleasesLaterClaims, "releases what the worker has claimed again", LeaseRules),
+    with_store(RenewsUnderOldFences, "tells old fences of what is held", LeaseRules),
     with_store(ReleasesAllOfTheWorker, "releases everything of a worker", LeaseRules),
     with_store(ReleaseUndoesTheClaim, "undoes the claim by a release", LeaseRules),
     with_store(CountsEveryRelease, "counts what was not begun", LeaseRules),

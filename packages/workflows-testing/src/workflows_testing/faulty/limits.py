@@ -15,6 +15,7 @@ from workflows_core.adapters.memory.rows import WorkRow
 from workflows_core.domain.state import ROOT
 from workflows_core.domain.transition import WorkItem, WorkKind
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import Claim, ClaimRequest, Write, WriteResult
 from workflows_testing.conformance.store_limit_choices import LimitChoiceRules
 from workflows_testing.conformance.store_limit_rewrites import LimitRewriteRules
@@ -83,17 +84,17 @@ class ReleasesOtherLimits(InMemoryWorkflowStore):
         self._change = change
 
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
-        await super().release(worker, items, delay_s=delay_s, untouched=untouched)
-        for row in [_row(self.memory, ref) for ref in items]:
+        await super().release(worker, leases, delay_s=delay_s, untouched=untouched)
+        for row in [_row(self.memory, lease.ref) for lease in leases]:
             _limit(self.memory, row, self._change(row, self.memory.clock.now()))
 
 
 class RenewsLimits(InMemoryWorkflowStore):
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         held = await super().renew(worker, lease_s)
-        for row in [_row(self.memory, ref) for ref in held]:
+        for row in [_row(self.memory, lease.ref) for lease in held]:
             _limit(self.memory, row, row.lease_until)
         return held
 

@@ -15,7 +15,7 @@ from workflows_core.adapters.memory.rows import InstanceRow, WorkRow
 from workflows_core.adapters.memory.throttles import Rates, SlotsInUse
 from workflows_core.adapters.memory.times import LAST_MOMENT
 from workflows_core.domain.transition import Rate, WorkItem
-from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import Claim, ClaimRequest, Write
 from workflows_testing.conformance.store_admissions import AdmissionRules
 from workflows_testing.conformance.store_rates import RateRules
@@ -110,7 +110,7 @@ class ChoosesOtherwise(InMemoryWorkflowStore):
 
 
 class ForgetsRenewals(InMemoryWorkflowStore):
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         return set()
 
 

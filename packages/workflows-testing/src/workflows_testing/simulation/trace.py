@@ -8,6 +8,7 @@ from typing import Any, Final
 from uuid import UUID
 
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import Claim, ClaimRequest, Committed, Write
 from workflows_testing.faults.relay import StoreCall
 
@@ -70,6 +71,8 @@ def _write(write: Write) -> str:
 def _short(value: Any) -> str:
     if isinstance(value, Committed | UUID | WorkRef):
         return "Committed" if isinstance(value, Committed) else f"…{str(value)[24:]}"
+    if isinstance(value, Lease):
+        return f"{_short(value.ref)}/fence {value.fence}"
     if isinstance(value, Claim):
         return f"{value.item.step}:{value.item.kind} {value.item.number}/fence {value.fence}/attempt {value.attempt}"
     if isinstance(value, set | frozenset):

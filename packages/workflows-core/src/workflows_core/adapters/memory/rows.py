@@ -12,6 +12,7 @@ from workflows_core.domain.state import InstanceState
 from workflows_core.domain.transition import StepExecution, WorkItem
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.executor import WorkRef
+from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import code_key
 
 __all__ = ["NOT_QUEUED", "InstanceRow", "WorkRow"]
@@ -70,6 +71,11 @@ class WorkRow:
     def ref(self) -> WorkRef:
         """Identity of the work item."""
         return WorkRef(self.instance.state.id, self.item.number)
+
+    @property
+    def lease(self) -> Lease:
+        """What its last claim holds, or held."""
+        return Lease(self.instance.state.id, self.item.number, self.fence)
 
     @property
     def neglected_since(self) -> datetime | None:

@@ -17,7 +17,7 @@ from workflows_core.domain.graph import WorkflowGraph
 from workflows_core.domain.state import ROOT, InstanceState
 from workflows_core.domain.transition import WorkKind
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.leases import LeaseKeeper
+from workflows_core.ports.leases import Lease, LeaseKeeper
 from workflows_core.ports.store import Claim, ClaimRequest, Committed, Loaded, WorkflowStore, Write, WriteResult
 from workflows_core.ports.turns import Turns
 
@@ -131,24 +131,24 @@ class InMemoryWorkflowStore(WorkflowStore):
                 due[ref] = work
         return self.memory.backlog.take_those(sorted(due.values(), key=lambda work: _order(work, now)), now, limit)
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         memory = self.memory
         with memory.lock:
-            return {work.ref for work in memory.backlog.renew(worker, memory.clock.now(), lease_s)}
+            return {work.lease for work in memory.backlog.renew(worker, memory.clock.now(), lease_s)}
 
     def lease_keeper(self) -> LeaseKeeper:
         return InMemoryLeaseKeeper(self)
 
     async def release(
-        self, worker: str, items: Sequence[WorkRef], *, delay_s: float = 0.0, untouched: bool = False
+        self, worker: str, leases: Sequence[Lease], *, delay_s: float = 0.0, untouched: bool = False
     ) -> None:
         memory = self.memory
         with memory.lock:
             now = memory.clock.now()
-            for ref in items:
-                row = memory.instances.get(ref.instance_id.int)
-                work = row.work.get(ref.number) if row is not None else None
-                if work is not None and work.worker == worker and work.is_held(now):
+            for lease in leases:
+                row = memory.instances.get(lease.instance_id.int)
+                work = row.work.get(lease.number) if row is not None else None
+                if work is not None and work.worker == worker and work.fence == lease.fence and work.is_held(now):
                     memory.backlog.withdraw(work)
                     work.worker, work.lease_until = None, None
                     work.due = moment_of(now, delay_s, None)
@@ -181,7 +181,7 @@ class InMemoryLeaseKeeper(LeaseKeeper):
     def __init__(self, store: WorkflowStore) -> None:
         self._store = store
 
-    async def renew(self, worker: str, lease_s: float) -> set[WorkRef]:
+    async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         return await self._store.renew(worker, lease_s)
 
     async def close(self) -> None:
