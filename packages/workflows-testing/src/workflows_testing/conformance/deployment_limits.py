@@ -47,16 +47,23 @@ class DeploymentLimits(DeploymentContract):
             for instances in started:
                 assert _most_at_once(_spans(site, instances), killed=at) <= LIMIT
 
-    async def test_no_more_begin_in_a_time_than_a_rate_allows(self, deployment: Deployment) -> None:
+    async def test_no_more_begin_in_a_time_than_a_rate_allows_also_when_a_worker_is_killed(
+        self, deployment: Deployment
+    ) -> None:
         async with self.site(deployment) as site:
+            killed = await site.worker()
+            started = [
+                await site.start_many(_NUMBER, "paced", customer=customer, takes_s=0.1) for customer in _CUSTOMERS
+            ]
+            await site.until("a step", deployment.effects.all)
+            await killed.kill()
             await site.worker()
             await site.worker()
-            started = [await site.start_many(_NUMBER, "paced", customer=customer) for customer in _CUSTOMERS]
             for instance in itertools.chain(*started):
                 await site.completed(instance)
             for instances in started:
                 begun = [begin for begin, _ in _spans(site, instances)]
-                least_s = (_NUMBER - RATE.limit) * RATE.per.total_seconds() / RATE.limit
+                least_s = (len(begun) - RATE.limit) * RATE.per.total_seconds() / RATE.limit
                 assert max(begun) - min(begun) >= least_s - _SLACK_S
 
 

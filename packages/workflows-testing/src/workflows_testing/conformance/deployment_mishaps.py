@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
+from workflows_testing.conformance.deployment_deliveries import told_soon
 from workflows_testing.conformance.deployment_site import DeploymentContract, Site, no_overlaps
 from workflows_testing.deployments import Deployment, Mishap
 
@@ -84,6 +85,17 @@ class DeploymentMishaps(DeploymentContract):
                 await deployment.broker.empty()
             await site.worker()
             await _same_outcome(site, _NUMBER * len(_KINDS))
+
+    async def test_a_worker_is_told_of_work_after_the_broker_has_forgotten_everything(
+        self, deployment: Deployment
+    ) -> None:
+        async with self.site(deployment) as site:
+            worker = await site.worker(poll_s=60.0)
+            await site.completed(await site.start("single"))
+            if deployment.broker is not None:
+                await deployment.broker.empty()
+            await told_soon(site)
+            assert await worker.stop() == 0, f"a worker does not end in good order\n{site.logs()}"
 
     async def _same_outcome_despite(self, mishap: Mishap, deployment: Deployment) -> None:
         async with self.site(deployment, mishap=mishap) as site:

@@ -4,9 +4,10 @@ from __future__ import annotations
 
 import asyncio
 import itertools
+import math
 import os
 import time
-from collections.abc import AsyncGenerator, Callable, Collection
+from collections.abc import AsyncGenerator, Callable, Collection, Sequence
 from contextlib import asynccontextmanager
 from typing import Any, Final
 from uuid import UUID
@@ -161,8 +162,14 @@ class DeploymentContract:
                 await asyncio.gather(*(worker.kill() for worker in site.workers))
 
 
-def no_overlaps(runs: dict[str, list[tuple[float, float]]]) -> None:
-    """No execution ran twice at once."""
+def no_overlaps(runs: dict[str, list[tuple[float, float]]], *, kills: Sequence[float] = ()) -> None:
+    """No execution ran twice at once.
+
+    Args:
+        runs: When each ran, as `Effects.runs` says.
+        kills: When processes were killed, in order: the first after the beginning ended what has no other end.
+    """
     for key, spans in runs.items():
-        for (_, ended), (begun, _) in itertools.pairwise(spans):
-            assert ended <= begun, f"execution {key} ran twice at once"
+        for (since, ended), (begun, _) in itertools.pairwise(spans):
+            killed = next((at for at in kills if at >= since), math.inf)
+            assert min(ended, killed) <= begun, f"execution {key} ran twice at once"

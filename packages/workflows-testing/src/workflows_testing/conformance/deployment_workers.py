@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import time
 from collections import Counter
 from collections.abc import Sequence
 from typing import Any, ClassVar, Final
@@ -10,9 +11,10 @@ from uuid import UUID
 
 import pytest
 
+from workflows_core import Actor
 from workflows_core.ports.store import Write
 from workflows_testing.builders import with_work
-from workflows_testing.conformance.deployment_site import DeploymentContract, no_overlaps
+from workflows_testing.conformance.deployment_site import DeploymentContract, Site, no_overlaps
 from workflows_testing.deployments import Deployment, WorkerOptions, make_engine
 from workflows_testing.faults import FaultPlan, FaultyStore, StoreFault
 from workflows_testing.faults.relay import StoreCall
@@ -32,10 +34,12 @@ class DeploymentWorkers(DeploymentContract):
             instances = await site.start_many(3, "gated", gate=str(gate))
             await site.begun(*instances)
             await killed.kill()
+            at = time.monotonic()
             await site.worker()
             await site.begun(*instances, times=2)
             gate.touch()
             await site.completed(*instances)
+            no_overlaps(deployment.effects.runs(), kills=[at])
             for instance in instances:
                 ended = [effect.step for effect in site.effects_of(instance) if effect.phase == "end"]
                 assert ended == ["gate", "after"]
@@ -45,10 +49,12 @@ class DeploymentWorkers(DeploymentContract):
         async with self.site(deployment) as site:
             workers = [await site.worker(), await site.worker()]
             instances: list[UUID] = []
+            kills: list[float] = []
             for _ in range(self.kills):
                 instances += await site.start_many(self.load, "fork", takes_s=0.2)
                 await asyncio.sleep(self.kill_every_s)
                 await workers.pop(0).kill()
+                kills.append(time.monotonic())
                 workers.append(await site.worker())
             await site.drained(len(instances), within=instances, patience_s=self.kills_patience_s)
             begun = Counter(effect.key for effect in deployment.effects.all() if effect.phase == "begin")
@@ -59,6 +65,7 @@ class DeploymentWorkers(DeploymentContract):
             }
             assert begun.keys() == attempts.keys(), "a step has no effect, or one that is not recorded"
             assert all(begun[key] <= attempts[key] for key in attempts), "a step began more often than is recorded"
+            no_overlaps(deployment.effects.runs(), kills=kills)
 
     async def test_a_stopped_worker_finishes_what_is_under_way_and_leaves_the_rest(
         self, deployment: Deployment
@@ -120,8 +127,27 @@ class DeploymentWorkers(DeploymentContract):
                     urgent = [(await engine.start_workflow("single")).id for _ in range(4)]
             await site.worker(concurrency=1)
             await site.completed(*ordinary, *urgent)
-            order = [effect.key.partition("/")[0] for effect in deployment.effects.all() if effect.phase == "begin"]
-            assert set(order[:4]) == {str(instance) for instance in urgent}
+            assert set(_order(deployment)[:4]) == {str(instance) for instance in urgent}
+
+    async def test_the_work_of_one_tenant_does_not_wait_for_all_that_of_another(self, deployment: Deployment) -> None:
+        async with self.site(deployment) as site:
+            crowd = await _start_for("busy", 12, site)
+            few = await _start_for("quiet", 2, site)
+            await site.worker(concurrency=1)
+            await site.completed(*crowd, *few)
+            turns = [instance in map(str, few) for instance in _order(deployment)]
+            assert sum(turns[:7]) == len(few), "tenants do not take turns"
+
+
+async def _start_for(tenant: str, number: int, site: Site) -> list[UUID]:
+    """Start so many instances, one after the other."""
+    actor = Actor("somebody", tenant=tenant)
+    return [(await site.engine.start_workflow("single", actor=actor)).id for _ in range(number)]
+
+
+def _order(deployment: Deployment) -> list[str]:
+    """The instances, as their steps began."""
+    return [effect.key.partition("/")[0] for effect in deployment.effects.all() if effect.phase == "begin"]
 
 
 class Urgent(StoreFault):

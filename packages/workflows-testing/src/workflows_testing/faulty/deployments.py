@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+from collections import deque
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from functools import partial
@@ -26,7 +27,13 @@ from workflows_testing.conformance.deployment_workers import DeploymentWorkers
 from workflows_testing.deployments import Effect, Effects, WorkerOptions, WorkerProcess
 from workflows_testing.faults.relay import StoreCall
 from workflows_testing.faulty.fault import Fault
-from workflows_testing.faulty.in_process import InProcessDeployment, ListExecutor, TaskWorker, WorkerStore
+from workflows_testing.faulty.in_process import (
+    InProcessDeployment,
+    ListExecutor,
+    MemoryBroker,
+    TaskWorker,
+    WorkerStore,
+)
 
 __all__ = ["FAULTS", "SOUND"]
 
@@ -178,6 +185,37 @@ class LimitlessStore(InMemoryWorkflowStore):
         return await super().commit([with_work(write, slot=None, rate=None) for write in writes])
 
 
+class KnowsNoTurns(InProcessDeployment):
+    def make_store(self) -> WorkflowStore:
+        return CrowdedStore(self.memory)
+
+
+class CrowdedStore(InMemoryWorkflowStore):
+    """Takes the work of all tenants for that of one, so the oldest comes first."""
+
+    async def claim(self, request: ClaimRequest) -> list[Claim]:
+        if request.items is None:
+            works = [work for instance in self.memory.instances.values() for work in instance.work.values()]
+            moments = sorted((work.due, work.ref) for work in works if work.due is not None)
+            for _, ref in moments:
+                if claims := await super().claim(replace(request, items=(ref,))):
+                    return claims
+        return await super().claim(request)
+
+
+class ForgetsItsQueues(InProcessDeployment):
+    """Delivers nothing any more once everything was forgotten."""
+
+    def __init__(self) -> None:
+        super().__init__()
+        self.broker = ForgetfulBroker()
+
+
+class ForgetfulBroker(MemoryBroker):
+    async def empty(self) -> None:
+        self.messages = deque(maxlen=0)
+
+
 class NeedsHints(InProcessDeployment):
     def worker_store(self) -> WorkerStore:
         return TimidStore(self.make_store())
@@ -296,6 +334,8 @@ FAULTS: Final[tuple[Fault, ...]] = (
     _fault(HoldsForever, "holds the work of the dead", DeploymentWorkers),
     _fault(CutsOff, "cuts off steps at a stop", DeploymentWorkers),
     _fault(NeverEnds, "does not end", DeploymentWorkers),
+    _fault(RunsTwice, "runs every step twice at once", DeploymentWorkers),
+    _fault(KnowsNoTurns, "knows no turns of tenants", DeploymentWorkers),
     _fault(RunsWhatItLacks, "runs code that it does not have", DeploymentWorkers),
     _fault(ServesAll, "serves queues that are not its own", DeploymentWorkers),
     _fault(KnowsNoUrgency, "knows no urgency", DeploymentWorkers),
@@ -303,6 +343,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     _fault(NeedsHints, "needs every hint", DeploymentMishaps),
     _fault(BreaksByRepetition, "breaks by a hint that comes twice", DeploymentMishaps),
     _fault(BreaksByDisorder, "breaks by hints in another order", DeploymentMishaps),
+    _fault(ForgetsItsQueues, "forgets its queues", DeploymentMishaps),
     _fault(WaitsForItsBroker, "waits for its broker", DeploymentMishaps),
     _fault(EndsWithItsBroker, "ends with its broker", DeploymentMishaps),
     _fault(BeginsAnewWithItsBroker, "begins its steps anew with its broker", DeploymentMishaps),
