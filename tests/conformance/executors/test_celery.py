@@ -12,6 +12,7 @@ from typing import ClassVar
 
 import pytest
 from tests.conformance.executors.celery_app import POOL_VARIABLE, QUEUES, make_app
+from tests.conformance.executors.rabbitmq import AMQP_URL, given_broker
 from tests.conformance.executors.site import BROKER_VARIABLE, OnDatabase, OnRedis
 
 from workflows_celery import CeleryStepExecutor
@@ -22,8 +23,6 @@ from workflows_testing.conformance.deployment_site import DeploymentContract
 from workflows_testing.conformance.deployments import ExecutorDeploymentConformance
 from workflows_testing.deployments import WorkerOptions
 from workflows_testing.servers import RedisServer
-
-AMQP_URL = os.environ.get("WORKFLOWS_TEST_AMQP_URL")
 
 
 @asynccontextmanager
@@ -48,13 +47,14 @@ class WithCelery(OnRedis):
 
 
 class WithRabbitMQ(OnDatabase):
-    """The same through a server that the tests were given: it is not theirs to stop."""
+    """The same through a server that the tests were given."""
 
     program = "tests.conformance.executors.celery_app:main"
 
     def __init__(self, url: str, directory: Path, broker_url: str) -> None:
         super().__init__(url, directory)
         self.broker_url = broker_url
+        self.broker = given_broker()
         self.environment |= {BROKER_VARIABLE: broker_url, POOL_VARIABLE: "prefork"}
 
     @asynccontextmanager
