@@ -21,11 +21,13 @@ BESIDE_QUEUES = "executors"
 """Measured beside bare task queues instead of the raw database, with worker processes of all of them, which take their time to start."""
 UNDER_A_LEASE = "takeover"
 """Measured beside nothing: a raw database has no lease."""
+SHARED = "shared-file"
+"""Measured beside nothing: errors are counted."""
 MEASURED = [
     (name, store)
     for name, benchmark in BENCHMARKS.items()
     for store in benchmark.stores
-    if name not in {BESIDE_QUEUES, UNDER_A_LEASE}
+    if name not in {BESIDE_QUEUES, UNDER_A_LEASE, SHARED}
 ]
 
 
@@ -80,6 +82,17 @@ def test_a_takeover_is_timed_from_the_death_of_a_worker_process(store: str, caps
     assert figures["allowed_s"] == figures["lease_s"] + 2
     bounds = [target for target in TARGETS if (target.benchmark, target.store) == (UNDER_A_LEASE, store)]
     assert [(target.figure, target.most) for target in bounds] == [("takeover_max_s", "allowed_s")]
+
+
+def test_errors_are_counted_while_eight_processes_share_a_file(capsys: pytest.CaptureFixture[str]) -> None:
+    main([SHARED, "--store", "sqlite", "--json", *TINY, "--size", "2"])
+    figures = msgspec.json.decode(capsys.readouterr().out)
+
+    assert (figures["processes"], figures["errors_told"]) == (8, 0)
+    assert figures["seconds"] >= 2
+    assert figures["steps"] == 5 * figures["workflows"] > 0
+    bounds = [target for target in TARGETS if target.benchmark == SHARED]
+    assert [(target.figure, target.most) for target in bounds] == [("errors_told", 0)]
 
 
 def test_all_runs_each_benchmark_in_a_process_of_its_own(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

@@ -17,6 +17,7 @@ from workflows_benchmarks.linear import measure_linear, measure_memory_steps
 from workflows_benchmarks.places import STORES
 from workflows_benchmarks.report import Report
 from workflows_benchmarks.scale import measure_scale
+from workflows_benchmarks.shared_file import measure_shared_file
 from workflows_benchmarks.takeover import measure_takeover
 
 __all__ = ["BENCHMARKS", "Benchmark"]
@@ -55,6 +56,9 @@ BENCHMARKS: Final = {
     ),
     "hints": Benchmark(measure_hints, "from a start to its first step", STORES, 100, 8, "starts of each kind"),
     "takeover": Benchmark(measure_takeover, "from the death of a worker to the next attempt of its step", _DATABASES),
+    "shared-file": Benchmark(
+        measure_shared_file, "eight worker processes on one file", ("sqlite",), 600, 5, "seconds that they share it"
+    ),
     "group-commit": Benchmark(measure_group_commit, "writes in batches against one by one", _DATABASES),
     "backlog": Benchmark(
         measure_backlog, "many starts at once, two worker processes", _SERVER, 10_000, 300, "workflows started at once"

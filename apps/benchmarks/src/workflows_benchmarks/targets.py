@@ -194,6 +194,14 @@ TARGETS: Final = (
         for store in ("postgresql", "sqlite")
     ),
     Target(
+        benchmark="shared-file",
+        store="sqlite",
+        figure="errors_told",
+        measure="errors of which anybody is told while eight processes share a file for ten minutes",
+        goal="none",
+        most=0,
+    ),
+    Target(
         benchmark="executors",
         store="postgresql",
         figure="saq_first_step_p50_ms",

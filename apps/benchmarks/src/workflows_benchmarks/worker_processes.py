@@ -8,7 +8,8 @@ import os
 import sys
 from asyncio.subprocess import PIPE, Process
 from collections.abc import AsyncGenerator
-from typing import Final
+from pathlib import Path
+from typing import IO, Final
 
 from workflows_benchmarks.machine import peak_memory_mib
 from workflows_benchmarks.worker_engine import DATABASE_VARIABLE, LEASE_VARIABLE
@@ -65,19 +66,28 @@ class WorkerProcess:
 
 @contextlib.asynccontextmanager
 async def worker_processes(
-    url: str | None, number: int, *, lease_s: float = EngineSettings().lease_s
+    url: str | None, number: int, *, lease_s: float = EngineSettings().lease_s, log: Path | None = None
 ) -> AsyncGenerator[list[WorkerProcess]]:
-    """Run so many workers on a database, ready when the block begins, and ended after it. What they log is passed on."""
+    """Run so many workers on a database, ready when the block begins, and ended after it.
+
+    Args:
+        url: The database.
+        number: How many.
+        lease_s: Their lease.
+        log: Takes what they log; None passes it on.
+    """
     assert url is not None
     async with contextlib.AsyncExitStack() as stack:
-        yield [await stack.enter_async_context(_worker_process(url, lease_s)) for _ in range(number)]
+        stderr = None if log is None else stack.enter_context(log.open("ab"))
+        yield [await stack.enter_async_context(_worker_process(url, lease_s, stderr)) for _ in range(number)]
 
 
 @contextlib.asynccontextmanager
-async def _worker_process(url: str, lease_s: float) -> AsyncGenerator[WorkerProcess]:
+async def _worker_process(url: str, lease_s: float, stderr: IO[bytes] | None) -> AsyncGenerator[WorkerProcess]:
     process = await asyncio.create_subprocess_exec(
         *(sys.executable, "-c", _COMMAND, "--engine", _ENGINE, "worker"),
         stdout=PIPE,
+        stderr=stderr,
         env={**os.environ, DATABASE_VARIABLE: url, LEASE_VARIABLE: str(lease_s)},
     )
     worker = WorkerProcess(process)
