@@ -32,14 +32,15 @@ class RabbitMQBroker(Broker):
 
     async def empty(self) -> None:
         for queue in (await self._do("list_queues", "--silent", "--no-table-headers", "name")).split():
-            await self._do("purge_queue", queue)
+            if queue.startswith("workflows"):
+                await self._do("purge_queue", queue)
 
     async def _do(self, *arguments: str) -> str:
         process = await asyncio.create_subprocess_exec(
-            *self._control, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.STDOUT
+            *self._control, *arguments, stdout=asyncio.subprocess.PIPE, stderr=asyncio.subprocess.PIPE
         )
-        output, _ = await process.communicate()
-        assert process.returncode == 0, output.decode()
+        output, errors = await process.communicate()
+        assert process.returncode == 0, (output + errors).decode()
         return output.decode()
 
 

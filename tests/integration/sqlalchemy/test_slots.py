@@ -140,7 +140,7 @@ async def one_stopped_inside(log: Path, processes: Sequence[subprocess.Popen[str
         for process in processes:
             if is_inside(log, process):
                 process.send_signal(signal.SIGSTOP)
-                os.waitid(os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
+                await asyncio.to_thread(os.waitid, os.P_PID, process.pid, os.WSTOPPED | os.WNOWAIT)
                 if is_inside(log, process):
                     return process
                 process.send_signal(signal.SIGCONT)

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import threading
-from collections.abc import AsyncGenerator, Sequence
+import time
+from collections.abc import AsyncGenerator, Collection
 from typing import Any
 from uuid import UUID
 
@@ -43,9 +44,13 @@ class HeldUp(Celery):  # type: ignore[misc]  # Celery has no types
         super().__init__("test", broker="memory://", set_as_current=False)
         self.may_send = threading.Event()
         self.sent: list[str] = []
+        self.slow: set[str] = set()
+        self.takes_s = 0.5
 
     def send_task(self, name: str, *arguments: Any, kwargs: dict[str, str], queue: str, **options: Any) -> AsyncResult:
         self.may_send.wait(10)
+        if queue in self.slow:
+            time.sleep(self.takes_s)
         if queue == "refused":
             msg = "no such queue"
             raise LookupError(msg)
@@ -53,83 +58,108 @@ class HeldUp(Celery):  # type: ignore[misc]  # Celery has no types
         return super().send_task(name, *arguments, kwargs=kwargs, queue=queue, **options)
 
 
-class Counting(CeleryStepExecutor):
-    """Notes how many hints are sent at each turn of the thread."""
+class Watched(CeleryStepExecutor):
+    """Tells when its thread has begun."""
 
-    turns: list[int]
+    def __init__(self, app: Celery, *, queues: dict[str, str] | None = None) -> None:
+        super().__init__(app, queues=queues)
+        self.begun = threading.Event()
 
-    def _send_each(self, turn: Sequence[Any]) -> list[Exception | None]:
-        self.turns.append(len(turn))
-        return super()._send_each(turn)
+    def _try_to_send(self, hint: Hint) -> Exception | None:
+        self.begun.set()
+        return super()._try_to_send(hint)
 
 
 @pytest.fixture
-async def held_up() -> AsyncGenerator[tuple[HeldUp, Counting]]:
+async def held_up() -> AsyncGenerator[tuple[HeldUp, Watched]]:
     app = HeldUp()
-    executor = Counting(app, queues={"odd": "refused"})
-    executor.turns = []
+    executor = Watched(app, queues={"odd": "refused"})
     yield app, executor
     app.may_send.set()
     await executor.close()
     app.close()
 
 
-async def begun(executor: Counting, *hints: Hint) -> list[asyncio.Task[None]]:
-    """Hints on their way: the first in the thread already, the others behind it."""
-    tasks = [asyncio.create_task(executor.send(hint)) for hint in hints[:1]]
-    while not executor.turns:
-        await asyncio.sleep(0.001)
-    tasks += [asyncio.create_task(executor.send(hint)) for hint in hints[1:]]
-    await asyncio.sleep(0)
+def hints(number: int, *, odd: Collection[int] = ()) -> list[Hint]:
+    return [Hint("odd" if one in odd else "mail", WorkRef(UUID(int=7), one)) for one in range(number)]
+
+
+async def on_their_way(executor: Watched, *sent: Hint) -> list[asyncio.Task[None]]:
+    """Hints, the first in the thread already, the others behind it."""
+    tasks = [asyncio.create_task(executor.send(hint)) for hint in sent]
+    await asyncio.to_thread(executor.begun.wait, 10)
     return tasks
 
 
-async def test_what_gathers_while_the_thread_is_busy_is_sent_at_its_next_turn(
-    held_up: tuple[HeldUp, Counting],
-) -> None:
+async def test_what_gathers_while_the_thread_is_busy_is_told_of_together(held_up: tuple[HeldUp, Watched]) -> None:
     app, executor = held_up
-    refs = [WorkRef(UUID(int=7), number) for number in range(20)]
-    sending = await begun(executor, *(Hint("mail", ref) for ref in refs))
+    sending = await on_their_way(executor, *hints(20))
+    done_before: list[int] = []
+    for task in sending:
+        task.add_done_callback(lambda _: done_before.append(sum(task.done() for task in sending)))
     app.may_send.set()
     await asyncio.gather(*sending)
-    assert executor.turns == [1, 19]
-    assert app.sent == [str(ref) for ref in refs]
+    assert app.sent == [str(hint.ref) for hint in hints(20)]
+    assert len(set(done_before)) <= 3, "the event loop is woken for each hint"
 
 
-async def test_a_hint_that_is_refused_harms_no_other_of_its_turn(held_up: tuple[HeldUp, Counting]) -> None:
+async def test_a_hint_that_is_refused_harms_no_other(held_up: tuple[HeldUp, Watched]) -> None:
     app, executor = held_up
-    refs = [WorkRef(UUID(int=7), number) for number in range(4)]
-    hints = [Hint("odd" if ref.number == 2 else "mail", ref) for ref in refs]
-    sending = await begun(executor, *hints)
+    sending = await on_their_way(executor, *hints(4, odd={2}))
     app.may_send.set()
     results = await asyncio.gather(*sending, return_exceptions=True)
     assert [type(result) for result in results] == [type(None), type(None), LookupError, type(None)]
-    assert app.sent == [str(ref) for ref in refs if ref.number != 2]
+    assert app.sent == [str(hint.ref) for hint in hints(4) if hint.ref.number != 2]
 
 
-async def test_a_hint_that_was_given_up_while_it_waited_is_not_sent(held_up: tuple[HeldUp, Counting]) -> None:
+async def test_hints_that_are_sent_do_not_wait_for_those_that_take_long(held_up: tuple[HeldUp, Watched]) -> None:
     app, executor = held_up
-    refs = [WorkRef(UUID(int=7), number) for number in range(3)]
-    sending = await begun(executor, *(Hint("mail", ref) for ref in refs))
+    app.may_send.set()
+    app.slow = {"slow"}
+    slow = [Hint("slow", WorkRef(UUID(int=8), number)) for number in range(4)]
+    executor._queues["slow"] = "slow"
+    sending = await on_their_way(executor, *hints(3), *slow)
+    await asyncio.wait_for(asyncio.gather(*sending[:3]), app.takes_s * 2)
+    assert not sending[-1].done()
+    await asyncio.gather(*sending)
+
+
+async def test_a_hint_that_was_given_up_while_it_waited_is_not_sent(held_up: tuple[HeldUp, Watched]) -> None:
+    app, executor = held_up
+    sending = await on_their_way(executor, *hints(3))
     sending[1].cancel()
     await asyncio.wait(sending[1:2])
     app.may_send.set()
     await asyncio.gather(*sending, return_exceptions=True)
-    assert app.sent == [str(refs[0]), str(refs[2])]
+    assert app.sent == [str(hint.ref) for hint in hints(3) if hint.ref.number != 1]
 
 
-def test_an_executor_goes_on_in_another_event_loop_when_the_first_has_ended() -> None:
+async def test_nothing_is_sent_by_an_executor_that_is_closed() -> None:
     app = HeldUp()
     executor = CeleryStepExecutor(app)
+    await executor.close()
+    with pytest.raises(RuntimeError):
+        await executor.send(hints(1)[0])
+    app.close()
 
-    async def give_up() -> None:
-        sending = asyncio.create_task(executor.send(Hint("mail", WorkRef(UUID(int=7), 0))))
-        await asyncio.sleep(0.05)
-        sending.cancel()
 
-    asyncio.run(give_up())
-    app.may_send.set()
-    asyncio.run(asyncio.wait_for(executor.send(Hint("mail", WorkRef(UUID(int=7), 1))), 5))
-    assert app.sent[-1].endswith(":1")
-    asyncio.run(executor.close())
+def test_two_event_loops_may_send_and_one_may_end_before_it_is_told() -> None:
+    app = HeldUp()
+    executor = Watched(app)
+    ended, going_on = asyncio.new_event_loop(), asyncio.new_event_loop()
+    first, *others = hints(3)
+
+    async def begin() -> None:
+        tasks.extend(await on_their_way(executor, first, others[0]))
+
+    tasks: list[asyncio.Task[None]] = []
+    ended.run_until_complete(begin())
+    ended.close()
+    sending = going_on.create_task(executor.send(others[1]))
+    going_on.call_later(0.05, app.may_send.set)
+    going_on.run_until_complete(asyncio.wait_for(sending, 5))
+    assert app.sent == [str(hint.ref) for hint in hints(3)]
+    assert [task.done() for task in tasks] == [False, False]
+    going_on.run_until_complete(executor.close())
+    going_on.close()
     app.close()

@@ -47,7 +47,8 @@ _COUNT: Final = "SELECT count(*) FROM workflow_instances WHERE status = 'complet
 _LOOK_S: Final = 0.02
 _PATIENCE_S: Final = 120.0
 _LATENCIES: Final = 20
-_FEW_SLOTS: Final = 4
+_FEW_SLOTS: Final = 2
+"""So few that two workers, with their server and broker, do not fill the two cores of a small machine: then more of them could do no more."""
 _SETTLE_S: Final = 6.0
 """Worker processes are given so long to start; nothing is measured before they have done work."""
 
@@ -121,7 +122,7 @@ async def _scaling(
 ) -> Figures:
     """Steps that wait for 20 ms, in one worker with few slots, then in two."""
     environment = {**environment, SLOTS_VARIABLE: str(_FEW_SLOTS)}
-    size, rates = max(effort.size // 2, 1), []
+    size, rates = max(effort.size // 4, 1), []
     async with AsyncExitStack() as stack:
         for _ in range(2):
             await stack.enter_async_context(_worker(_hosting(queue, _FEW_SLOTS), environment))

@@ -197,7 +197,7 @@ TARGETS: Final = (
         benchmark="shared-file",
         store="sqlite",
         figure="errors_told",
-        measure="errors of which anybody is told while eight processes share a file for ten minutes",
+        measure="errors and warnings, to callers and in logs, while eight processes share a file for ten minutes",
         goal="none",
         most=0,
     ),

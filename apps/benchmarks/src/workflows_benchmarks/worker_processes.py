@@ -20,6 +20,7 @@ __all__ = ["WorkerProcess", "worker_processes"]
 _COMMAND: Final = "from workflows_core.cli import main; main()"
 _ENGINE: Final = "workflows_benchmarks.worker_engine:make_engine"
 _PATIENCE_S: Final = 60.0
+_LAST_WORDS: Final = 10_000
 
 
 class WorkerProcess:
@@ -74,12 +75,17 @@ async def worker_processes(
         url: The database.
         number: How many.
         lease_s: Their lease.
-        log: Takes what they log; None passes it on.
+        log: Takes what they log, of which the end is passed on if the block fails; None passes on everything.
     """
     assert url is not None
     async with contextlib.AsyncExitStack() as stack:
         stderr = None if log is None else stack.enter_context(log.open("ab"))
-        yield [await stack.enter_async_context(_worker_process(url, lease_s, stderr)) for _ in range(number)]
+        try:
+            yield [await stack.enter_async_context(_worker_process(url, lease_s, stderr)) for _ in range(number)]
+        except BaseException:
+            if log is not None:
+                sys.stderr.write(log.read_text()[-_LAST_WORDS:])  # noqa: ASYNC240 - nothing else is going on any more
+            raise
 
 
 @contextlib.asynccontextmanager

@@ -3,7 +3,11 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Mapping, Sequence
+import contextlib
+import threading
+import time
+from collections import deque
+from collections.abc import Iterable, Mapping
 from concurrent.futures import ThreadPoolExecutor
 from typing import Final, NamedTuple
 
@@ -20,6 +24,9 @@ _SOFT_TIME_LIMIT_S: Final = 300
 _TIME_LIMIT_S: Final = 600
 """Much more than an answer takes, in place of limits of the application's that might be less: they would kill the process."""
 
+_TURN_S: Final = 0.05
+"""After so many seconds those whose hints were sent are told, also if more wait."""
+
 
 class _Waiting(NamedTuple):
     """A hint that waits for the thread, and who is told what became of it."""
@@ -28,11 +35,18 @@ class _Waiting(NamedTuple):
     sent: asyncio.Future[None]
 
 
+class _Outcome(NamedTuple):
+    """Who is told, and what has prevented that the hint was sent."""
+
+    sent: asyncio.Future[None]
+    error: Exception | None
+
+
 class CeleryStepExecutor(BrokerExecutor):
     """Sends hints as tasks of Celery; `CeleryWorkerHost` is the other end.
 
     A task names the queue and the work item, and nothing else: no ETA, no retries, no result. Celery's client blocks, so it is called in
-    a thread, which sends at each turn all that has gathered.
+    a thread, which sends at each turn what has gathered.
     """
 
     def __init__(self, app: Celery, *, queues: Mapping[str, str] | None = None) -> None:
@@ -46,39 +60,40 @@ class CeleryStepExecutor(BrokerExecutor):
         self._app = app
         self._queues = dict(queues) if queues is not None else {}
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="workflows-celery")
-        self._waiting: list[_Waiting] = []
-        self._sending: asyncio.Task[None] | None = None
+        self._waiting: deque[_Waiting] = deque()
+        self._is_sending = False
+        self._lock = threading.Lock()
 
     async def send(self, hint: Hint) -> None:
-        loop = asyncio.get_running_loop()
-        waiting = _Waiting(hint, loop.create_future())
-        self._waiting.append(waiting)
-        if self._sending is None or self._sending.done() or self._sending.get_loop() is not loop:
-            self._waiting = [waiting]  # whoever waited in an event loop that has ended waits no more
-            self._sending = loop.create_task(self._send_waiting())
+        waiting = _Waiting(hint, asyncio.get_running_loop().create_future())
+        with self._lock:
+            if not self._is_sending:
+                self._thread.submit(self._send_waiting)
+                self._is_sending = True
+            self._waiting.append(waiting)
         await waiting.sent
 
     async def disconnect(self) -> None:
         """Let the thread end; connections are the application's."""
         self._thread.shutdown(wait=False)
 
-    async def _send_waiting(self) -> None:
-        """Let the thread send what has gathered, and what gathers meanwhile; say of each hint what became of it."""
-        loop = asyncio.get_running_loop()
-        while turn := [waiting for waiting in self._waiting if not waiting.sent.done()]:
-            self._waiting = []
-            errors = await loop.run_in_executor(self._thread, self._send_each, turn)
-            for (_, sent), error in zip(turn, errors, strict=True):
-                if sent.done():
-                    continue
-                if error is None:
-                    sent.set_result(None)
-                else:
-                    sent.set_exception(error)
+    def _send_waiting(self) -> None:
+        """In the thread: send what has gathered, and what gathers meanwhile; say after each turn what became of it."""
+        while self._has_more():
+            outcomes: list[_Outcome] = []
+            ends = time.monotonic() + _TURN_S
+            while self._waiting and time.monotonic() < ends:
+                hint, sent = self._waiting.popleft()
+                if not sent.done():  # it was not given up
+                    outcomes.append(_Outcome(sent, self._try_to_send(hint)))
+            for loop in {outcome.sent.get_loop() for outcome in outcomes}:
+                with contextlib.suppress(RuntimeError):  # it is closed: nobody waits any more
+                    loop.call_soon_threadsafe(_tell, loop, outcomes)
 
-    def _send_each(self, turn: Sequence[_Waiting]) -> list[Exception | None]:
-        """Send hints one after the other, without those that were given up meanwhile; what has prevented each."""
-        return [None if waiting.sent.done() else self._try_to_send(waiting.hint) for waiting in turn]
+    def _has_more(self) -> bool:
+        with self._lock:
+            self._is_sending = bool(self._waiting)
+            return self._is_sending
 
     def _try_to_send(self, hint: Hint) -> Exception | None:
         try:
@@ -104,3 +119,13 @@ class CeleryStepExecutor(BrokerExecutor):
                 time_limit=_TIME_LIMIT_S,
                 soft_time_limit=_SOFT_TIME_LIMIT_S,
             )
+
+
+def _tell(loop: asyncio.AbstractEventLoop, outcomes: Iterable[_Outcome]) -> None:
+    """In an event loop: tell those who wait in it."""
+    for sent, error in outcomes:
+        if sent.get_loop() is loop and not sent.done():
+            if error is None:
+                sent.set_result(None)
+            else:
+                sent.set_exception(error)

@@ -115,6 +115,7 @@ class Attempts:
         Returns:
             What came of it; None if its execution is no longer active.
         """
+        holding.begin()
         kind = turn.item.kind
         if kind is WorkKind.DEADLINE:
             return ExpireInstance(now=turn.now)

@@ -21,7 +21,7 @@ _RENEWALS_PER_LEASE: Final = 3
 _TRIES_PER_LEASE: Final = 12
 _LOOKS_PER_LEASE: Final = 30
 
-Known: TypeAlias = dict[Holding, frozenset[Lease]]
+Known: TypeAlias = dict[Holding, Lease]
 """What a worker ran before a renewal, with what it held for each then."""
 
 
@@ -81,7 +81,7 @@ class Heartbeat:
             pause_s = self._lease_s / (_RENEWALS_PER_LEASE if came_through else _TRIES_PER_LEASE)
 
     async def _renew_once(self, renew: Callable[[str, float], Awaitable[set[Lease]]]) -> bool:
-        known = {holding: holding.leases for holding in self._holdings()}
+        known = {holding: holding.lease for holding in self._holdings()}
         held = set[Lease]()
         if known or self._has_more():
             sent = self._clock()

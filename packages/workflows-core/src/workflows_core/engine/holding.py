@@ -74,23 +74,29 @@ class Holding:
         return WorkRef(self._instance_id, self._item.number)
 
     @property
-    def leases(self) -> frozenset[Lease]:
-        """The lease, and the one that the commit under way takes, if it does: the store knows one of them."""
-        lease = Lease(self._instance_id, self._item.number, self._fence)
-        if self._next is None:
-            return frozenset((lease,))
-        fence = self._fence + 1 if self._next == self._item.number else 1
-        return frozenset((lease, Lease(self._instance_id, self._next, fence)))
+    def lease(self) -> Lease:
+        """What is held; while a commit is under way, the store may know another one instead."""
+        return Lease(self._instance_id, self._item.number, self._fence)
+
+    @property
+    def taking(self) -> WorkRef | None:
+        """The work item that is taken by the commit under way, or by one of which the answer never came."""
+        return None if self._next is None else WorkRef(self._instance_id, self._next)
 
     @property
     def refs(self) -> frozenset[WorkRef]:
-        """The work items of the leases."""
-        return frozenset(lease.ref for lease in self.leases)
+        """The work item, and the one that is being taken after it: the store holds one of them for this worker."""
+        return frozenset((self.ref,) if self._next is None else (self.ref, WorkRef(self._instance_id, self._next)))
 
     @property
     def crashes(self) -> int:
         """How many workers the work item has cost."""
         return self._crashes
+
+    def begin(self) -> None:
+        """Begin an attempt: nothing is being committed, or it was taken back."""
+        self._is_recording = False
+        self._next = None
 
     def take(self, number: int | None) -> None:
         """Say which work item is taken with the commit that begins now."""
@@ -103,6 +109,7 @@ class Holding:
         self._until = max(self._until, self._sent + self._lease_s)
         self._item = item
         self._fence = fence
+        self._stops = False
         self._crashes = 0
         self._next = None
         self._is_recording = False
@@ -114,7 +121,7 @@ class Holding:
 
     def renew(self, held: AbstractSet[Lease], sent: float) -> None:
         """Take note of a renewal that was sent at a moment; of use only if this is among what is ``held``."""
-        if not held.isdisjoint(self.leases):
+        if self.lease in held:
             self._until = max(self._until, sent + self._lease_s)
 
     def may_begin(self) -> bool:

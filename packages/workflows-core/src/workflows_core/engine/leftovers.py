@@ -4,8 +4,10 @@ from __future__ import annotations
 
 from collections.abc import Set as AbstractSet
 
+from workflows_core.engine.holding import Holding
+from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.leases import Lease
-from workflows_core.ports.store import WorkflowStore
+from workflows_core.ports.store import Claim, WorkflowStore
 
 __all__ = ["Leftovers"]
 
@@ -24,23 +26,42 @@ class Leftovers:
         self.unfinished: set[Lease] = set()
         self.untouched: set[Lease] = set()
         self.postponed: set[Lease] = set()
+        self._maybe_taken: set[WorkRef] = set()
         self._strays: set[Lease] = set()
 
     def __bool__(self) -> bool:
         """Whether there is anything."""
-        return bool(self.unfinished or self.untouched or self.postponed)
+        return bool(self.unfinished or self.untouched or self.postponed or self._maybe_taken)
 
-    async def give_back(self, store: WorkflowStore, worker: str, *, delay_s: float) -> None:
+    def leave(self, holding: Holding) -> None:
+        """Note what ended without a commit, or with one of which the answer never came: then the store may hold the next one instead."""
+        self.unfinished.add(holding.lease)
+        if holding.taking is not None:
+            self._maybe_taken.add(holding.taking)
+
+    def begin(self, claim: Claim) -> None:
+        """Forget what was held of a work item before it was claimed anew: a work item that was made anew has its old fences again."""
+        if self:
+            for leases in (self.unfinished, self.untouched, self.postponed):
+                leases.discard(claim.lease)
+            self._maybe_taken.discard(claim.ref)
+
+    async def give_back(self, store: WorkflowStore, worker: str, *, lease_s: float, delay_s: float) -> None:
         """Give all of it back.
 
         Args:
             store: Where it is held.
             worker: By whom.
+            lease_s: Seconds for which leases are extended, if the store has to be asked what is held.
             delay_s: Seconds before it may be claimed again; what is only untouched may be at once.
 
         Raises:
             InfrastructureError: The store does not answer; the work stays noted.
         """
+        if self._maybe_taken:
+            held = await store.renew(worker, lease_s)
+            self.unfinished |= {lease for lease in held if lease.ref in self._maybe_taken}
+            self._maybe_taken.clear()
         for leases, pause_s, untouched in (
             (self.untouched, 0.0, True),
             (self.postponed, delay_s, True),

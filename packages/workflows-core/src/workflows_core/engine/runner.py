@@ -99,7 +99,7 @@ class StepRunner:
             if turn is not None:
                 holding.go_on(turn.item, turn.fence)
                 if not holding.may_begin():
-                    await self._store.release(worker, [*holding.leases], untouched=True)
+                    await self._store.release(worker, [holding.lease], untouched=True)
                     break
         return True
 

@@ -279,6 +279,7 @@ class Worker:
         after the other, so that the next crash tells which of them it was.
         """
         holding = Holding(claim, sent=sent, lease_s=self._lease_s, clock=self._clock)
+        self._leftovers.begin(claim)
         if not self._admission.is_open or not holding.may_begin():
             self._leftovers.untouched.add(claim.lease)
             return None
@@ -313,14 +314,14 @@ class Worker:
             if not await self._engine.run_claim(claim, worker=self.id, holding=holding, admits=self._admission.admits):
                 self._admission.note_lack(claim.state, claim.item)
         except asyncio.CancelledError:
-            self._leftovers.unfinished |= holding.leases
+            self._leftovers.leave(holding)
             with suppress(InfrastructureError):
                 await self._give_back(delay_s=0.0)
             raise
         except Exception as error:  # noqa: BLE001 - whatever it is, the work item is not finished
             tell = logger.warning if isinstance(error, WorkflowsError) else logger.exception
             tell("work item %s was not finished and will be claimed again: %s", holding.ref, error)
-            self._leftovers.unfinished |= holding.leases
+            self._leftovers.leave(holding)
 
     def _cancel(self, task: asyncio.Task[None], holding: Holding) -> None:
         holding.ask_to_stop()
@@ -338,7 +339,7 @@ class Worker:
 
     async def _give_back(self, *, delay_s: float) -> None:
         """Give back work that was not finished or not begun; see `Leftovers.give_back`."""
-        await self._leftovers.give_back(self._engine.store, self.id, delay_s=delay_s)
+        await self._leftovers.give_back(self._engine.store, self.id, lease_s=self._lease_s, delay_s=delay_s)
 
     # Leases
 
@@ -378,13 +379,12 @@ class Worker:
     def _renewed(self, held: set[Lease], known: Known) -> None:
         """Stop the steps whose lease was lost, and see to what the store holds for nobody."""
         for task, holding in tuple(self._running.items()):
-            if holding.is_recording or known.get(holding) != holding.leases:
+            if holding.is_recording or holding.stops() or known.get(holding) != holding.lease:
                 continue
-            if held.isdisjoint(holding.leases):
+            if holding.lease not in held:
                 logger.warning("worker %s has lost the lease of work item %s and stops it", self.id, holding.ref)
                 self._cancel(task, holding)
-        expected = {lease.ref for leases in known.values() for lease in leases}
-        expected.update(*(holding.refs for holding in self._running.values()))
+        expected = {lease.ref for lease in known.values()}.union(*(holding.refs for holding in self._running.values()))
         strays = {lease for lease in held if lease.ref not in expected}
         self._leftovers.note_strays(strays, expects_more=self._is_claiming or bool(self._seats))
         if self._leftovers:

@@ -12,7 +12,10 @@ __all__ = ["Lease", "LeaseKeeper"]
 
 
 class Lease(NamedTuple):
-    """The hold that one claim has on a work item; it is not that of any other claim, be it of the same worker."""
+    """The hold that one claim has on a work item, and no other claim of it, be it of the same worker.
+
+    A work item that is deleted and made again under its number begins with the first fence anew.
+    """
 
     instance_id: UUID
     number: int

@@ -178,7 +178,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         item: The work item; its delay is spent, and of its time limit it has what is left from ``at`` on. Its kind is `WorkKind.EXPIRE` if its time limit has passed.
         state: The instance, with the scopes around the item's scope.
-        fence: Higher than that of every earlier claim of the work item.
+        fence: Higher than that of every earlier claim of the work item; see `Held` for one that was made anew.
         attempt: How often the work item was claimed since a transition wrote it, this claim included; a release takes that back
             only if the work was not begun.
         at: When it was claimed, by the store's clock.
@@ -331,8 +331,8 @@ class WorkflowStore(Protocol):
     ) -> None:
         """Give work items back unfinished; they may be claimed again after the delay.
 
-        A lease that has ended, or after which the work item was claimed again, by whomever, gives nothing back: so it does not matter how
-        late a release arrives, and whether it arrives twice.
+        A lease that has ended, or after which the work item was claimed again, by whomever, gives nothing back: so a release may arrive
+        late, and twice. Only of a work item that was made anew since, and that the same worker has claimed, it may give back a later claim.
 
         Args:
             worker: Who has the leases.

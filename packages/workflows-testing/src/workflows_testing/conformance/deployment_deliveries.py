@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-import asyncio
-import time
 from datetime import UTC, datetime, timedelta
 from decimal import Decimal
 from typing import Any, Final
@@ -11,11 +9,11 @@ from uuid import UUID
 
 import pytest
 
-from workflows_testing.conformance.deployment_site import DeploymentContract, Site, no_overlaps
+from workflows_testing.conformance.deployment_site import DeploymentContract, no_overlaps, told_soon
 from workflows_testing.deployments import Deployment
 from workflows_testing.deployments.workload import NAP_S
 
-__all__ = ["DeploymentDeliveries", "told_soon"]
+__all__ = ["DeploymentDeliveries"]
 
 PAYLOAD: Final[dict[str, Any]] = {
     "text": 'ünï©ode "quotes" 日本語 \x00 \U0001f600\n',
@@ -28,10 +26,6 @@ PAYLOAD: Final[dict[str, Any]] = {
     "raw": bytes(range(256)),
     "nested": {"a": [{"b": [[], {}, ""]}]},
 }
-_QUIET_S: Final = 2.7
-"""A worker that has had nothing to do for so long looks again in more than a second: what it does sooner, it was told."""
-_SOON_S: Final = 1.0
-_TRIES: Final = 3
 
 
 class DeploymentDeliveries(DeploymentContract):
@@ -79,19 +73,3 @@ class DeploymentDeliveries(DeploymentContract):
                 left -= some
             await site.drained(self.flood, patience_s=self.flood_patience_s)
             assert await site.engine.find_stalled() == []
-
-
-async def told_soon(site: Site) -> None:
-    """A worker that has come to rest is told of work; it may be busy with something else now and then."""
-    took_s = [await _time_of_idle_start(site)]
-    while min(took_s) > _SOON_S and len(took_s) < _TRIES:
-        took_s.append(await _time_of_idle_start(site))
-    assert min(took_s) <= _SOON_S, f"the worker was not told: it took {took_s} seconds\n{site.logs()}"
-
-
-async def _time_of_idle_start(site: Site) -> float:
-    """Let the worker come to rest, start an instance, and see how long that takes."""
-    await asyncio.sleep(_QUIET_S)
-    at = time.monotonic()
-    await site.completed(await site.start("single"))
-    return time.monotonic() - at

@@ -62,9 +62,7 @@ class DeploymentLimits(DeploymentContract):
             for instance in itertools.chain(*started):
                 await site.completed(instance)
             for instances in started:
-                begun = [begin for begin, _ in _spans(site, instances)]
-                least_s = (len(begun) - RATE.limit) * RATE.per.total_seconds() / RATE.limit
-                assert max(begun) - min(begun) >= least_s - _SLACK_S
+                _are_paced(sorted(begin for begin, _ in _spans(site, instances)))
 
 
 def _began_after(at: float, deployment: Deployment) -> bool:
@@ -75,6 +73,14 @@ def _spans(site: Site, instances: Iterable[UUID]) -> list[tuple[float, float]]:
     """When the steps of instances ran."""
     keys = tuple(map(str, instances))
     return [span for key, spans in site.deployment.effects.runs().items() if key.startswith(keys) for span in spans]
+
+
+def _are_paced(moments: Sequence[float]) -> None:
+    """In no time, however short, there are more than the rate allows."""
+    pause_s = RATE.per.total_seconds() / RATE.limit
+    for (first, since), (last, until) in itertools.combinations(enumerate(moments), 2):
+        least_s = (last - first + 1 - RATE.limit) * pause_s - _SLACK_S
+        assert until - since >= least_s, f"{last - first + 1} began in {until - since:.2f} seconds"
 
 
 def _most_at_once(spans: Sequence[tuple[float, float]], *, killed: float) -> int:

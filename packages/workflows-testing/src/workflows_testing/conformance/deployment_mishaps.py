@@ -4,8 +4,7 @@ from __future__ import annotations
 
 import asyncio
 
-from workflows_testing.conformance.deployment_deliveries import told_soon
-from workflows_testing.conformance.deployment_site import DeploymentContract, Site, no_overlaps
+from workflows_testing.conformance.deployment_site import DeploymentContract, Site, no_overlaps, told_soon
 from workflows_testing.deployments import Deployment, Mishap
 
 __all__ = ["DeploymentMishaps"]

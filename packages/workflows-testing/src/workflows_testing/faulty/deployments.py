@@ -13,7 +13,8 @@ from msgspec.structs import replace
 
 from workflows_core.adapters.broker_executor import Hint
 from workflows_core.adapters.in_process_executor import NullExecutor
-from workflows_core.adapters.memory import InMemoryWorkflowStore
+from workflows_core.adapters.memory import InMemoryWorkflowStore, MemoryState
+from workflows_core.adapters.memory.throttles import Rates
 from workflows_core.adapters.system_clock import SystemClock
 from workflows_core.domain.state import ROOT
 from workflows_core.ports.clock import Clock
@@ -185,6 +186,25 @@ class LimitlessStore(InMemoryWorkflowStore):
         return await super().commit([with_work(write, slot=None, rate=None) for write in writes])
 
 
+class PacesAlone(InProcessDeployment):
+    def worker_store(self) -> WorkerStore:
+        return PacingStore(self.make_store(), self.memory)
+
+
+class PacingStore(WorkerStore):
+    """Counts only what its own process has begun."""
+
+    def __init__(self, store: WorkflowStore, memory: MemoryState) -> None:
+        super().__init__(store)
+        self.backlog = memory.backlog
+        self.rates = Rates()
+
+    async def carry(self, call: StoreCall) -> Any:
+        if call.method in {"claim", "next_due"}:
+            self.backlog._rates = self.rates
+        return await super().carry(call)
+
+
 class KnowsNoTurns(InProcessDeployment):
     def make_store(self) -> WorkflowStore:
         return CrowdedStore(self.memory)
@@ -340,6 +360,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     _fault(ServesAll, "serves queues that are not its own", DeploymentWorkers),
     _fault(KnowsNoUrgency, "knows no urgency", DeploymentWorkers),
     _fault(KnowsNoLimits, "knows no limits", DeploymentLimits),
+    _fault(PacesAlone, "counts rates in each process by itself", DeploymentLimits),
     _fault(NeedsHints, "needs every hint", DeploymentMishaps),
     _fault(BreaksByRepetition, "breaks by a hint that comes twice", DeploymentMishaps),
     _fault(BreaksByDisorder, "breaks by hints in another order", DeploymentMishaps),
