@@ -114,11 +114,11 @@ async def test_a_hint_that_is_refused_harms_no_other(held_up: tuple[HeldUp, Watc
 
 async def test_hints_that_are_sent_do_not_wait_for_those_that_take_long(held_up: tuple[HeldUp, Watched]) -> None:
     app, executor = held_up
-    app.may_send.set()
     app.slow = {"slow"}
     slow = [Hint("slow", WorkRef(UUID(int=8), number)) for number in range(4)]
     executor._queues["slow"] = "slow"
     sending = await on_their_way(executor, *hints(3), *slow)
+    app.may_send.set()
     await asyncio.wait_for(asyncio.gather(*sending[:3]), app.takes_s * 2)
     assert not sending[-1].done()
     await asyncio.gather(*sending)

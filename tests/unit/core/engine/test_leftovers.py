@@ -103,7 +103,7 @@ async def test_an_attempt_begins_without_what_the_last_one_was_about_to_take() -
     holding.take(claim.item.number + 1)
     assert (holding.is_recording, holding.taking) == (True, WorkRef(claim.state.id, claim.item.number + 1))
     holding.begin()
-    assert (holding.is_recording, holding.taking, holding.refs) == (False, None, {claim.ref})
+    assert (holding.is_recording, holding.taking, holding.refs) == (False, None, frozenset({claim.ref}))
 
 
 async def test_a_lease_that_a_commit_has_begun_makes_good_that_the_code_was_told_to_stop() -> None:
