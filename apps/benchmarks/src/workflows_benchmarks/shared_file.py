@@ -11,7 +11,6 @@ from typing import Final
 
 from workflows_benchmarks.effort import Effort
 from workflows_benchmarks.engines import open_front
-from workflows_benchmarks.machine import busy_cores
 from workflows_benchmarks.places import open_place
 from workflows_benchmarks.report import Report
 from workflows_benchmarks.side_by_side import Figures
@@ -32,7 +31,6 @@ _COMPLAINT: Final = re.compile(" (WARNING|ERROR|CRITICAL) ")
 async def measure_shared_file(store: str, effort: Effort) -> Report:
     """Keep workflows in flight for ``effort.size`` seconds; count those that end, and all complaints, for which only the lock of the file is a reason."""
     definition = linear()
-    busy = await busy_cores(min(0.3, effort.seconds))
     with tempfile.TemporaryDirectory(prefix="workflows-bench-") as folder:
         log = Path(folder) / "workers.log"
         async with (
@@ -58,8 +56,6 @@ async def measure_shared_file(store: str, effort: Effort) -> Report:
         "workflows_per_s": round(workflows / took_s, 1),
         "errors_told": len(errors) + len(complaints),
     }
-    if busy is not None:
-        figures["cores_busy_besides"] = round(busy, 2)
     notes = tuple(f"told: {words}" for words in sorted({*errors, *complaints})[:3])
     return Report("shared-file", store, figures, (*place.notes, *notes))
 
