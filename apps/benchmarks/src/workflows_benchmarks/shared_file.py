@@ -29,7 +29,7 @@ _COMPLAINT: Final = re.compile(" (WARNING|ERROR|CRITICAL) ")
 
 
 async def measure_shared_file(store: str, effort: Effort) -> Report:
-    """Keep workflows in flight for ``effort.size`` seconds; count those that end, and all complaints, for which only the lock of the file is a reason."""
+    """Keep workflows in flight for ``effort.size`` seconds; count those that end, and every error and warning."""
     definition = linear()
     with tempfile.TemporaryDirectory(prefix="workflows-bench-") as folder:
         log = Path(folder) / "workers.log"

@@ -103,13 +103,10 @@ class CeleryStepExecutor(BrokerExecutor):
         return None
 
     def _send(self, hint: Hint) -> None:
-        named = {"queue": hint.queue, "work": str(hint.ref)}
         with self._app.producer_or_acquire() as producer:
             self._app.send_task(
                 TASK,
-                kwargs=named,
-                argsrepr="()",
-                kwargsrepr=repr(named),  # as Celery would make it, in a tenth of the time
+                kwargs={"queue": hint.queue, "work": str(hint.ref)},
                 queue=self._queues.get(hint.queue, self._app.conf.task_default_queue),
                 producer=producer,
                 serializer="json",

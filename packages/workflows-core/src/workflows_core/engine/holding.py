@@ -86,7 +86,7 @@ class Holding:
     @property
     def refs(self) -> frozenset[WorkRef]:
         """The work item, and the one that is being taken after it: the store holds one of them for this worker."""
-        return frozenset((self.ref,) if self._next is None else (self.ref, WorkRef(self._instance_id, self._next)))
+        return frozenset(ref for ref in (self.ref, self.taking) if ref is not None)
 
     @property
     def crashes(self) -> int:
