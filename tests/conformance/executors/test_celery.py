@@ -133,7 +133,7 @@ class TestCeleryStepExecutor(StepExecutorConformance):
 class TestCeleryAtItsEnd(DeploymentContract):
     """What the rules for all executors do not ask."""
 
-    async def test_a_worker_ends_in_time_with_a_backlog_in_the_broker(
+    async def test_a_worker_ends_its_steps_in_time_with_a_backlog_in_the_broker(
         self, postgres_url: str, tmp_path: Path, broker_server: RedisServer
     ) -> None:
         deployment = WithCelery(postgres_url, tmp_path, broker_server)
@@ -143,9 +143,9 @@ class TestCeleryAtItsEnd(DeploymentContract):
             await site.until("a step", lambda: len(deployment.effects.all()) > 20)
             at = time.monotonic()
             assert await worker.stop() == 0, site.logs()
-            assert time.monotonic() - at < WorkerOptions().drain_s
-            runs = deployment.effects.runs()
-            assert all(ended < float("inf") for spans in runs.values() for _, ended in spans), "a step was cut off"
+            ends = [ended for spans in deployment.effects.runs().values() for _, ended in spans]
+            assert max(ends) < at + WorkerOptions().drain_s, "a step was cut off, or went on for too long"
+            assert len(ends) < 1_000, "there was no backlog"
 
     async def test_the_work_of_a_killed_process_of_the_pool_is_done_by_the_others(
         self, postgres_url: str, tmp_path: Path, broker_server: RedisServer

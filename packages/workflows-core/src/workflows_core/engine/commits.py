@@ -95,14 +95,18 @@ class Commits:
         return result
 
     async def decide(self, decision: Decision) -> WriteResult:
-        """Commit what was decided, or what is decided instead on the outcome of a commit of the same instance that is under way here.
+        """Decide a command and commit what follows from it.
+
+        It is decided on the state that its sender has seen, or on what was written here since; where a commit of the same instance is
+        under way here, on what that leaves.
 
         Returns:
             The result, with the fences of ``decision.take``; ``decision.transition`` is what was written, maybe with that of others.
 
         Raises:
+            ItemsNotLoadedError: The state that its sender has seen lacks items.
             StoreUnavailableError: As by `commit`.
-            StateError: The command can no longer be carried out; so may any other error be raised that deciding raises.
+            StateError: The command cannot be carried out, or no longer; so may any other error be raised that deciding raises.
         """
         return await self._folding.commit(decision)
 

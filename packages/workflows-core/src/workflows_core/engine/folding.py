@@ -1,7 +1,8 @@
 """Folding: commands for an instance of which something is being written wait, and are written together.
 
-They are decided one after the other on what is being written, as soon as that is durable, and become one transition. Without it all but
-one of the branches that finish at once would lose the race for the revision, read the instance again and decide anew. Nothing that is
+They are decided one after the other on what is being written, as soon as that is durable, and become one transition; not before, as what
+is decided on an older state is of no use. Without folding all but one of the branches that finish at once would lose the race for the
+revision, read the instance again and decide anew. Nothing that is
 guaranteed rests on folding: what cannot be written together is written singly, and whoever is refused decides anew on what is stored,
 with the results in hand.
 """
@@ -17,6 +18,7 @@ from uuid import UUID
 from workflows_core.domain.state import InstanceState
 from workflows_core.domain.transition import Transition
 from workflows_core.engine.folds import Decision, Fold, Line
+from workflows_core.engine.recent import Recent
 from workflows_core.errors import ItemsNotLoadedError
 from workflows_core.ports.store import Committed, Conflict, Held, LeaseLost, WriteResult
 
@@ -46,7 +48,7 @@ class _Open(NamedTuple):
 
 
 class Folding:
-    """Commits decisions. Those of one instance follow each other; whoever comes while one is being written waits and is folded.
+    """Decides and commits. What concerns one instance follows each other; whoever comes while one is being written waits and is folded.
 
     Args:
         write: Commits a transition.
@@ -57,17 +59,22 @@ class Folding:
         self._write = write
         self._pass_on = pass_on
         self._open: dict[UUID, _Open] = {}
+        self._recent = Recent()
         self._tasks: set[asyncio.Task[None]] = set()
 
     async def commit(self, decision: Decision) -> WriteResult:
-        """Commit a decision; see `Commits.decide`."""
+        """Decide and commit; see `Commits.decide`."""
         instance_id = decision.seen.id
         known = self._open.get(instance_id)
         if known is not None:
             result: asyncio.Future[WriteResult] = asyncio.get_running_loop().create_future()
             known.waiting.append(_Waiting(decision, result))
             return await result
-        opened = self._open[instance_id] = _Open(Line(decision.transition.base_revision), deque())
+        newest = self._recent.take(decision.seen)
+        if newest is None:
+            return Conflict()
+        decision.decide(newest.state)
+        opened = self._open[instance_id] = _Open(newest.line, deque())
         holds = () if decision.held is None else (decision.held,)
         after: InstanceState | None = None
         try:
@@ -79,7 +86,7 @@ class Folding:
             if opened.waiting:
                 self._spawn(self._drain(instance_id, opened, after))
             else:
-                del self._open[instance_id]
+                self._close(instance_id, opened, after)
         if isinstance(written, Committed):
             await self._pass_on(decision.transition, written, decision.take)
         return written
@@ -104,7 +111,12 @@ class Folding:
                 state = await self._write_some(opened, state)
         finally:
             _tell(opened.waiting, Conflict())
-            del self._open[instance_id]
+            self._close(instance_id, opened, state)
+
+    def _close(self, instance_id: UUID, opened: _Open, state: InstanceState | None) -> None:
+        del self._open[instance_id]
+        if state is not None:
+            self._recent.keep(state, opened.line)
 
     async def _write_some(self, opened: _Open, state: InstanceState) -> InstanceState | None:
         """Write as many of those that wait as go together; the state afterwards, None if it is not known."""

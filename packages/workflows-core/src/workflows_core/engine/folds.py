@@ -15,14 +15,14 @@ __all__ = ["Decision", "Fold", "Line", "merged"]
 
 
 class Decision(ABC):
-    """A command for an instance, with what the kernel has decided about it.
+    """A command for an instance, and what the kernel decides about it.
 
     Attributes:
         held: The work item under which it is decided; None for a request from outside.
         worker: Who holds that, and goes on with what follows; empty for nobody.
         lease_s: Seconds for which what follows is taken.
         seen: The state that its sender knows.
-        transition: What was decided last; after the commit, what was written.
+        transition: What was decided last, none before; after the commit, what was written.
         take: Numbers of the work items of its own part that the worker goes on with.
     """
 
@@ -51,6 +51,11 @@ class Line:
         self._since = revision
         self._touched: dict[int, int] = {}
         self._dropped: list[range] = []
+
+    @property
+    def length(self) -> int:
+        """How much it remembers of items."""
+        return len(self._touched) + len(self._dropped)
 
     def note(self, transition: Transition) -> None:
         """Take note of what was written."""

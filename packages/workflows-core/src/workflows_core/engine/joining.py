@@ -48,7 +48,7 @@ class CommitsTransitions(Protocol):
 
     @abstractmethod
     async def decide(self, decision: Decision) -> WriteResult:
-        """Commit what was decided, see `Commits.decide`."""
+        """Decide and commit, see `Commits.decide`."""
 
 
 class JoinedCommits(CommitsTransitions):
@@ -107,7 +107,8 @@ class JoinedCommits(CommitsTransitions):
         return result
 
     async def decide(self, decision: Decision) -> WriteResult:
-        """Write what was decided, by itself: nothing else belongs into the transaction of somebody else."""
+        """Decide and write, nothing else with it: that does not belong into the transaction of somebody else."""
+        decision.decide(decision.seen)
         return await self.commit(decision.transition, held=decision.held, take=decision.take, lease_s=decision.lease_s)
 
     async def tell(self) -> None:

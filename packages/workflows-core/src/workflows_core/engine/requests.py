@@ -97,7 +97,6 @@ class Requests:
                 max_bytes=self._settings.max_data_bytes,
             )
             try:
-                decision.decide(found.state)
                 result = await seating.commit(partial(self._commits.decide, decision), partial(_decided, decision))
             except ItemsNotLoadedError:
                 all_items = True

@@ -189,7 +189,6 @@ class StepRunner:
         refused = False
         while True:
             try:
-                decision.decide(decision.seen)
                 result = await commits.decide(decision)
             except ItemsNotLoadedError:
                 decision.seen = await _reload(store, turn.state, turn.item, all_items=True)
