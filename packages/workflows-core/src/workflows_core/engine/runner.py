@@ -7,24 +7,24 @@ import logging
 import time
 from collections.abc import Callable
 from datetime import timedelta
+from functools import partial
 
 from msgspec.structs import replace
 
 from workflows_core.authoring.context import WorkflowContext
 from workflows_core.domain.commands import Command
 from workflows_core.domain.graph import MachineNode
-from workflows_core.domain.state import InstanceState
 from workflows_core.domain.transition import WorkItem, WorkKind
 from workflows_core.engine.attempts import Attempts, Turn
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.decisions import StepDecision
 from workflows_core.engine.holding import Holding
-from workflows_core.engine.joining import JoinedCommits
+from workflows_core.engine.joining import CommitsTransitions, JoinedCommits
 from workflows_core.engine.programs import LoadedProgram, Programs
+from workflows_core.engine.rereading import Rereading, reread
 from workflows_core.engine.settings import EngineSettings
 from workflows_core.engine.sharing import SharedTransactions
 from workflows_core.errors import (
-    InstanceNotFoundError,
     ItemsNotLoadedError,
     PayloadError,
     ReducerError,
@@ -58,6 +58,7 @@ class StepRunner:
         self._attempts = attempts
         self._shared = shared
         self._settings = settings
+        self._rereading = Rereading(store)
 
     async def run(
         self,
@@ -185,13 +186,14 @@ class StepRunner:
         Raises:
             StateError: The result can no longer be recorded.
         """
-        store, commits = (self._store, self._commits) if inside is None else (inside.store, inside)
+        commits: CommitsTransitions = self._commits if inside is None else inside
+        read = self._rereading.read if inside is None else partial(reread, inside.store)
         refused = False
         while True:
             try:
                 result = await commits.decide(decision)
             except ItemsNotLoadedError:
-                decision.seen = await _reload(store, turn.state, turn.item, all_items=True)
+                decision.seen = await read(turn.state.id, scopes=(turn.item.scope,), all_items=True)
                 continue
             except (ReducerError, PayloadError) as error:
                 if refused or inside is not None:
@@ -204,7 +206,7 @@ class StepRunner:
                 continue
             if not isinstance(result, Conflict):
                 return result
-            decision.seen = await _reload(store, turn.state, turn.item)
+            decision.seen = await read(turn.state.id, scopes=(turn.item.scope,))
 
 
 def _is_transactional(loaded: LoadedProgram, item: WorkItem) -> bool:
@@ -212,15 +214,6 @@ def _is_transactional(loaded: LoadedProgram, item: WorkItem) -> bool:
         return False
     node = loaded.program.graph.nodes.get(item.step)
     return node is not None and isinstance(node.kind, MachineNode) and node.kind.transactional
-
-
-async def _reload(
-    store: WorkflowStore, state: InstanceState, item: WorkItem, *, all_items: bool = False
-) -> InstanceState:
-    loaded = await store.load(state.id, scopes=(item.scope,), all_items=all_items)
-    if loaded is None:
-        raise InstanceNotFoundError(state.id)
-    return loaded.state
 
 
 def _with_what_is_left(item: WorkItem, before: WorkItem, passed: timedelta) -> WorkItem:
