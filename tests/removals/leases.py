@@ -11,6 +11,8 @@ __all__ = ["REMOVALS"]
 ENGINE: Final = "tests/unit/core/engine/"
 OLDER: Final = "test_a_write_under_an_older_fence_is_refused"
 RAISES: Final = "test_every_claim_raises_the_fence_and_counts_an_attempt"
+ANEW: Final = "test_a_work_item_that_is_made_anew_has_higher_fences_than_the_one_before"
+ANEW_TAKEN: Final = "test_a_work_item_that_is_made_anew_and_taken_has_a_higher_fence_than_the_one_before"
 HELD: Final = "test_work_is_held_until_its_lease_has_ended"
 LATE: Final = "test_a_late_release_leaves_alone_what_the_same_worker_has_claimed_again"
 TWICE: Final = "test_a_release_that_arrives_twice_gives_back_once"
@@ -54,9 +56,9 @@ REMOVALS: Final = (
         place="memory",
         module="workflows_core/adapters/memory/backlog.py",
         text="        row.worker = worker\n        row.fence += 1\n",
-        instead="        row.worker = worker\n        row.fence = row.fence or 1\n",
+        instead="        row.worker = worker\n",
         fails=(f"{MEMORY}{RAISES}", f"{MEMORY}test_a_fence_from_before_a_release_is_no_good_after_the_next_claim"),
-        says=r"At index 1 diff: \(1, 2\) != \(2, 2\)|a write was committed that must be refused",
+        says=r"At index 1 diff: \(0, 2\) != \(1, 2\)|a write was committed that must be refused",
     ),
     Removal(
         guarantee="G4",
@@ -66,7 +68,7 @@ REMOVALS: Final = (
         text="        fence=work_items.c.fence + 1,\n",
         instead="",
         fails=(f"{ON_SQLITE}{RAISES}", f"{ON_SQLITE}test_the_new_holder_can_write_after_the_old_one_was_refused"),
-        says=r"At index 1 diff: \(1, 2\) != \(2, 2\)|a valid write was refused: LeaseLost",
+        says=r"At index 1 diff: \(0, 2\) != \(1, 2\)|a valid write was refused: LeaseLost",
     ),
     Removal(
         guarantee="G4",
@@ -74,12 +76,42 @@ REMOVALS: Final = (
         place="PostgreSQL",
         module="workflows_sqlalchemy/postgresql/claims.py",
         text="    fence = w.fence + 1, attempt",
-        instead="    fence = GREATEST(w.fence, 1), attempt",
+        instead="    attempt",
         fails=(
             f"{ON_POSTGRESQL}{RAISES}",
             f"{ON_POSTGRESQL}test_a_fence_from_before_a_release_is_no_good_after_the_next_claim",
         ),
-        says=r"At index 1 diff: \(1, 2\) != \(2, 2\)|a write was committed that must be refused",
+        says=r"At index 1 diff: \(0, 2\) != \(1, 2\)|a write was committed that must be refused",
+    ),
+    Removal(
+        guarantee="G4",
+        mechanism="a work item that is made anew has other fences",
+        place="memory",
+        module="workflows_core/adapters/memory/rows.py",
+        text="        self.fence = fence_before(instance.state.revision)\n",
+        instead="        self.fence = 0\n",
+        fails=(f"{MEMORY}{ANEW}", f"{MEMORY}{ANEW_TAKEN}"),
+        says=r"assert 1 > [13]",
+    ),
+    Removal(
+        guarantee="G4",
+        mechanism="a work item that is made anew has other fences",
+        place="SQLite",
+        module="workflows_sqlalchemy/sqlite/commits.py",
+        text="    fence = fence_before(row.revision) + taken\n",
+        instead="    fence = taken\n",
+        fails=(f"{ON_SQLITE}{ANEW}",),
+        says=r"assert 1 > 3",
+    ),
+    Removal(
+        guarantee="G4",
+        mechanism="a work item that is made anew has other fences",
+        place="PostgreSQL",
+        module="workflows_sqlalchemy/postgresql/statements.py",
+        text="        r.revision * {fences} + CASE WHEN",
+        instead="        CASE WHEN",
+        fails=(f"{ON_POSTGRESQL}{ANEW}", f"{ON_POSTGRESQL}{ANEW_TAKEN}"),
+        says=r"assert 1 > [13]",
     ),
     Removal(
         guarantee="G4",

@@ -85,14 +85,12 @@ async def test_what_was_taken_by_a_commit_without_an_answer_is_given_back_whatev
     assert [claim.item.step for claim in await store.claim(WANTED)] == ["second"]
 
 
-async def test_what_begins_is_not_left_over_any_more() -> None:
-    store, _, second = await claimed_twice()
-    leftovers, holding = Leftovers(), Holding(second)
+async def test_what_was_claimed_since_is_not_given_back_instead_of_what_a_commit_may_have_taken() -> None:
+    store, first, second = await claimed_twice()
+    leftovers, holding = Leftovers(), Holding(first)
     holding.take(second.item.number)
     leftovers.leave(holding)
-    leftovers.postponed.add(second.lease)
-    leftovers.begin(second)
-    assert not leftovers
+    leftovers.note_claim(second.ref)
     await leftovers.give_back(store, "worker-1", lease_s=10, delay_s=0)
     assert await store.renew("worker-1", 10) == {second.lease}
 
@@ -100,6 +98,7 @@ async def test_what_begins_is_not_left_over_any_more() -> None:
 async def test_an_attempt_begins_without_what_the_last_one_was_about_to_take() -> None:
     _, _, claim = await claimed_twice()
     holding = Holding(claim)
+    holding.record()
     holding.take(claim.item.number + 1)
     assert (holding.is_recording, holding.taking) == (True, WorkRef(claim.state.id, claim.item.number + 1))
     holding.begin()

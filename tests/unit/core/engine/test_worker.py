@@ -23,7 +23,6 @@ from workflows_core import (
     WorkflowRegistry,
     WorkflowStatus,
 )
-from workflows_core.ports.leases import Lease
 from workflows_core.ports.store import ClaimRequest, Write, WriteResult
 
 
@@ -136,11 +135,11 @@ async def test_a_worker_that_lost_its_lease_stops_the_step_and_writes_nothing(ca
 
     async with running(engine) as worker:
         await until(lambda: step.entered == 1)
-        [held] = await engine.queries.list_work(instance.id)
-        await engine.store.release(held.worker or "", [Lease(instance.id, held.item.number, 1)])
+        [lease] = await engine.store.renew(worker.id, 0.9)
+        await engine.store.release(worker.id, [lease])
         [taken] = await engine.store.claim(ClaimRequest(worker="other", limit=1, lease_s=60))
         await until(lambda: step.saw_stop)
-        assert taken.fence == 2
+        assert taken.lease == lease._replace(fence=lease.fence + 1)
         assert worker.id != "other"
         assert "has lost the lease" in caplog.text, "it need not wait for the end of the lease"
 

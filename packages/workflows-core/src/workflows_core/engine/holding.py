@@ -98,9 +98,12 @@ class Holding:
         self._is_recording = False
         self._next = None
 
+    def record(self) -> None:
+        """Say that the code has ended, and that what follows from it is to be committed."""
+        self._is_recording = True
+
     def take(self, number: int | None) -> None:
         """Say which work item is taken with the commit that begins now."""
-        self._is_recording = True
         self._sent = self._clock()
         self._next = number
 
@@ -116,7 +119,7 @@ class Holding:
 
     @property
     def is_recording(self) -> bool:
-        """Whether the code has ended and its result is being committed: then the store alone says who holds the work item."""
+        """Whether the code has ended and its result is to be committed: then the store alone says who holds the work item."""
         return self._is_recording
 
     def renew(self, held: AbstractSet[Lease], sent: float) -> None:

@@ -7,7 +7,7 @@ from collections.abc import Set as AbstractSet
 from workflows_core.engine.holding import Holding
 from workflows_core.ports.executor import WorkRef
 from workflows_core.ports.leases import Lease
-from workflows_core.ports.store import Claim, WorkflowStore
+from workflows_core.ports.store import WorkflowStore
 
 __all__ = ["Leftovers"]
 
@@ -39,12 +39,9 @@ class Leftovers:
         if holding.taking is not None:
             self._maybe_taken.add(holding.taking)
 
-    def begin(self, claim: Claim) -> None:
-        """Forget what was held of a work item before it was claimed anew: a work item that was made anew has its old fences again."""
-        if self:
-            for leases in (self.unfinished, self.untouched, self.postponed):
-                leases.discard(claim.lease)
-            self._maybe_taken.discard(claim.ref)
+    def note_claim(self, ref: WorkRef) -> None:
+        """Note that a work item has been claimed since: what a commit may have taken of it before is over."""
+        self._maybe_taken.discard(ref)
 
     async def give_back(self, store: WorkflowStore, worker: str, *, lease_s: float, delay_s: float) -> None:
         """Give all of it back.

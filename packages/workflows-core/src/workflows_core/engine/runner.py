@@ -150,6 +150,7 @@ class StepRunner:
         """Commit what follows from a command, also inside a transaction; the next turn if the worker goes on in place."""
         if command is None:
             return None
+        holding.record()
         decision = StepDecision(
             loaded,
             command,

@@ -279,7 +279,7 @@ class Worker:
         after the other, so that the next crash tells which of them it was.
         """
         holding = Holding(claim, sent=sent, lease_s=self._lease_s, clock=self._clock)
-        self._leftovers.begin(claim)
+        self._leftovers.note_claim(claim.ref)
         if not self._admission.is_open or not holding.may_begin():
             self._leftovers.untouched.add(claim.lease)
             return None

@@ -3,19 +3,31 @@
 from __future__ import annotations
 
 from abc import abstractmethod
-from typing import NamedTuple, Protocol
+from typing import Final, NamedTuple, Protocol
 from uuid import UUID
 
 from workflows_core.ports.executor import WorkRef
 
-__all__ = ["Lease", "LeaseKeeper"]
+__all__ = ["FENCES_OF_A_REVISION", "Lease", "LeaseKeeper", "fence_before"]
+
+FENCES_OF_A_REVISION: Final = 1 << 20
+"""Claims of one work item after which its fences could be those of another one that has its number later."""
+
+
+def fence_before(revision: int) -> int:
+    """The fence of a work item that was never claimed; its claims count on from there.
+
+    A work item that is deleted and made again under its number is made by a later revision of its instance, and so begins with a fence
+    that is higher than any before.
+
+    Args:
+        revision: The revision that made it.
+    """
+    return revision * FENCES_OF_A_REVISION
 
 
 class Lease(NamedTuple):
-    """The hold that one claim has on a work item, and no other claim of it, be it of the same worker.
-
-    A work item that is deleted and made again under its number begins with the first fence anew.
-    """
+    """The hold that one claim has on a work item, and no other claim of it, be it of the same worker."""
 
     instance_id: UUID
     number: int

@@ -48,8 +48,7 @@ def step_key(workflow: str, version: str, step: str) -> str:
 class Held(msgspec.Struct, frozen=True, gc=False):
     """Proof that a worker holds a work item.
 
-    Good as long as the last claim of the work item has this fence and this worker, also after its lease has ended. The worker counts
-    because fences begin anew with a work item that is deleted and made again under its number.
+    Good as long as the last claim of the work item has this fence and this worker, also after its lease has ended.
 
     Attributes:
         number: Number of the work item.
@@ -82,8 +81,8 @@ class Write(msgspec.Struct, frozen=True, gc=False, kw_only=True):
         transition: What changes. It is written only if the instance is still at ``transition.base_revision`` (0: does not exist).
         held: The work item under which it was decided; it is written only if that fence is still the newest.
         also_held: Further ones of the same worker, under which parts of it were decided; all their fences must be the newest too.
-        take: Numbers of work items of this transition that the same worker goes on with: written as claimed, with
-            fence + 1 if the row exists, else fence 1. One that was due stays due since then, any other is due now.
+        take: Numbers of work items of this transition that the same worker goes on with: written as claimed, with the next fence.
+            One that was due stays due since then, any other is due now.
         lease_s: Seconds for which ``take`` is leased.
         start_key: Only for the first transition of an instance.
     """
@@ -178,7 +177,7 @@ class Claim(msgspec.Struct, frozen=True, gc=False):
     Attributes:
         item: The work item; its delay is spent, and of its time limit it has what is left from ``at`` on. Its kind is `WorkKind.EXPIRE` if its time limit has passed.
         state: The instance, with the scopes around the item's scope.
-        fence: Higher than that of every earlier claim of the work item; see `Held` for one that was made anew.
+        fence: Higher than that of every earlier claim of the work item, or of another one that had its number before.
         attempt: How often the work item was claimed since a transition wrote it, this claim included; a release takes that back
             only if the work was not begun.
         at: When it was claimed, by the store's clock.

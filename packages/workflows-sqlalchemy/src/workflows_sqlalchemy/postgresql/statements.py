@@ -14,6 +14,7 @@ from typing import Any, Final
 
 from sqlalchemy import TextClause, text
 
+from workflows_core.ports.leases import FENCES_OF_A_REVISION
 from workflows_sqlalchemy.postgresql.row_types import ROWS, type_name
 from workflows_sqlalchemy.rows import Rows
 
@@ -75,7 +76,8 @@ worked AS (
     SELECT
         r.instance_id, r.number, r.kind, r.step_name, r.scope_id, r.home, r.execution, r.queue, r.priority,
         COALESCE(r.due_at, m.at + r.delay_s * INTERVAL '1 second'), r.revision,
-        CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END, CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END,
+        r.revision * {fences} + CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END,
+        CASE WHEN r.worker IS NULL THEN 0 ELSE 1 END,
         r.worker, m.at + r.lease_s * INTERVAL '1 second', r.turn_of, {timeout} {throttle}
     FROM {work} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m {kept}
     ON CONFLICT (instance_id, number) DO UPDATE SET
@@ -84,7 +86,7 @@ worked AS (
         -- What is taken was due before: its moment stays, because a change of an indexed column costs more.
         due_at = CASE WHEN excluded.worker IS NOT NULL AND w.due_at <= excluded.due_at THEN w.due_at
                  ELSE excluded.due_at END,
-        revision = excluded.revision, fence = w.fence + excluded.fence, attempt = excluded.attempt,
+        revision = excluded.revision, fence = w.fence + excluded.attempt, attempt = excluded.attempt,
         worker = excluded.worker, lease_until = excluded.lease_until, crashes = 0, timeout_at = excluded.timeout_at,
         turn_of = excluded.turn_of, throttle = excluded.throttle, slot_key = excluded.slot_key, slot_limit = excluded.slot_limit,
         rate_key = excluded.rate_key, rate_limit = excluded.rate_limit, rate_s = excluded.rate_s,
@@ -235,6 +237,7 @@ def commit_statement(parts: frozenset[Part]) -> TextClause:
     columns = "place, instance_id, revision, actor, events, transition_id"
     ctes += [f"accepted({columns}) AS MATERIALIZED ({' UNION ALL '.join(accepted)})", _EVENTS]
     words = {"timeout": _KEPT_TIMEOUT, "kept": _KEPT} if "kept" in parts else {"timeout": _TIMEOUT, "kept": ""}
+    words["fences"] = str(FENCES_OF_A_REVISION)
     words["throttle_columns"] = _THROTTLE_COLUMNS if "throttled" in parts else ""
     words["throttle"] = _THROTTLE if "throttled" in parts else ""
     for name, sql in _WRITTEN.items():

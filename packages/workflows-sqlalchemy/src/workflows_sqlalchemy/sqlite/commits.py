@@ -26,6 +26,7 @@ from sqlalchemy.dialects.sqlite import insert
 
 from workflows_core.domain.transition import WorkKind
 from workflows_core.domain.types import TaskStatus
+from workflows_core.ports.leases import fence_before
 from workflows_core.ports.store import Committed, DuplicateKey, Write, WriteResult
 from workflows_sqlalchemy.column_types import Moment
 from workflows_sqlalchemy.rows import (
@@ -83,7 +84,7 @@ def _upsert_work(*, keeps_timeout: bool) -> Insert:
     changed: dict[str, ColumnElement[Any]] = {
         column.name: new[column.name] for column in old if column.name not in {"instance_id", "number"}
     }
-    changed["fence"] = old.fence + new.fence
+    changed["fence"] = old.fence + new.attempt  # one more, if it is taken
     # What is taken was due before: its moment stays, as on PostgreSQL.
     stays = and_(new.worker.is_not(None), old.due_at <= new.due_at)
     changed["due_at"] = case((stays, old.due_at), else_=new.due_at)
@@ -185,7 +186,8 @@ def _judge(writes: Sequence[Write], situation: Situation, at: datetime) -> list[
 
 def _committed(write: Write, situation: Situation, at: datetime) -> Committed:
     instance_id = write.transition.state.id
-    fences = {number: situation.fences.get((instance_id, number), (0, None))[0] + 1 for number in write.take}
+    new = fence_before(write.transition.state.revision), None
+    fences = {number: situation.fences.get((instance_id, number), new)[0] + 1 for number in write.take}
     return Committed(at, fences)
 
 
@@ -228,7 +230,8 @@ def _happened(row: InstanceRow, at: datetime) -> Values:
 def _work(row: WorkRow, at: datetime) -> Values:
     due_at = _moment(at, row.delay_s, row.due_at)
     taken = int(row.worker is not None)
-    return *row, due_at, _moment(at, row.lease_s), _moment(at, row.timeout_s), taken, taken, 0
+    fence = fence_before(row.revision) + taken
+    return *row, due_at, _moment(at, row.lease_s), _moment(at, row.timeout_s), fence, taken, 0
 
 
 def _throttled(row: WorkRow, at: datetime) -> Values:

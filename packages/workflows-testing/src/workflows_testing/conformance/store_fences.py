@@ -8,7 +8,7 @@ from workflows_core.domain.commands import Assignment, Prepared
 from workflows_core.domain.graph import HumanNode
 from workflows_core.ports.queries import WorkflowQueries
 from workflows_core.ports.store import Committed, Held, LeaseLost, WorkflowStore
-from workflows_testing.builders import a_parallel_graph, a_task_graph, an_instance
+from workflows_testing.builders import a_parallel_graph, a_task_graph, an_instance, with_transition
 from workflows_testing.conformance.contract import (
     MovableClock,
     StoreContract,
@@ -88,7 +88,38 @@ class FenceRules(StoreContract):
         await commit(store, run.complete_task("review"))
         handled = await claim_one(store, "worker-3")
         assert handled.item.number == stale.item.number, "the kernel numbers work items by their token"
+        assert handled.fence > current.fence
         assert isinstance(await refused(store, run.complete("review", held=held_by("worker-1", stale))), LeaseLost)
+
+    async def test_a_write_in_the_name_of_another_worker_is_refused(self, store: WorkflowStore) -> None:
+        run = await start(store, an_instance())
+        claimed = await claim_one(store, "worker-1")
+        assert isinstance(await refused(store, run.complete("first", held=held_by("worker-2", claimed))), LeaseLost)
+
+    async def test_a_work_item_that_is_made_anew_has_higher_fences_than_the_one_before(
+        self, store: WorkflowStore, clock: MovableClock
+    ) -> None:
+        run = await start(store, an_instance())
+        item = run.item("first")
+        for _ in range(2):
+            await claim_one(store, lease_s=10)
+            clock.advance(seconds(11))
+        before = await claim_one(store)
+        await commit(store, with_transition(run.touch(), work={item.number: None}))
+        await commit(store, run.rewrite(item))
+        again = await claim_one(store)
+        assert (again.ref, again.attempt) == (before.ref, 1)
+        assert again.fence > before.fence
+
+    async def test_a_work_item_that_is_made_anew_and_taken_has_a_higher_fence_than_the_one_before(
+        self, store: WorkflowStore
+    ) -> None:
+        run = await start(store, an_instance(a_parallel_graph("left", "right")))
+        left, right = (held_by("worker-1", claimed) for claimed in await claim(store))
+        item = run.item("right")
+        await commit(store, with_transition(run.touch(held=left), work={item.number: None}))
+        result = await commit(store, run.rewrite(item, held=left, take=True))
+        assert result.fences[item.number] > right.fence
 
     async def test_a_write_without_a_fence_needs_none(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance())
@@ -115,11 +146,6 @@ class FenceRules(StoreContract):
         claimed = await claim_one(store)
         result = await commit(store, run.complete("first", held=held_by("worker-1", claimed), take="second"))
         assert result.fences == {run.number("second"): claimed.fence + 1}
-
-    async def test_a_new_work_item_that_is_taken_has_fence_1(self, store: WorkflowStore) -> None:
-        run = an_instance()
-        result = await commit(store, run.start(take="first", worker="worker-1"))
-        assert result.fences == {run.number("first"): 1}
 
     async def test_a_write_that_takes_nothing_gives_no_fences(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance())
@@ -173,12 +199,13 @@ class FenceRules(StoreContract):
 
     async def test_the_lease_on_what_was_taken_ends_too(self, store: WorkflowStore, clock: MovableClock) -> None:
         run = an_instance()
-        await commit(store, run.start(take="first", worker="worker-1", lease_s=10))
+        result = await commit(store, run.start(take="first", worker="worker-1", lease_s=10))
         clock.advance(seconds(9.999))
         assert await claim(store, "worker-2") == []
         clock.advance(seconds(0.002))
         claimed = await claim_one(store, "worker-2")
-        assert (claimed.fence, claimed.attempt) == (2, 2)
+        assert result.fences == {claimed.item.number: claimed.fence - 1}
+        assert claimed.attempt == 2
 
     async def test_the_lease_on_what_was_taken_counts_from_the_commit(
         self, store: WorkflowStore, clock: MovableClock

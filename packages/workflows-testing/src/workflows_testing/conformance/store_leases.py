@@ -80,8 +80,8 @@ class LeaseRules(StoreContract):
 
     async def test_what_was_taken_is_renewed_too(self, store: WorkflowStore) -> None:
         run = an_instance()
-        await commit(store, run.start(take="first", worker="worker-1"))
-        assert await store.renew("worker-1", 30) == {Lease(run.id, run.number("first"), 1)}
+        result = await commit(store, run.start(take="first", worker="worker-1"))
+        assert await store.renew("worker-1", 30) == {Lease(run.id, *taken) for taken in result.fences.items()} != set()
 
     async def test_finished_work_is_not_held_any_more(self, store: WorkflowStore) -> None:
         run = await start(store, an_instance(a_graph("only")))
@@ -117,14 +117,14 @@ class LeaseRules(StoreContract):
         first = await claim_one(store)
         await store.release("worker-1", [first.lease])
         second = await claim_one(store)
-        assert (second.fence, second.attempt) == (2, 2)
+        assert (second.fence, second.attempt) == (first.fence + 1, 2)
 
     async def test_work_that_was_released_untouched_was_never_attempted(self, store: WorkflowStore) -> None:
         await start(store, an_instance())
         first = await claim_one(store)
         await store.release("worker-1", [first.lease], untouched=True)
         second = await claim_one(store)
-        assert (second.fence, second.attempt) == (2, 1)
+        assert (second.fence, second.attempt) == (first.fence + 1, 1)
         await store.release("worker-1", [second.lease], untouched=True)
         assert (await claim_one(store)).attempt == 1
 

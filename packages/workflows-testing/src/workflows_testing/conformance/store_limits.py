@@ -155,10 +155,13 @@ class LimitRules(StoreContract):
     ) -> None:
         await start_limited(store)
         clock.advance(seconds(60))
-        for fence in (1, 2, 3):
-            claimed = await claim_one(store, f"worker-{fence}", lease_s=10)
-            assert (claimed.item.kind, claimed.fence, claimed.attempt) == (EXPIRE, fence, fence)
+        claims = []
+        for attempt in (1, 2, 3):
+            claims.append(await claim_one(store, f"worker-{attempt}", lease_s=10))
             clock.advance(seconds(10.000001))
+        first = claims[0].fence
+        told = [(claimed.item.kind, claimed.fence - first, claimed.attempt) for claimed in claims]
+        assert told == [(EXPIRE, 0, 1), (EXPIRE, 1, 2), (EXPIRE, 2, 3)]
 
     async def test_expired_work_that_is_released_is_still_expired(
         self, store: WorkflowStore, clock: MovableClock
@@ -171,7 +174,7 @@ class LimitRules(StoreContract):
         assert await claim(store, "worker-2") == []
         clock.advance(seconds(0.000001))
         again = await claim_one(store, "worker-2")
-        assert (again.item.kind, again.fence, again.attempt) == (EXPIRE, 2, 1)
+        assert (again.item.kind, again.fence, again.attempt) == (EXPIRE, claimed.fence + 1, 1)
 
     async def test_a_release_does_not_move_the_limit(self, store: WorkflowStore, clock: MovableClock) -> None:
         await start_limited(store)

@@ -14,6 +14,7 @@ from msgspec.structs import replace
 from workflows_core.adapters.memory import InMemoryWorkflowStore, MemoryState
 from workflows_core.domain.state import ROOT, Scope
 from workflows_core.errors import StoreUnavailableError
+from workflows_core.ports.leases import fence_before
 from workflows_core.ports.store import Committed, Conflict, Loaded, Write, WriteResult
 from workflows_testing.conformance.store_commits import CommitRules
 from workflows_testing.conformance.store_fences import FenceRules
@@ -70,6 +71,24 @@ class StumblesOverMany(InMemoryWorkflowStore):
             reason = "too many variables"
             raise StoreUnavailableError(reason)
         return await super().commit(writes)
+
+
+class BeginsFencesAnew(InMemoryWorkflowStore):
+    """Counts the claims of a work item that is made anew from 0."""
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        before = {id(work): work for row in self.memory.instances.values() for work in row.work.values()}
+        results = list(await super().commit(writes))
+        for place, (write, result) in enumerate(zip(writes, results, strict=True)):
+            if not isinstance(result, Committed):
+                continue
+            state = write.transition.state
+            rows = self.memory.instances[state.id.int].work
+            for number in write.transition.work:
+                if number in rows and id(rows[number]) not in before:
+                    rows[number].fence -= fence_before(state.revision)
+            results[place] = Committed(result.at, {number: rows[number].fence for number in result.fences})
+        return results
 
 
 class TellsTheWrongTime(InMemoryWorkflowStore):
@@ -186,6 +205,7 @@ FAULTS: Final[tuple[Fault, ...]] = (
     with_store(ReversesResults, "gives results in another order", CommitRules),
     with_store(StumblesOverNothing, "cannot commit nothing", CommitRules, crashes=True),
     with_store(StumblesOverMany, "cannot commit many", CommitRules, crashes=True),
+    with_store(BeginsFencesAnew, "begins fences anew", FenceRules),
     with_store(TellsTheWrongTime, "tells another time than its clock", CommitRules),
     with_store(SharesItsState, "changes what it handed out", CommitRules),
     with_store(WritesInTwoParts, "lets a cancellation come between the parts of a transition", CommitRules),

@@ -12,7 +12,7 @@ from workflows_core.domain.state import InstanceState
 from workflows_core.domain.transition import StepExecution, WorkItem
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.executor import WorkRef
-from workflows_core.ports.leases import Lease
+from workflows_core.ports.leases import Lease, fence_before
 from workflows_core.ports.store import code_key
 
 __all__ = ["NOT_QUEUED", "InstanceRow", "WorkRow"]
@@ -28,7 +28,7 @@ class WorkRow:
         instance: Its instance.
         due: When it may be claimed; None for never.
         attempt: Claims since a transition wrote it.
-        fence: Number of its last claim; 0 if it was never claimed.
+        fence: That of its last claim, see `fence_before`.
         worker: Who has the last claim; None when it was given back, or written anew.
         lease_until: When the last claim ends; None when it was seen to have ended. Set as long as the worker's list has it.
         ticket: Number of its entry in a lane; `NOT_QUEUED` if it has none.
@@ -58,7 +58,7 @@ class WorkRow:
         self.instance = instance
         self.due = due
         self.attempt = 0
-        self.fence = 0
+        self.fence = fence_before(instance.state.revision)
         self.worker: str | None = None
         self.lease_until: datetime | None = None
         self.ticket = NOT_QUEUED
