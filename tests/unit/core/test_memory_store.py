@@ -21,8 +21,10 @@ async def test_finished_work_leaves_nothing_in_the_backlog() -> None:
     store = InMemoryWorkflowStore(memory)
     for _ in range(500):
         run = an_instance(a_graph("only"))
-        await store.commit([run.start(take="only", worker="worker-1")])
-        await store.commit([run.complete("only", held=Held(run.number("only"), 1, "worker-1"))])
+        (started,) = await store.commit([run.start(take="only", worker="worker-1")])
+        assert isinstance(started, Committed)
+        (done,) = await store.commit([run.complete("only", held=Held(*started.fences.popitem(), "worker-1"))])
+        assert isinstance(done, Committed)
     assert not memory.backlog._lanes
     assert not memory.backlog._holders["worker-1"].rows
 

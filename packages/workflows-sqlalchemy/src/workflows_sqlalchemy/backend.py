@@ -9,19 +9,20 @@ from collections.abc import Awaitable, Callable, Mapping, Sequence
 from datetime import datetime
 from time import monotonic
 from typing import TYPE_CHECKING, Any, Final, TypeAlias, TypeVar
+from uuid import UUID
 
-from sqlalchemy import ColumnElement, Connection, Engine, func, literal
+from sqlalchemy import ColumnElement, Connection, Engine, Select, func, literal
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.executor import StepExecutor
 from workflows_core.ports.leases import Lease, LeaseKeeper
-from workflows_core.ports.store import ClaimRequest, Write, WriteResult
+from workflows_core.ports.store import ClaimRequest, Loaded, Write, WriteResult
 from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.column_types import Moment
 from workflows_sqlalchemy.errors import DATABASE_ERRORS, Fault, fault_of, is_dead_connection, unavailable
 from workflows_sqlalchemy.group_commit import Outcome
-from workflows_sqlalchemy.loading import Claimed
+from workflows_sqlalchemy.loading import AnyRow, Claimed, read_instance
 
 if TYPE_CHECKING:
     from workflows_sqlalchemy.sessions.sharing import Sharing
@@ -65,6 +66,15 @@ class Backend(ABC):
     @abstractmethod
     async def read(self, work: Work[T]) -> T:
         """Run one statement; ``work`` may be called again after an error."""
+
+    async def select(self, query: Select[*tuple[Any, ...]], values: Mapping[str, Any]) -> Sequence[AnyRow]:
+        """The rows of a query that is kept, because making it costs as much as running it."""
+        return await self.read(lambda connection: connection.execute(query, values).all())
+
+    async def instance(self, instance_id: UUID, tenant: str | None) -> Loaded | None:
+        """An instance (of a tenant) without the scopes of items."""
+        moment, lock = self.moment(), self.locks
+        return await self.read(lambda connection: read_instance(connection, instance_id, tenant, moment, lock=lock))
 
     @abstractmethod
     async def snapshot(self, work: Work[T]) -> T:

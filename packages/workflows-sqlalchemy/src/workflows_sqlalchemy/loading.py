@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Collection, Iterable
+from collections.abc import Collection, Iterable, Sequence
 from datetime import datetime
 from functools import lru_cache
 from typing import Any, Final, NamedTuple, TypeAlias
@@ -27,10 +27,13 @@ __all__ = [
     "AnyRow",
     "Claimed",
     "claimed",
+    "instance_query",
     "item_results",
+    "loaded_of",
     "read_instance",
     "read_with_scopes",
     "state_of",
+    "wanted_instance",
     "work_item_of",
 ]
 
@@ -181,16 +184,23 @@ def read_instance(
     lock: bool = False,
 ) -> Loaded | None:
     """An instance, without the scopes of items; one statement. With ``lock`` nobody else changes it until the transaction ends."""
-    query = _instance_query(moment, of_tenant=tenant is not None, lock=lock)
-    values: dict[str, Any] = {"wanted": instance_id}
-    if tenant is not None:
-        values["tenant"] = safe_text(tenant)
-    row = (connection.execute(query, values)).one_or_none()
-    return None if row is None else Loaded(state_of(row), row.at)
+    query = instance_query(moment, of_tenant=tenant is not None, lock=lock)
+    return loaded_of(connection.execute(query, wanted_instance(instance_id, tenant)).all())
+
+
+def wanted_instance(instance_id: UUID, tenant: str | None) -> dict[str, Any]:
+    """The values of an `instance_query`."""
+    wanted: dict[str, Any] = {"wanted": instance_id}
+    return wanted if tenant is None else {**wanted, "tenant": safe_text(tenant)}
+
+
+def loaded_of(rows: Sequence[AnyRow]) -> Loaded | None:
+    """The instance that an `instance_query` found."""
+    return Loaded(state_of(rows[0]), rows[0].at) if rows else None
 
 
 @lru_cache(maxsize=16)
-def _instance_query(moment: ColumnElement[datetime], *, of_tenant: bool, lock: bool) -> Select[*tuple[Any, ...]]:
+def instance_query(moment: ColumnElement[datetime], *, of_tenant: bool, lock: bool = False) -> Select[*tuple[Any, ...]]:
     """The query of one instance; kept, because making it costs as much as running it."""
     query = select(moment.label("at"), *STATE_COLUMNS).where(instances.c.id == bindparam("wanted"))
     if lock:

@@ -2,12 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping, Sequence
+from collections.abc import Callable, Sequence
 from datetime import timedelta
-from typing import Any, Final, TypeVar
+from typing import Any, Final, TypeAlias, TypeVar
 from uuid import UUID
 
-from sqlalchemy import Executable, bindparam, func, select
+from sqlalchemy import Executable, Select, bindparam, func, select
 
 from workflows_core.domain.events import RecordedEvent
 from workflows_core.domain.types import WorkflowStatus
@@ -26,6 +26,7 @@ from workflows_core.ports.queries import (
     WorkRecord,
 )
 from workflows_sqlalchemy.backend import Backend, Work
+from workflows_sqlalchemy.column_types import safe_text
 from workflows_sqlalchemy.encoding import NO_EVENTS
 from workflows_sqlalchemy.filters import instance_conditions, is_open_task, is_unfinished, task_conditions
 from workflows_sqlalchemy.loading import AnyRow
@@ -48,7 +49,11 @@ __all__ = ["SQLAlchemyWorkflowQueries"]
 
 T = TypeVar("T")
 
+_Kept: TypeAlias = Select[*tuple[Any, ...]]
+
 # Kept, because making a query costs as much as running it.
+_INSTANCE: Final = select(*INSTANCE_COLUMNS).where(instances.c.id == bindparam("wanted"))
+_INSTANCE_OF_TENANT: Final = _INSTANCE.where(instances.c.tenant_id == bindparam("tenant"))
 _TASK: Final = select(tasks).where(tasks.c.id == bindparam("wanted"))
 _TASK_OF_TENANT: Final = _TASK.where(tasks.c.tenant_id == bindparam("tenant"))
 
@@ -77,10 +82,7 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
         )
 
     async def get_instance(self, instance_id: UUID, *, tenant: str | None = None) -> InstanceRecord | None:
-        query = select(*INSTANCE_COLUMNS).where(instances.c.id == instance_id)
-        if tenant is not None:
-            query = query.where(instances.c.tenant_id == tenant)
-        rows = await self._rows(query)
+        rows = await self._found(_INSTANCE, _INSTANCE_OF_TENANT, instance_id, tenant)
         return instance_record(rows[0]) if rows else None
 
     async def count_instances(self, where: InstanceFilter) -> dict[WorkflowStatus, int]:
@@ -131,10 +133,7 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
         )
 
     async def get_task(self, task_id: UUID, *, tenant: str | None = None) -> TaskRecord | None:
-        if tenant is None:
-            rows = await self._rows(_TASK, {"wanted": task_id})
-        else:
-            rows = await self._rows(_TASK_OF_TENANT, {"wanted": task_id, "tenant": tenant})
+        rows = await self._found(_TASK, _TASK_OF_TENANT, task_id, tenant)
         return task_record(rows[0]) if rows else None
 
     async def find_stalled(self, *, limit: int = 100) -> Sequence[UUID]:
@@ -166,8 +165,13 @@ class SQLAlchemyWorkflowQueries(WorkflowQueries):
         )
         return [unserved_work(row, now) for row in await self._rows(query)]
 
-    async def _rows(self, query: Executable, values: Mapping[str, Any] | None = None) -> Sequence[AnyRow]:
-        return await self._backend.read(lambda connection: connection.execute(query, values).all())
+    async def _found(self, query: _Kept, of_tenant: _Kept, wanted: UUID, tenant: str | None) -> Sequence[AnyRow]:
+        if tenant is None:
+            return await self._backend.select(query, {"wanted": wanted})
+        return await self._backend.select(of_tenant, {"wanted": wanted, "tenant": safe_text(tenant)})
+
+    async def _rows(self, query: Executable) -> Sequence[AnyRow]:
+        return await self._backend.read(lambda connection: connection.execute(query).all())
 
     async def _page(self, read: Work[Cut], page: PageRequest, record: Callable[[AnyRow], T]) -> Page[T]:
         cut = await (self._backend.snapshot(read) if page.with_total else self._backend.read(read))

@@ -21,7 +21,7 @@ from workflows_core.ports.transactions import Transactions
 from workflows_core.ports.turns import LastTurns, Turns, in_turn
 from workflows_sqlalchemy.backend import Backend
 from workflows_sqlalchemy.errors import MIGRATE
-from workflows_sqlalchemy.loading import Claimed, item_results, read_instance, read_with_scopes
+from workflows_sqlalchemy.loading import Claimed, item_results, read_with_scopes
 from workflows_sqlalchemy.schema import HEAD, read_revision
 from workflows_sqlalchemy.tables import definitions
 from workflows_sqlalchemy.verdicts import committed
@@ -109,15 +109,13 @@ class SQLAlchemyWorkflowStore(WorkflowStore):
         scopes: Collection[int] = (),
         all_items: bool = False,
     ) -> Loaded | None:
+        if not all_items and all(scope == ROOT for scope in scopes):
+            return await self.backend.instance(instance_id, tenant)
         moment, lock = self.backend.moment(), self.backend.locks
-        if all_items or any(scope != ROOT for scope in scopes):
-            return await self.backend.snapshot(
-                lambda connection: read_with_scopes(
-                    connection, instance_id, tenant, moment, wanted=scopes, all_items=all_items, lock=lock
-                )
+        return await self.backend.snapshot(
+            lambda connection: read_with_scopes(
+                connection, instance_id, tenant, moment, wanted=scopes, all_items=all_items, lock=lock
             )
-        return await self.backend.read(
-            lambda connection: read_instance(connection, instance_id, tenant, moment, lock=lock)
         )
 
     async def item_results(self, instance_id: UUID, first: int, total: int) -> list[bytes]:

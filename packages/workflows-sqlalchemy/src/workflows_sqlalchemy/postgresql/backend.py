@@ -6,18 +6,20 @@ import asyncio
 from collections.abc import Callable, Mapping, Sequence
 from datetime import datetime
 from typing import Any, Final, TypeVar
+from uuid import UUID
 
 from msgspec.structs import replace
-from sqlalchemy import select
+from sqlalchemy import Select, bindparam, func, select
 from sqlalchemy.ext.asyncio import AsyncEngine
 
 from workflows_core.ports.clock import Clock
 from workflows_core.ports.leases import Lease, LeaseKeeper
-from workflows_core.ports.store import ClaimRequest, Write
+from workflows_core.ports.store import ClaimRequest, Loaded, Write
 from workflows_core.ports.turns import LastTurns
 from workflows_sqlalchemy.backend import Backend, Work, persistently
+from workflows_sqlalchemy.column_types import Moment
 from workflows_sqlalchemy.group_commit import GroupCommit, Outcome
-from workflows_sqlalchemy.loading import Claimed
+from workflows_sqlalchemy.loading import AnyRow, Claimed, instance_query, loaded_of, wanted_instance
 from workflows_sqlalchemy.postgresql.claims import claim_question, claims_of, due_question, leaves_some
 from workflows_sqlalchemy.postgresql.commits import Commits
 from workflows_sqlalchemy.postgresql.definitions import insert_definitions
@@ -32,6 +34,7 @@ __all__ = ["PostgreSQLBackend"]
 
 T = TypeVar("T")
 
+_MOMENT: Final = func.coalesce(bindparam("now", type_=Moment), func.clock_timestamp())
 _BATCHES_AT_ONCE: Final = 2
 """While the server writes one batch, the next one is being encoded."""
 _KEYED_AT_ONCE: Final = 4
@@ -82,6 +85,13 @@ class PostgreSQLBackend(Backend):
 
     async def read(self, work: Work[T]) -> T:
         return await self._statement(work)
+
+    async def select(self, query: Select[*tuple[Any, ...]], values: Mapping[str, Any]) -> Sequence[AnyRow]:
+        return await persistently(lambda: self._direct.select(query, values))
+
+    async def instance(self, instance_id: UUID, tenant: str | None) -> Loaded | None:
+        query = instance_query(_MOMENT, of_tenant=tenant is not None)
+        return loaded_of(await self.select(query, wanted_instance(instance_id, tenant) | {"now": self._given_time()}))
 
     async def snapshot(self, work: Work[T]) -> T:
         async def attempt() -> T:

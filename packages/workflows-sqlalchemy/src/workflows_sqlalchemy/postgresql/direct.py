@@ -1,18 +1,19 @@
 """Statements that go straight to asyncpg, over a connection of SQLAlchemy's pool.
 
-What SQLAlchemy does for an execution costs more than the statement that commits a step, so the two statements of the hot path leave it
-out. Where somebody listens to the statements of the engine (a tracer, say), and with psycopg, they go through SQLAlchemy like all others.
+What SQLAlchemy does for an execution costs more than the statement that commits a step, so the statements of the hot path leave it
+out, and so do queries by key, which each request begins with. Where somebody listens to the statements of the engine (a tracer, say), and with psycopg, they go through SQLAlchemy like all others.
 """
 
 from __future__ import annotations
 
 import math
 import time
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from contextlib import suppress
+from types import SimpleNamespace
 from typing import Any, Final, NamedTuple, TypeAlias
 
-from sqlalchemy import Connection, PoolProxiedConnection, TextClause, text
+from sqlalchemy import ClauseElement, Connection, PoolProxiedConnection, Select, TextClause, text
 from sqlalchemy.exc import DBAPIError
 from sqlalchemy.ext.asyncio import AsyncEngine
 from sqlalchemy.util import greenlet_spawn
@@ -58,7 +59,8 @@ class DirectStatements:
         self._engine = engine.execution_options(isolation_level="AUTOCOMMIT")
         self._dispatch = engine.sync_engine.dispatch
         self._has_asyncpg = engine.dialect.driver == "asyncpg"
-        self._compiled: dict[TextClause, tuple[str, tuple[str, ...]]] = {}
+        self._compiled: dict[ClauseElement, tuple[str, tuple[str, ...]]] = {}
+        self._makers: dict[ClauseElement, Callable[[Values], Any]] = {}
 
     async def fetch(self, question: Question) -> Sequence[Values]:
         """Run a statement and give all its rows.
@@ -66,13 +68,48 @@ class DirectStatements:
         Raises:
             DBAPIError: As SQLAlchemy does; the connection is given up if it is dead.
         """
-        if self._has_asyncpg and not (self._dispatch.before_cursor_execute or self._dispatch.after_cursor_execute):
-            return await self._fetch(question)
+        if self._is_direct():
+            return await self._fetch(question.statement, question.parameters)
         async with self._engine.connect() as connection:
             return await connection.run_sync(execute, question)
 
-    async def _fetch(self, question: Question) -> Sequence[Values]:
-        statement, parameters = question
+    async def select(self, query: Select[*tuple[Any, ...]], values: Mapping[str, Any]) -> Sequence[Any]:
+        """Run a query and give all its rows, with the values of its columns as attributes.
+
+        Args:
+            query: One of a few that are kept, because it is compiled once.
+            values: Its parameters by name, as the driver takes them.
+
+        Raises:
+            DBAPIError: As SQLAlchemy does; the connection is given up if it is dead.
+        """
+        if not self._is_direct():
+            async with self._engine.connect() as connection:
+                return (await connection.execute(query, values)).all()
+        make = self._makers.get(query)
+        if make is None:
+            make = self._makers[query] = self._maker(query)
+        return [make(row) for row in await self._fetch(query, values)]
+
+    def _is_direct(self) -> bool:
+        return self._has_asyncpg and not (self._dispatch.before_cursor_execute or self._dispatch.after_cursor_execute)
+
+    def _maker(self, query: Select[*tuple[Any, ...]]) -> Callable[[Values], Any]:
+        """What makes a row of the values that the driver gives, by the types of the columns."""
+        columns, dialect = query.selected_columns, self._engine.dialect
+        names = columns.keys()
+        processors = [
+            column.type.dialect_impl(dialect).result_processor(dialect, None) or _as_it_is for column in columns
+        ]
+
+        def make(values: Values) -> SimpleNamespace:
+            return SimpleNamespace(
+                **{name: process(value) for name, process, value in zip(names, processors, values, strict=True)}
+            )
+
+        return make
+
+    async def _fetch(self, statement: ClauseElement, parameters: Mapping[str, Any]) -> Sequence[Values]:
         compiled = self._compiled.get(statement)
         if compiled is None:
             compiled = self._compiled[statement] = self._compile(statement)
@@ -106,8 +143,8 @@ class DirectStatements:
         except self._engine.dialect.loaded_dbapi.Error as error:
             raise DBAPIError(None, None, error) from error
 
-    def _compile(self, statement: TextClause) -> tuple[str, tuple[str, ...]]:
-        compiled = statement.compile(dialect=self._engine.dialect)
+    def _compile(self, statement: ClauseElement) -> tuple[str, tuple[str, ...]]:
+        compiled: Any = statement.compile(dialect=self._engine.dialect)
         return str(compiled), tuple(compiled.positiontup or ())
 
     async def _forget_dead_connections(self) -> None:
@@ -115,6 +152,10 @@ class DirectStatements:
         with suppress(*DATABASE_ERRORS):
             async with self._engine.connect() as connection:
                 await connection.execute(_PING)
+
+
+def _as_it_is(value: Any) -> Any:
+    return value
 
 
 def execute(connection: Connection, question: Question) -> Sequence[Values]:
