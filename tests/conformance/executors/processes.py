@@ -17,7 +17,6 @@ from typing import Any
 from workflows_testing.deployments import WorkerProcess
 
 ROOT = Path(__file__).parents[3]
-_STOP_S = 75.0  # Celery may take half a minute more than its work, see docs/how-to/run-on-a-task-queue.md
 
 _forks = multiprocessing.get_context("forkserver")
 _forks.set_forkserver_preload(
@@ -62,11 +61,13 @@ class ForkedWorker(WorkerProcess):
         program: ``module:function`` that it runs.
         environment: Variables beside those that every process has.
         log: Where its output goes.
+        stop_s: Seconds that it has for its end.
     """
 
-    def __init__(self, program: str, environment: Mapping[str, str], log: Path) -> None:
+    def __init__(self, program: str, environment: Mapping[str, str], log: Path, *, stop_s: float) -> None:
         self._arguments = (program, dict(environment), str(log))
         self._log = log
+        self._stop_s = stop_s
         log.touch()
         if str(ROOT) not in sys.path:
             sys.path.insert(0, str(ROOT))  # children find the tests where this process does
@@ -98,7 +99,7 @@ class ForkedWorker(WorkerProcess):
 
     async def stop(self) -> int | None:
         self._process.terminate()
-        deadline = time.monotonic() + _STOP_S
+        deadline = time.monotonic() + self._stop_s
         while self._process.exitcode is None and time.monotonic() < deadline:
             await asyncio.sleep(0.02)
         code: int | None = self._process.exitcode

@@ -54,6 +54,8 @@ class OnDatabase(Deployment):
     """
 
     program: ClassVar[str]
+    stop_s: ClassVar[float] = 30.0
+    """Seconds that a worker has for its end."""
 
     def __init__(self, url: str, directory: Path, server: RedisServer | None = None) -> None:
         self.url = url
@@ -79,7 +81,8 @@ class OnDatabase(Deployment):
 
     async def start_worker(self, options: WorkerOptions) -> ForkedWorker:
         log = self.directory / f"worker-{len(self.workers)}.log"
-        worker = ForkedWorker(self.program, {**self.environment, **options.to_environment()}, log)
+        environment = {**self.environment, **options.to_environment()}
+        worker = ForkedWorker(self.program, environment, log, stop_s=self.stop_s)
         self.workers.append(worker)
         return worker
 

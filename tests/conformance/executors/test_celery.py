@@ -24,6 +24,9 @@ from workflows_testing.conformance.deployments import ExecutorDeploymentConforma
 from workflows_testing.deployments import WorkerOptions
 from workflows_testing.servers import RedisServer
 
+PREFORK_STOP_S = 75.0
+"""Its processes may wait for half a minute when their work is done, see docs/how-to/run-on-a-task-queue.md."""
+
 
 @asynccontextmanager
 async def executor_at(url: str) -> AsyncGenerator[CeleryStepExecutor]:
@@ -35,6 +38,7 @@ async def executor_at(url: str) -> AsyncGenerator[CeleryStepExecutor]:
 class WithCelery(OnRedis):
     program = "tests.conformance.executors.celery_app:main"
     pool: ClassVar[str] = "prefork"
+    stop_s = PREFORK_STOP_S
 
     def __init__(self, url: str, directory: Path, server: RedisServer) -> None:
         super().__init__(url, directory, server)
@@ -50,6 +54,7 @@ class WithRabbitMQ(OnDatabase):
     """The same through a server that the tests were given."""
 
     program = "tests.conformance.executors.celery_app:main"
+    stop_s = PREFORK_STOP_S
 
     def __init__(self, url: str, directory: Path, broker_url: str) -> None:
         super().__init__(url, directory)
@@ -65,10 +70,12 @@ class WithRabbitMQ(OnDatabase):
 
 class WithThreads(WithCelery):
     pool = "threads"
+    stop_s = OnDatabase.stop_s
 
 
 class WithSolo(WithCelery):
     pool = "solo"
+    stop_s = OnDatabase.stop_s
 
 
 class TestCeleryOnPostgreSQL(ExecutorDeploymentConformance):

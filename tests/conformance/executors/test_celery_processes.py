@@ -52,7 +52,9 @@ class TestAStoreThatIsAway(DeploymentContract):
             deployment.environment[DATABASE_VARIABLE] = door.url
             worker = await site.worker()
             await site.until("Celery", lambda: "ready." in worker.log)
-            await site.start_many(2, "single")
+            await site.start_many(
+                2, "single"
+            )  # one for each process: none is on its way to one when the worker is told to end
             await asyncio.sleep(UP_S + 1.0)
             assert "Timed out waiting for UP" not in worker.log
             at = time.monotonic()

@@ -86,10 +86,12 @@ def a_webhook_graph(*, name: str = "payment") -> WorkflowGraph:
     return build_graph({"paid": WebhookNode(), "ship": MachineNode()}, [("paid", "ship")], name=name)
 
 
-def a_for_each_graph(*, concurrency: int = 2, grouped: bool = False, name: str = "shipping") -> WorkflowGraph:
+def a_for_each_graph(
+    *, concurrency: int = 2, grouped: bool = False, kind: NodeKind | None = None, name: str = "shipping"
+) -> WorkflowGraph:
     """A ``ForEach`` ``each`` over the data key ``orders``, then a machine step ``report``.
 
-    The body is a machine step ``ship``; if ``grouped``, a group ``parcel`` of ``pack`` and ``ship``.
+    The body is a step ``ship`` of a kind, a machine step unless given; if ``grouped``, a group ``parcel`` of ``pack`` and ``ship``.
     """
     body = "parcel" if grouped else "ship"
     nodes: dict[str, NodeKind | Node] = {
@@ -103,7 +105,7 @@ def a_for_each_graph(*, concurrency: int = 2, grouped: bool = False, name: str =
         nodes["ship"] = Node("ship", MachineNode(), scope="parcel")
         edges.append(("pack", "ship"))
     else:
-        nodes["ship"] = Node("ship", MachineNode(), scope="each")
+        nodes["ship"] = Node("ship", kind if kind is not None else MachineNode(), scope="each")
     return build_graph(nodes, edges, name=name)
 
 

@@ -27,7 +27,7 @@ from workflows_core.domain.state import ErrorInfo, InstanceState
 from workflows_core.domain.transition import WorkKind
 from workflows_core.engine.commits import Commits
 from workflows_core.engine.folds import Decision
-from workflows_core.errors import ItemsNotLoadedError, StateError, StoreUnavailableError
+from workflows_core.errors import ItemsNotLoadedError, StaleExecutionError, StateError, StoreUnavailableError
 from workflows_core.ports.store import Claim, ClaimRequest, Committed, Conflict, Held, LeaseLost, Write, WriteResult
 from workflows_testing.builders import START, Run, a_for_each_graph, a_parallel_graph, an_instance
 from workflows_testing.clock import ManualClock
@@ -67,6 +67,9 @@ class Told(Decision):
         self, run: Run, command: Command, claim: Claim | None = None, *, takes: bool = True, worker: str = ""
     ) -> None:
         self.seen = run.state if claim is None else claim.state
+        self.scope = (
+            command.place.scope if isinstance(command, CompleteTask) else 0 if claim is None else claim.item.scope
+        )
         self.held = None if claim is None else Held(claim.item.number, claim.fence, "worker-1")
         self.worker = worker if claim is None else "worker-1"
         self.lease_s = 30.0
@@ -105,16 +108,18 @@ class World:
 
     async def send(self, told: Told) -> WriteResult | Exception:
         """Send a command as its sender does; on a conflict, and where items are wanting, read and try again."""
+        all_items = False
         for _ in range(20):
             try:
                 result = await self.commits.decide(told)
             except ItemsNotLoadedError:
-                result = Conflict()
+                all_items = True
             except (StateError, StoreUnavailableError) as error:
                 return error
-            if not isinstance(result, Conflict):
-                return result
-            loaded = await self.store.load(self.run.id, all_items=True)
+            else:
+                if not isinstance(result, Conflict):
+                    return result
+            loaded = await self.store.load(self.run.id, scopes=(told.scope,), all_items=all_items)
             assert loaded is not None
             told.seen = loaded.state
         msg = "it never ends"
@@ -187,6 +192,30 @@ async def test_what_was_written_last_is_forgotten_if_the_store_refuses_it() -> N
     assert isinstance(await world.send(told[0]), Committed)
     world.store.memory = replica  # it takes over, and had not heard of it
     assert [type(result) for result in await world.send_at_once(told[1:])] == [Committed] * 3
+
+
+async def test_whoever_lacks_items_is_told_so_also_while_others_are_written() -> None:
+    world = World(a_for_each_graph(concurrency=4), {"orders": list(range(6))})
+    first, second, *_ = await world.begin()
+    world.store.gate.clear()
+    sent = [Told(world.run, completes(world.run, first), first), Told(world.run, fails(second), second)]
+    deciding = [asyncio.create_task(world.commits.decide(told)) for told in sent]
+    await asyncio.sleep(0)
+    world.store.gate.set()
+    results = await asyncio.gather(*deciding, return_exceptions=True)
+    assert [type(result) for result in results] == [Committed, ItemsNotLoadedError]
+
+
+async def test_an_item_that_has_ended_is_not_there_for_those_who_knew_it() -> None:
+    world = world_of("forms")
+    told = await commands_of(world, [("complete", 0), ("complete", 1), ("complete", 1), ("complete", 1)])
+    results = await world.send_at_once(told)
+    assert [type(result) for result in results] == [Committed, Committed, StaleExecutionError, StaleExecutionError]
+    loaded = await world.store.load(world.run.id)
+    assert loaded is not None
+    [each] = loaded.state.scopes[0].tokens.values()
+    assert each.items is not None
+    assert each.items.done == 2
 
 
 async def test_only_the_one_that_completed_the_join_goes_on() -> None:
@@ -366,7 +395,7 @@ async def test_items_that_finish_at_once_are_written_together_without_reading_al
 
 @st.composite
 def crowds(draw: st.DrawFn) -> tuple[str, list[tuple[str, int]]]:
-    graph = draw(st.sampled_from(["parallel", "people", "items", "parcels"]))
+    graph = draw(st.sampled_from(["parallel", "people", "items", "forms", "parcels"]))
     kinds = st.sampled_from(["complete", "complete", "complete", "fail", "cancel", "stale"])
     return graph, draw(st.lists(st.tuples(kinds, st.integers(0, 5)), min_size=1, max_size=9))
 
@@ -379,28 +408,31 @@ def world_of(kind: str) -> World:
             return World(a_parallel_graph(*BRANCHES[:6], kind=HumanNode(title="Do it")), {"seed": 1})
         case "items":
             return World(a_for_each_graph(concurrency=4), {"orders": list(range(6))})
+        case "forms":
+            return World(a_for_each_graph(concurrency=4, kind=HumanNode(title="Do it")), {"orders": list(range(6))})
         case _:
             return World(a_for_each_graph(concurrency=4, grouped=True), {"orders": list(range(6))})
 
 
 async def commands_of(world: World, crowd: list[tuple[str, int]]) -> list[Told]:
     claims = await world.begin()
-    loaded = await world.store.load(world.run.id)
+    loaded = await world.store.load(world.run.id, all_items=True)
     assert loaded is not None
     world.run.state = loaded.state
-    tokens = list(loaded.state.scopes[0].tokens.values())
+    inner = [scope for scope in loaded.state.scopes.values() if scope.home != 0] or [loaded.state.scopes[0]]
+    tokens = [(scope.id, token) for scope in inner for token in scope.tokens.values()]
     told: list[Told] = []
     for kind, number in crowd:
         if kind == "cancel":
             told.append(Told(world.run, Cancel(actor=Actor("ann"), now=START)))
         elif not claims:
-            token = tokens[number % len(tokens)]
+            scope, token = tokens[number % len(tokens)]
             form = {f"by_{number}": encode_payload(kind)}
             told.append(
                 Told(
                     world.run,
                     CompleteTask(
-                        place=Place(0, token.id, token.execution),
+                        place=Place(scope, token.id, token.execution),
                         now=START,
                         task_id=task_id(world.run.id, token.execution),
                         actor=Actor("ann"),
@@ -409,6 +441,8 @@ async def commands_of(world: World, crowd: list[tuple[str, int]]) -> list[Told]:
                     ),
                 )
             )
+            read = {0, scope}  # as the use case reads it
+            told[-1].seen = replace(loaded.state, scopes={key: loaded.state.scopes[key] for key in read})
         else:
             claim = claims[number % len(claims)]
             command = fails(claim) if kind == "fail" else completes(world.run, claim, shared=number, **{kind: number})

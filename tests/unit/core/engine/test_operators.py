@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import asyncio
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Sequence
 from typing import Any
+from uuid import UUID
 
 import pytest
 from tests.unit.core.engine.engines import an_engine
@@ -22,7 +23,7 @@ from workflows_core import (
 )
 from workflows_core.engine.engine import WorkflowEngine
 from workflows_core.engine.worker import Worker
-from workflows_core.ports.store import WorkflowStore
+from workflows_core.ports.store import Loaded, WorkflowStore, Write, WriteResult
 from workflows_testing.faults import FaultPlan, FaultyStore, StoreCall, StoreFault
 
 
@@ -118,6 +119,56 @@ async def test_a_retry_whose_answer_was_lost_is_not_applied_to_the_failure_that_
     plan.on("commit", nth=2, fault=LosesTheAnswer(failed_again))
     await engine.retry(failed.id)
     assert [injected.nth for injected in plan.injected] == [2]
+    assert step.runs == 2
+
+
+class Gated(InMemoryWorkflowStore):
+    """A store that holds back what a reader has found, or what is to be recorded, when it is told to."""
+
+    def __init__(self, memory: MemoryState) -> None:
+        super().__init__(memory)
+        self.reading = self.writing = False
+        self.has_read, self.writes = asyncio.Event(), asyncio.Event()
+        self.may_tell, self.may_write = asyncio.Event(), asyncio.Event()
+
+    async def load(self, instance_id: UUID, **options: Any) -> Loaded | None:
+        reading, self.reading = self.reading, False
+        found = await super().load(instance_id, **options)
+        if reading:
+            self.has_read.set()
+            await self.may_tell.wait()
+        return found
+
+    async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
+        if self.writing and any(write.transition.executions for write in writes):
+            self.writing = False
+            self.writes.set()
+            await self.may_write.wait()
+        return await super().commit(writes)
+
+
+async def test_a_retry_that_waits_while_the_next_failure_is_written_is_not_applied_to_that_one(
+    memory: MemoryState, registry: WorkflowRegistry, step: Fails
+) -> None:
+    store = Gated(memory)
+    engine = make_engine(registry, store, memory)
+    worker = Worker(engine)
+    working = asyncio.create_task(worker.run())
+    failed = await engine.wait((await engine.start_workflow("fails")).id, timeout=5)
+    store.reading = True
+    second = asyncio.create_task(engine.retry(failed.id))
+    await store.has_read.wait()
+    store.writing = True
+    await engine.retry(failed.id)
+    await store.writes.wait()
+    store.may_tell.set()
+    for _ in range(20):
+        await asyncio.sleep(0)  # it waits for what is being written
+    store.may_write.set()
+    with pytest.raises(RevisionConflictError):
+        await second
+    await worker.stop()
+    await working
     assert step.runs == 2
 
 

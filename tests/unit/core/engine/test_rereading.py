@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import gc
 from typing import Any
 from uuid import UUID
 
@@ -10,7 +11,7 @@ import pytest
 
 from workflows_core.adapters.memory import InMemoryWorkflowStore
 from workflows_core.engine.rereading import Rereading
-from workflows_core.errors import InstanceNotFoundError
+from workflows_core.errors import InstanceNotFoundError, StoreUnavailableError
 from workflows_core.ports.store import Loaded
 from workflows_testing.builders import a_for_each_graph, an_instance
 
@@ -21,10 +22,22 @@ class Counting(InMemoryWorkflowStore):
     def __init__(self) -> None:
         super().__init__()
         self.asked: list[tuple[set[int], bool]] = []
+        self.answers = asyncio.Event()
+        self.answers.set()
+        self.fails = False  # when it is cancelled, and not at once
 
     async def load(self, instance_id: UUID, **options: Any) -> Loaded | None:
         self.asked.append((set(options["scopes"]), options["all_items"]))
         await asyncio.sleep(0)
+        try:
+            await self.answers.wait()
+        except asyncio.CancelledError:
+            if not self.fails:
+                raise
+            for _ in range(5):
+                await asyncio.sleep(0)
+            reason = "it is away"
+            raise StoreUnavailableError(reason) from None
         return await super().load(instance_id, **options)
 
 
@@ -82,3 +95,35 @@ async def test_all_are_told_that_there_is_no_such_instance(store: Counting) -> N
     asked = [rereading.read(UUID(int=1), scopes=()) for _ in range(2)]
     answers = await asyncio.gather(*asked, return_exceptions=True)
     assert [type(answer) for answer in answers] == [InstanceNotFoundError] * 2
+
+
+async def test_a_read_that_nobody_waits_for_any_more_ends(store: Counting, instance_id: UUID) -> None:
+    rereading = Rereading(store)
+    store.answers.clear()
+    asked = [asyncio.create_task(rereading.read(instance_id, scopes=(3,))) for _ in range(2)]
+    while not store.asked:
+        await asyncio.sleep(0)
+    for one in asked:
+        one.cancel()
+    async with asyncio.timeout(5):
+        await asyncio.gather(*asked, return_exceptions=True)
+    assert [task for task in asyncio.all_tasks() if task is not asyncio.current_task()] == []
+    store.answers.set()
+    assert (await rereading.read(instance_id, scopes=(3,))).id == instance_id
+
+
+async def test_a_read_that_fails_when_nobody_waits_any_more_says_nothing(
+    store: Counting, instance_id: UUID, caplog: pytest.LogCaptureFixture
+) -> None:
+    rereading = Rereading(store)
+    store.fails = True
+    store.answers.clear()
+    asked = asyncio.create_task(rereading.read(instance_id, scopes=(3,)))
+    while not store.asked:
+        await asyncio.sleep(0)
+    asked.cancel()
+    await asyncio.gather(asked, return_exceptions=True)
+    for _ in range(10):
+        await asyncio.sleep(0)
+    gc.collect()
+    assert caplog.records == []

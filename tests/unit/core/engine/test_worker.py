@@ -128,6 +128,38 @@ async def test_leases_of_long_steps_are_renewed() -> None:
     assert step.entered == 1
 
 
+class Refused(BaseMachineStep):
+    """Gives what cannot be kept, and takes its time to hear that it failed."""
+
+    def __init__(self) -> None:
+        super().__init__(name="refused")
+        self.hears = asyncio.Event()
+        self.was_stopped = False
+
+    async def execute(self, context: WorkflowContext) -> None:
+        context.add("not_declared", 1)
+
+    async def on_failure(self, context: WorkflowContext, error: BaseException) -> None:
+        self.hears.set()
+        try:
+            await asyncio.sleep(5)
+        except asyncio.CancelledError:
+            self.was_stopped = True
+            raise
+
+
+async def test_code_that_hears_that_its_result_is_refused_is_stopped_when_the_lease_is_lost() -> None:
+    memory, step = MemoryState(SystemClock()), Refused()
+    engine = make_engine(memory, define(step), lease_s=0.6)
+    await engine.start_workflow("slow_one")
+    async with running(engine) as worker:
+        await asyncio.wait_for(step.hears.wait(), 5)
+        [lease] = await engine.store.renew(worker.id, 0.6)
+        await engine.store.release(worker.id, [lease])
+        [_] = await engine.store.claim(ClaimRequest(worker="other", limit=1, lease_s=60))
+        await until(lambda: step.was_stopped)
+
+
 async def test_a_worker_that_lost_its_lease_stops_the_step_and_writes_nothing(caplog: pytest.LogCaptureFixture) -> None:
     memory, step = MemoryState(SystemClock()), Slow()
     engine = make_engine(memory, define(step), lease_s=0.9)

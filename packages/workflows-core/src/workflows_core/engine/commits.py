@@ -140,6 +140,7 @@ class Commits:
         try:
             return (await self._store.commit((write,)))[0]
         except StoreUnavailableError:
+            self._folding.forget()
             found = await self._store.committed(write)
         if found is not None:
             return found

@@ -2,9 +2,8 @@
 
 They are decided one after the other on what is being written, as soon as that is durable, and become one transition; not before, as what
 is decided on an older state is of no use. Without folding all but one of the branches that finish at once would lose the race for the
-revision, read the instance again and decide anew. Nothing that is
-guaranteed rests on folding: what cannot be written together is written singly, and whoever is refused decides anew on what is stored,
-with the results in hand.
+revision, read the instance again and decide anew. Nothing that is guaranteed rests on folding: what cannot be written together is written
+singly, and whoever is refused decides anew on what is stored, with the results in hand.
 """
 
 from __future__ import annotations
@@ -19,7 +18,6 @@ from workflows_core.domain.state import InstanceState
 from workflows_core.domain.transition import Transition
 from workflows_core.engine.folds import Decision, Fold, Line
 from workflows_core.engine.recent import Recent
-from workflows_core.errors import ItemsNotLoadedError
 from workflows_core.ports.store import Committed, Conflict, Held, LeaseLost, WriteResult
 
 __all__ = ["Decision", "Folding"]
@@ -91,6 +89,10 @@ class Folding:
             await self._pass_on(decision.transition, written, decision.take)
         return written
 
+    def forget(self) -> None:
+        """Forget what was written last: the store was away, and what comes back may not have it."""
+        self._recent.clear()
+
     async def finish(self) -> None:
         """Wait until what is under way is written, and everybody told of it."""
         while self._tasks:
@@ -124,7 +126,7 @@ class Folding:
         while opened.waiting:
             waiting = opened.waiting[0]
             if not waiting.result.done():
-                answer = _decide(waiting.decision, fold.state, opened.line)
+                answer = _decide(waiting.decision, fold, opened.line)
                 if answer is not None:
                     group.answered.append((waiting, answer))
                 elif fold.takes(waiting.decision):
@@ -176,7 +178,7 @@ class Folding:
             elif not one.result.done():
                 fold, group = Fold(current), _Group()
                 group.all.append(one)
-                answer = _decide(one.decision, current, line)
+                answer = _decide(one.decision, fold, line)
                 if answer is None:
                     fold.add(one.decision)
                     group.members.append(one)
@@ -212,15 +214,13 @@ class _Group:
             _tell((waiting,), answer)
 
 
-def _decide(decision: Decision, state: InstanceState, line: Line) -> Conflict | Exception | None:
+def _decide(decision: Decision, fold: Fold, line: Line) -> Conflict | Exception | None:
     """Decide for one that waits; the answer if that fails."""
-    joined = line.joined(state, decision.seen)
+    joined = line.joined(fold.state, decision.seen, besides=fold.items)
     if joined is None:
         return Conflict()
     try:
         decision.decide(joined)
-    except ItemsNotLoadedError:
-        return Conflict()
     except Exception as error:  # noqa: BLE001 - told to the sender
         return error
     return None

@@ -3,11 +3,11 @@
 from __future__ import annotations
 
 from abc import ABC, abstractmethod
-from collections.abc import Sequence
+from collections.abc import Sequence, Set as AbstractSet
 
 from msgspec.structs import replace
 
-from workflows_core.domain.state import ROOT, InstanceState
+from workflows_core.domain.state import ROOT, InstanceState, Scope
 from workflows_core.domain.transition import Transition, WorkItem
 from workflows_core.ports.store import Held
 
@@ -62,14 +62,27 @@ class Line:
         self._touched.update((item.id, transition.state.revision) for item in transition.items)
         self._dropped.extend(range(run.first, run.first + run.total) for run in transition.dropped_items)
 
-    def joined(self, state: InstanceState, seen: InstanceState) -> InstanceState | None:
-        """A state with the scopes of items that somebody knows; None if they may have changed since."""
-        missing = {
-            scope.id: scope for scope in seen.scopes.values() if scope.home != ROOT and scope.id not in state.scopes
-        }
+    def joined(
+        self, state: InstanceState, seen: InstanceState, *, besides: AbstractSet[int] = frozenset()
+    ) -> InstanceState | None:
+        """A state with the scopes of items that somebody knows, and with their data; None if they may have changed since.
+
+        Args:
+            state: What is stored, or what is about to be.
+            seen: What somebody knows.
+            besides: Items that what is about to be stored has changed or ended.
+        """
+        missing: dict[int, Scope] = {}
+        for scope in seen.scopes.values():
+            known = state.scopes.get(scope.id)
+            if scope.home == ROOT or (known is not None and (known.data is not None or scope.data is None)):
+                continue
+            missing[scope.id] = scope if known is None else replace(known, data=scope.data)
         if not missing:
             return state
         homes = {scope.home for scope in missing.values()}
+        if not homes.isdisjoint(besides):
+            return None
         if seen.revision < self._since or any(self._touched.get(home, 0) > seen.revision for home in homes):
             return None
         if any(home in run for home in homes for run in self._dropped):
@@ -78,14 +91,24 @@ class Line:
 
 
 class Fold:
-    """Decisions that are to be written as one transition, each made on the state after the one before."""
+    """Decisions that are to be written as one transition, each made on the state after the one before.
 
-    __slots__ = ("_rewritten", "decisions", "holds", "state", "take", "worker")
+    Attributes:
+        state: The state after the last one.
+        decisions: All of them.
+        items: Items that they have changed, made or ended.
+        holds: The work items under which they were decided.
+        worker: Who goes on with what follows; empty for nobody.
+        take: The work items that it takes, each with the decision that it follows from.
+    """
+
+    __slots__ = ("_rewritten", "decisions", "holds", "items", "state", "take", "worker")
 
     def __init__(self, state: InstanceState) -> None:
         """Begin on a state."""
         self.state = state
         self.decisions: list[Decision] = []
+        self.items: set[int] = set()
         self.holds: list[Held] = []
         self.worker = ""
         self.take: dict[int, Decision] = {}
@@ -112,6 +135,9 @@ class Fold:
         """Write a decision with the others."""
         self.decisions.append(decision)
         self.state = decision.transition.state
+        self.items.update(item.id for item in decision.transition.items)
+        for run in decision.transition.dropped_items:
+            self.items.update(range(run.first, run.first + run.total))
         self._rewritten.update(decision.transition.work)
         self.worker = self.worker or decision.worker
         for number in decision.transition.work:

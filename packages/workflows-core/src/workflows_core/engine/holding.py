@@ -94,7 +94,7 @@ class Holding:
         return self._crashes
 
     def begin(self) -> None:
-        """Begin an attempt: nothing is being committed, or it was taken back."""
+        """Code of the step begins to run: nothing is being committed, or it was taken back."""
         self._is_recording = False
         self._next = None
 

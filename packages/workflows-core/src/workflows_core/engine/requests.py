@@ -68,7 +68,7 @@ class Requests:
 
         Args:
             instance_id: The instance.
-            make: Makes the command from the instance as it stands; called anew when it changed meanwhile, and may refuse by raising.
+            make: Makes the command from the instance as it was read, and anew when it changed meanwhile; may refuse by raising.
             found: The instance, if it was read before.
             actor: Who asks, for the audit record.
             tenant: Only if the instance belongs to this tenant; None does not ask.
@@ -87,6 +87,7 @@ class Requests:
             if found is None:
                 found = await self.read(instance_id, tenant=tenant, scopes=scopes, all_items=all_items)
             loaded = await self._programs.of(found.state)
+            make(found, loaded)  # it is told what was read before it is told what others make of that
             seating = Seating(self._seats)
             decision = RequestDecision(
                 loaded,

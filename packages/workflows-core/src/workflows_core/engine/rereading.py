@@ -35,13 +35,14 @@ async def reread(
 
 
 class _Asked:
-    """A read that has not been sent yet."""
+    """A read, and how many wait for it."""
 
-    __slots__ = ("all_items", "answer", "scopes")
+    __slots__ = ("all_items", "answer", "scopes", "waiting")
 
     def __init__(self) -> None:
         self.scopes: set[int] = set()
         self.all_items = False
+        self.waiting = 0
         self.answer: asyncio.Task[InstanceState]
 
 
@@ -66,7 +67,17 @@ class Rereading:
             asked.answer = asyncio.get_running_loop().create_task(self._read(instance_id))
         asked.scopes.update(scopes)
         asked.all_items |= all_items
-        return await asyncio.shield(asked.answer)
+        asked.waiting += 1
+        try:
+            return await asyncio.shield(asked.answer)
+        except asyncio.CancelledError:
+            asked.waiting -= 1
+            if asked.waiting == 0:
+                if self._asked.get(instance_id) is asked:
+                    del self._asked[instance_id]
+                asked.answer.cancel()
+                await asyncio.gather(asked.answer, return_exceptions=True)
+            raise
 
     async def _read(self, instance_id: UUID) -> InstanceState:
         asked = self._asked.pop(instance_id)

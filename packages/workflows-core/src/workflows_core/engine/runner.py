@@ -126,6 +126,7 @@ class StepRunner:
         """Run a transactional step and commit what follows from it, in one transaction."""
 
         async def fail(error: BaseException, context: WorkflowContext | None) -> Command | None:
+            holding.begin()
             return await self._attempts.fail(loaded, turn, error, context)
 
         return await self._shared.run(
@@ -163,7 +164,7 @@ class StepRunner:
             max_bytes=self._settings.max_data_bytes,
         )
         try:
-            result = await self._commit(loaded, turn, decision, inside)
+            result = await self._commit(loaded, turn, decision, holding, inside)
         except StateError as error:
             logger.info("result of %s dropped: %s", turn.item.step, error)
             return None
@@ -180,7 +181,12 @@ class StepRunner:
         return Turn(item, decision.transition.state, result.fences[following.number], 1, result.at)
 
     async def _commit(
-        self, loaded: LoadedProgram, turn: Turn, decision: StepDecision, inside: JoinedCommits | None
+        self,
+        loaded: LoadedProgram,
+        turn: Turn,
+        decision: StepDecision,
+        holding: Holding,
+        inside: JoinedCommits | None,
     ) -> WriteResult:
         """Decide and commit; where somebody else was first, read what is stored and decide anew, with the same result in hand.
 
@@ -189,25 +195,27 @@ class StepRunner:
         """
         commits: CommitsTransitions = self._commits if inside is None else inside
         read = self._rereading.read if inside is None else partial(reread, inside.store)
-        refused = False
+        refused = all_items = False
         while True:
             try:
                 result = await commits.decide(decision)
             except ItemsNotLoadedError:
-                decision.seen = await read(turn.state.id, scopes=(turn.item.scope,), all_items=True)
-                continue
+                all_items = True
             except (ReducerError, PayloadError) as error:
                 if refused or inside is not None:
                     raise
                 # The rules do not take what the step did, so it has failed.
+                holding.begin()
                 failure, refused = await self._attempts.fail(loaded, turn, error), True
+                holding.record()
                 if failure is None:
                     raise StaleExecutionError(turn.state.id, turn.item.step, turn.item.execution) from error
                 decision.command = failure
                 continue
-            if not isinstance(result, Conflict):
-                return result
-            decision.seen = await read(turn.state.id, scopes=(turn.item.scope,))
+            else:
+                if not isinstance(result, Conflict):
+                    return result
+            decision.seen = await read(turn.state.id, scopes=(turn.item.scope,), all_items=all_items)
 
 
 def _is_transactional(loaded: LoadedProgram, item: WorkItem) -> bool:

@@ -102,5 +102,10 @@ class Seats:
         """Let a commit for which a slot is kept run to its end, whoever waits for it."""
         task = asyncio.get_running_loop().create_task(commit)
         self._under_way.add(task)
-        task.add_done_callback(self._under_way.discard)
+        task.add_done_callback(self._ended)
         return task
+
+    def _ended(self, task: asyncio.Task[WriteResult]) -> None:
+        self._under_way.discard(task)
+        if not task.cancelled():
+            task.exception()  # told to the caller, if he still waits

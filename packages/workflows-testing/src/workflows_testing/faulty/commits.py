@@ -77,7 +77,7 @@ class BeginsFencesAnew(InMemoryWorkflowStore):
     """Counts the claims of a work item that is made anew from 0."""
 
     async def commit(self, writes: Sequence[Write]) -> Sequence[WriteResult]:
-        before = {id(work): work for row in self.memory.instances.values() for work in row.work.values()}
+        before = {work.ref for row in self.memory.instances.values() for work in row.work.values()}
         results = list(await super().commit(writes))
         for place, (write, result) in enumerate(zip(writes, results, strict=True)):
             if not isinstance(result, Committed):
@@ -85,7 +85,7 @@ class BeginsFencesAnew(InMemoryWorkflowStore):
             state = write.transition.state
             rows = self.memory.instances[state.id.int].work
             for number in write.transition.work:
-                if number in rows and id(rows[number]) not in before:
+                if number in rows and rows[number].ref not in before:
                     rows[number].fence -= fence_before(state.revision)
             results[place] = Committed(result.at, {number: rows[number].fence for number in result.fences})
         return results

@@ -46,7 +46,7 @@ def apply(memory: MemoryState, write: Write, now: datetime) -> WriteResult:
 
 
 def _holds(row: InstanceRow, held: Held) -> bool:
-    """Whether a claim is the newest one of its work item. Numbers of fences begin anew with the work item, hence the worker."""
+    """Whether a claim is the newest one of its work item."""
     work = row.work.get(held.number)
     return work is not None and work.fence == held.fence and work.worker == held.worker
 
