@@ -51,8 +51,8 @@ REMOVALS: Final = (
         mechanism="an instance is found for its tenant",
         place="databases",
         module="workflows_sqlalchemy/queries.py",
-        text="            query = query.where(instances.c.tenant_id == tenant)\n",
-        instead="            pass\n",
+        text='_INSTANCE_OF_TENANT: Final = _INSTANCE.where(instances.c.tenant_id == bindparam("tenant"))\n',
+        instead="_INSTANCE_OF_TENANT: Final = _INSTANCE\n",
         fails=(
             f"{SQLITE}test_an_instance_is_found_by_its_tenant_alone",
             f"{POSTGRESQL}test_an_instance_is_found_by_its_tenant_alone",

@@ -67,8 +67,8 @@ REMOVALS: Final = (
         guarantee="G2",
         mechanism="the store is asked by the id of a transition whose answer was lost",
         module="workflows_core/engine/commits.py",
-        text="        except StoreUnavailableError:\n            found = await self._store.committed(write)\n",
-        instead="        except StoreUnavailableError:\n            return (await self._store.commit((write,)))[0]\n",
+        text="            found = await self._store.committed(write)\n",
+        instead="            return (await self._store.commit((write,)))[0]\n",
         fails=(
             "tests/unit/core/engine/test_folding.py::test_a_write_whose_answer_is_lost_is_found_by_its_id",
             (
@@ -129,8 +129,8 @@ REMOVALS: Final = (
         guarantee="G2",
         mechanism="who comes too late reads again and decides again",
         module="workflows_core/engine/runner.py",
-        text="            if not isinstance(result, Conflict):\n                return result\n",
-        instead="            return result\n",
+        text="                if not isinstance(result, Conflict):\n                    return result\n",
+        instead="                return result\n",
         fails=(
             (
                 "tests/unit/core/engine/test_losses.py::"
