@@ -27,7 +27,7 @@ from workflows_core import (
 from workflows_core.ports.queries import InstanceFilter, PageRequest, TaskFilter, WorkflowQueries
 from workflows_core.ports.store import ClaimRequest, Committed, Held
 from workflows_sqlalchemy import PersistentExecutionEngine, SQLAlchemyWorkflowStore, StoreAndQueries, create_store
-from workflows_testing.builders import Run, a_graph, an_instance
+from workflows_testing.builders import Run, a_graph, a_task_graph, an_instance
 from workflows_testing.servers.databases import PostgresDatabase
 
 STEPS = ("one", "two", "three", "four", "five")
@@ -92,6 +92,27 @@ async def test_looking_for_work_in_vain_writes_nothing(store: SQLAlchemyWorkflow
         assert await store.next_due() is None
     assert len(sent) <= 2
     assert not any(text.startswith(("BEGIN", "COMMIT", "INSERT", "UPDATE")) for text in sent)
+
+
+async def test_what_is_read_by_its_key_goes_past_sqlalchemy(postgres_url: str, monkeypatch: pytest.MonkeyPatch) -> None:
+    store, queries = create_store(postgres_url)
+    run = an_instance(a_task_graph(), tenant="acme")
+    await store.commit([run.start()])
+    (task,) = (await queries.list_tasks(TaskFilter(), PageRequest())).items
+    wanted = run.state, task
+
+    def execute(*_arguments: Any, **_options: Any) -> None:
+        pytest.fail("SQLAlchemy executes it")
+
+    monkeypatch.setattr(Connection, "execute", execute)
+    for tenant in (None, "acme"):
+        loaded, record = await store.load(run.id, tenant=tenant), await queries.get_instance(run.id, tenant=tenant)
+        assert loaded is not None
+        assert record is not None
+        assert (loaded.state, await queries.get_task(task.id, tenant=tenant)) == wanted
+        assert record.id == run.id
+    monkeypatch.undo()
+    await store.close()
 
 
 async def test_data_are_written_only_when_they_change(postgres_url: str, emptied_postgres: PostgresDatabase) -> None:

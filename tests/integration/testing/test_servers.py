@@ -22,18 +22,23 @@ DEADLINE_S = 20.0
 
 
 @pytest.fixture(params=["system", "embedded"])
-def source(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch) -> str:
+def source(request: pytest.FixtureRequest, monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> str:
     name: str = request.param
     monkeypatch.setenv("WORKFLOWS_TEST_SOURCE", name)
     for service in (POSTGRES, REDIS):
         monkeypatch.delenv(service.url_variable, raising=False)
+        if name == "system" and service.system() is None:
+            install(service, tmp_path / "bin", monkeypatch)
     return name
 
 
-def require(service: Service, source: str) -> None:
-    program = service.system() if source == "system" else service.embedded()
-    if program is None:
-        pytest.skip(f"this machine has no {source} {service.name}")
+def install(service: Service, directory: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """Put the program of the wheel where programs of the system are looked for."""
+    program = service.embedded()
+    assert program is not None
+    directory.mkdir(exist_ok=True)
+    (directory / program.name).symlink_to(program)
+    monkeypatch.setenv("PATH", str(directory), prepend=os.pathsep)
 
 
 def eventually(condition: Callable[[], bool], what: str) -> None:
@@ -71,7 +76,6 @@ def pid_of(server: Server) -> int:
 
 
 def test_postgres_starts_from_each_source_and_leaves_nothing(source: str) -> None:
-    require(POSTGRES, source)
     with postgres() as server:
         assert isinstance(server, PostgresServer)
         assert server.source == source
@@ -86,7 +90,6 @@ def test_postgres_starts_from_each_source_and_leaves_nothing(source: str) -> Non
 
 
 def test_redis_starts_from_each_source_and_leaves_nothing(source: str) -> None:
-    require(REDIS, source)
     with redis() as server:
         assert isinstance(server, RedisServer)
         assert server.source == source
@@ -97,7 +100,6 @@ def test_redis_starts_from_each_source_and_leaves_nothing(source: str) -> None:
 
 
 def test_a_durable_postgres_waits_for_the_disk_and_takes_more_settings(source: str) -> None:
-    require(POSTGRES, source)
     with postgres(durable=True, settings={"work_mem": "7MB"}) as server, psycopg.connect(server.url) as connection:
         for setting, value in {
             "fsync": "on",
@@ -109,7 +111,6 @@ def test_a_durable_postgres_waits_for_the_disk_and_takes_more_settings(source: s
 
 
 def test_commits_survive_an_immediate_restart_also_without_durability(source: str) -> None:
-    require(POSTGRES, source)
     with postgres() as server:
         with psycopg.connect(server.url, autocommit=True) as connection:
             assert connection.execute("SHOW fsync").fetchone() == ("off",)
@@ -129,7 +130,6 @@ def test_commits_survive_an_immediate_restart_also_without_durability(source: st
 
 
 def test_a_fast_restart_shuts_down_in_good_order(source: str) -> None:
-    require(POSTGRES, source)
     with postgres() as server:
         server.restart("fast")
         log = (server.data_directory.parent / "server.log").read_text()
@@ -137,7 +137,6 @@ def test_a_fast_restart_shuts_down_in_good_order(source: str) -> None:
 
 
 def test_a_stopped_server_is_away_until_it_is_started(source: str) -> None:
-    require(POSTGRES, source)
     with postgres() as server:
         server.stop(immediate=True)
         server.stop()
@@ -149,7 +148,6 @@ def test_a_stopped_server_is_away_until_it_is_started(source: str) -> None:
 
 
 def test_a_server_that_somebody_killed_can_be_started_again(source: str) -> None:
-    require(POSTGRES, source)
     with postgres() as server:
         killed = pid_of(server)
         os.kill(killed, signal.SIGKILL)
@@ -160,7 +158,6 @@ def test_a_server_that_somebody_killed_can_be_started_again(source: str) -> None
 
 
 def test_only_a_durable_redis_remembers_over_a_restart(source: str) -> None:
-    require(REDIS, source)
     with redis() as server:
         assert command(server, "SET", "key", "value") == b"+OK"
         server.restart()
@@ -172,7 +169,6 @@ def test_only_a_durable_redis_remembers_over_a_restart(source: str) -> None:
 
 
 def test_a_server_restarted_by_a_thread_outlives_that_thread(source: str) -> None:
-    require(REDIS, source)
     with redis() as server:
         thread = threading.Thread(target=server.restart)
         thread.start()
@@ -192,7 +188,6 @@ def temporary_files(monkeypatch: pytest.MonkeyPatch) -> Generator[Path]:
 
 
 def test_a_failed_start_shows_the_log_and_leaves_nothing(source: str, temporary_files: Path) -> None:
-    require(POSTGRES, source)
     with (
         pytest.raises(ServerStartError, match="unrecognized configuration parameter"),
         postgres(settings={"nonsense": "1"}),
@@ -203,7 +198,6 @@ def test_a_failed_start_shows_the_log_and_leaves_nothing(source: str, temporary_
 
 @pytest.mark.skipif(sys.platform != "linux", reason="the kernel's help is Linux's")
 def test_a_server_does_not_outlive_its_supervisor(source: str) -> None:
-    require(POSTGRES, source)
     with postgres() as server:
         pid = pid_of(server)
         supervisor = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])

@@ -218,6 +218,19 @@ async def test_an_item_that_has_ended_is_not_there_for_those_who_knew_it() -> No
     assert each.items.done == 2
 
 
+async def test_what_was_written_last_is_forgotten_when_the_store_was_away() -> None:
+    world, other = World(a_parallel_graph(*BRANCHES[:4])), an_instance()
+    claims = await world.begin()
+    told = [Told(world.run, completes(world.run, claim), claim) for claim in claims[:2]]
+    assert isinstance(await world.send(told[0]), Committed)
+    world.store.fails = lambda write: StoreUnavailableError("it is away")
+    with pytest.raises(StoreUnavailableError):
+        await world.commits.commit(other.start().transition)
+    world.store.fails = lambda _write: None
+    assert isinstance(await world.send(told[1]), Committed)
+    assert told[1].decided == 2, "on what it had seen, and on what it read when that was refused"
+
+
 async def test_only_the_one_that_completed_the_join_goes_on() -> None:
     world = World(a_parallel_graph(*BRANCHES))
     told = [Told(world.run, completes(world.run, claim), claim) for claim in await world.begin()]

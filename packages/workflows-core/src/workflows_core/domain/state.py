@@ -256,6 +256,13 @@ class InstanceState(msgspec.Struct, frozen=True, gc=False):
                 return False
             current = scope.parent
 
+    def without_items(self) -> InstanceState:
+        """The state without the scopes that are stored with their item."""
+        if len(self.scopes) == 1:
+            return self
+        inner = {key: scope for key, scope in self.scopes.items() if scope.home == ROOT}
+        return msgspec.structs.replace(self, scopes=inner)
+
     @property
     def data(self) -> dict[str, bytes]:
         """Encoded values of the instance by key."""

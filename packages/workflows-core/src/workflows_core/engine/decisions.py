@@ -78,12 +78,12 @@ class StepDecision(Decision):
 
 
 class RequestDecision(Decision):
-    """A command from outside.
+    """A command from outside; it is made from the instance as it was read, and anew if others have changed that.
 
     Args:
         loaded: What its instance runs.
         seen: The instance as it was read.
-        make: Makes the command from the instance as it stands; may refuse by raising.
+        make: Makes the command from the instance as it stands; may refuse by raising, at once or later.
         seating: Keeps a slot for what follows.
         actor: Who asks.
         max_bytes: Most bytes of data.
@@ -102,13 +102,15 @@ class RequestDecision(Decision):
         self.seen = seen
         self._loaded = loaded
         self._make = make
+        self._command = make(seen)
         self._seating = seating
         self._actor = actor
         self._max_bytes = max_bytes
 
     def decide(self, state: InstanceState) -> None:
-        """Make the command anew, decide, and say what is taken."""
-        transition = decide(self._loaded.program, state, self._make(state), self._actor)
+        """Decide, and say what is taken."""
+        command = self._command if state is self.seen else self._make(state)
+        transition = decide(self._loaded.program, state, command, self._actor)
         check_size(transition, self._max_bytes)
         seating = self._seating
         seating.keep(self._loaded, transition)

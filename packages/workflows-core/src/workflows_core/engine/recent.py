@@ -6,9 +6,7 @@ import asyncio
 from typing import Final, NamedTuple
 from uuid import UUID
 
-from msgspec.structs import replace
-
-from workflows_core.domain.state import ROOT, InstanceState
+from workflows_core.domain.state import InstanceState
 from workflows_core.engine.folds import Line
 
 __all__ = ["Known", "Recent"]
@@ -78,9 +76,7 @@ class Recent:
         self._kept.pop(state.id, None)
         if state.status.is_final:
             return
-        if len(state.scopes) > 1:
-            state = replace(state, scopes={key: scope for key, scope in state.scopes.items() if scope.home == ROOT})
-        known = Known(state, line if line.length <= _LONGEST else Line(state.revision))
+        known = Known(state.without_items(), line if line.length <= _LONGEST else Line(state.revision))
         loop = asyncio.get_running_loop()
         self._kept[state.id] = _Kept(known, loop.time() + _KEPT_S)
         if len(self._kept) > _MOST:

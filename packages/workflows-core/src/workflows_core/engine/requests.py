@@ -87,17 +87,16 @@ class Requests:
             if found is None:
                 found = await self.read(instance_id, tenant=tenant, scopes=scopes, all_items=all_items)
             loaded = await self._programs.of(found.state)
-            make(found, loaded)  # it is told what was read before it is told what others make of that
             seating = Seating(self._seats)
-            decision = RequestDecision(
-                loaded,
-                found.state,
-                partial(_command, make, found, loaded),
-                seating=seating,
-                actor=actor,
-                max_bytes=self._settings.max_data_bytes,
-            )
             try:
+                decision = RequestDecision(
+                    loaded,
+                    found.state,
+                    partial(_command, make, found, loaded),
+                    seating=seating,
+                    actor=actor,
+                    max_bytes=self._settings.max_data_bytes,
+                )
                 result = await seating.commit(partial(self._commits.decide, decision), partial(_decided, decision))
             except ItemsNotLoadedError:
                 all_items = True

@@ -9,12 +9,7 @@ from msgspec.structs import replace
 from workflows_core.domain.state import ROOT, InstanceState, Scope
 from workflows_core.domain.transition import Transition
 
-__all__ = ["ItemScopes", "without_items"]
-
-
-def without_items(state: InstanceState) -> InstanceState:
-    """The state without the scopes that are stored with their item."""
-    return replace(state, scopes={key: scope for key, scope in state.scopes.items() if scope.home == ROOT})
+__all__ = ["ItemScopes"]
 
 
 class ItemScopes:

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from workflows_core.adapters.memory.backlog import Backlog
-from workflows_core.adapters.memory.items import ItemScopes, without_items
+from workflows_core.adapters.memory.items import ItemScopes
 from workflows_core.adapters.memory.rows import InstanceRow, WorkRow
 from workflows_core.adapters.memory.state import MemoryState
 from workflows_core.adapters.memory.times import moment_of
@@ -91,7 +91,7 @@ def _state_to_keep(row: InstanceRow, transition: Transition) -> InstanceState:
         if row.items is None:
             row.items = ItemScopes()
         row.items.write(transition)
-        state = without_items(state)
+        state = state.without_items()
     if not transition.data_changed:
         root, stored = state.scopes[ROOT], row.state.scopes[ROOT].data
         if root.data is not stored:
