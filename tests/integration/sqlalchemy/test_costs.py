@@ -12,6 +12,7 @@ from typing import Any, NamedTuple, TypeAlias
 import psycopg
 import pytest
 from sqlalchemy import Connection, event
+from tests.integration.sqlalchemy.sending import PLAN_ANEW, statements_of
 
 from workflows_core import (
     Actor,
@@ -32,20 +33,6 @@ from workflows_testing.servers.databases import PostgresDatabase
 
 STEPS = ("one", "two", "three", "four", "five")
 WRITING = ("INSERT", "UPDATE", "DELETE", "WITH")
-
-
-@contextmanager
-def statements_of(store: SQLAlchemyWorkflowStore) -> Iterator[list[str]]:
-    """What the store sends to the database meanwhile."""
-    sent: list[str] = []
-
-    def note(_connection: Connection, _cursor: Any, text: str, *_rest: Any) -> None:
-        sent.append(" ".join(text.split()))
-
-    engine = store.backend.engine
-    event.listen(engine, "before_cursor_execute", note)
-    yield sent
-    event.remove(engine, "before_cursor_execute", note)
 
 
 async def run_linear(store: SQLAlchemyWorkflowStore, run: Run) -> None:
@@ -197,7 +184,8 @@ def sent_through_asyncpg(store: SQLAlchemyWorkflowStore) -> Iterator[list[str]]:
     sent: list[str] = []
 
     def note(logged: Any) -> None:
-        sent.append(" ".join(logged.query.split()))
+        if logged.query != PLAN_ANEW:
+            sent.append(" ".join(logged.query.split()))
 
     def taken(connection: Any, _record: Any, _proxy: Any) -> None:
         connection.driver_connection.add_query_logger(note)  # of those that are equal it keeps one

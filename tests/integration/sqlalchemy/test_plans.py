@@ -14,16 +14,17 @@ from typing import Any
 from uuid import UUID
 
 import pytest
-from sqlalchemy import Connection, create_engine, event, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import create_engine, text
+from sqlalchemy.ext.asyncio import create_async_engine
 from tests.integration.sqlalchemy.conftest import migrate
 from tests.integration.sqlalchemy.filling import INSTANCES, blob, filling
+from tests.integration.sqlalchemy.sending import SentBy
 
 from workflows_core.domain.transition import TaskOpening
 from workflows_core.domain.types import TaskStatus, WorkflowStatus
 from workflows_core.ports.queries import InstanceFilter, PageRequest, TaskFilter
 from workflows_core.ports.store import ClaimRequest, Committed, Held, StartKey
-from workflows_sqlalchemy import SQLAlchemyWorkflowQueries, SQLAlchemyWorkflowStore, create_store
+from workflows_sqlalchemy import create_store
 from workflows_sqlalchemy.encoding import encode_opening
 from workflows_sqlalchemy.postgresql.claims import claim_statement, due_statement
 from workflows_testing.builders import a_graph, an_instance
@@ -85,35 +86,6 @@ def make_large(url: str) -> None:
     engine.dispose()
 
 
-class Planned:
-    """A store whose statements are explained before they are run."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
-        self.store: SQLAlchemyWorkflowStore
-        self.queries: SQLAlchemyWorkflowQueries
-        self.store, self.queries = create_store(engine)
-        self.sent: list[tuple[str, Any]] = []
-        event.listen(self.store.backend.engine, "before_cursor_execute", self._note)
-
-    def _note(self, _connection: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        if not statement.lstrip().startswith(("EXPLAIN", "BEGIN", "COMMIT", "DISCARD", "PRAGMA", "ROLLBACK")):
-            self.sent.append((statement, parameters))
-
-    async def plans(self) -> str:
-        """The plans of what was sent since the last call."""
-        sent, self.sent = self.sent, []
-        explain = "EXPLAIN QUERY PLAN " if self.engine.dialect.name == "sqlite" else "EXPLAIN "
-        lines: list[str] = []
-        async with self.engine.connect() as connection:
-            for statement, parameters in sent:
-                first = parameters[0] if isinstance(parameters, list) else parameters
-                rows = await connection.exec_driver_sql(explain + statement, first)
-                lines.extend(str(row[-1]) for row in rows)
-            await connection.rollback()
-        return "\n".join(lines)
-
-
 @pytest.fixture(params=["sqlite", "postgresql"])
 def planned_url(request: pytest.FixtureRequest) -> str:
     found: str = request.getfixturevalue(f"{request.param.removesuffix('ql')}_url")
@@ -164,10 +136,10 @@ def large_url(request: pytest.FixtureRequest) -> str:
 
 
 @pytest.fixture
-async def planned(large_url: str) -> AsyncGenerator[Planned]:
+async def planned(large_url: str) -> AsyncGenerator[SentBy]:
     """A large database, without the settings that our own engines have."""
     engine = create_async_engine(large_url)
-    planned = Planned(engine)
+    planned = SentBy(engine)
     yield planned
     await planned.store.close()
     await engine.dispose()
@@ -189,42 +161,42 @@ def request(**wanted: Any) -> ClaimRequest:
 @pytest.mark.parametrize(
     "wanted", [{}, {"queues": frozenset({"mail"})}, {"codes": frozenset({"order@1.0.0"})}], ids=["all", "queue", "code"]
 )
-async def test_claiming_reads_the_indexes_of_due_and_of_held_work(planned: Planned, wanted: dict[str, Any]) -> None:
+async def test_claiming_reads_the_indexes_of_due_and_of_held_work(planned: SentBy, wanted: dict[str, Any]) -> None:
     claims = await planned.store.claim(request(**wanted))
     assert claims
-    plan = await planned.plans()
+    plan = await planned.plan()
     assert "ix_workflow_work_items_due" in plan
     assert "ix_workflow_work_items_held" in plan
     assert not reads_all_of(plan, "workflow_work_items")
     assert not reads_all_of(plan, "workflow_instances")
 
 
-async def test_the_next_due_moment_reads_the_indexes_of_due_and_of_held_work(planned: Planned) -> None:
+async def test_the_next_due_moment_reads_the_indexes_of_due_and_of_held_work(planned: SentBy) -> None:
     assert await planned.store.next_due() is not None
-    plan = await planned.plans()
+    plan = await planned.plan()
     assert "ix_workflow_work_items_due" in plan
     assert "ix_workflow_work_items_held" in plan
     assert not reads_all_of(plan, "workflow_work_items")
     assert not reads_all_of(plan, "workflow_instances")
 
 
-async def test_renewing_reads_the_index_of_held_work(planned: Planned) -> None:
+async def test_renewing_reads_the_index_of_held_work(planned: SentBy) -> None:
     await planned.store.renew("worker-1", 30)
-    plan = await planned.plans()
+    plan = await planned.plan()
     assert "ix_workflow_work_items_held" in plan
     assert not reads_all_of(plan, "workflow_work_items")
 
 
 async def test_the_conditions_of_a_write_are_looked_up_by_their_keys(sqlite_url: str) -> None:
     engine = create_async_engine(sqlite_url)
-    planned, run = Planned(engine), an_instance()
+    planned, run = SentBy(engine), an_instance()
     start = run.start(take="first", worker="one", start_key=StartKey("order-1", "digest"))
     (started,) = await planned.store.commit([start])
     assert isinstance(started, Committed)
     held = Held(*started.fences.popitem(), "one")
     (done,) = await planned.store.commit([run.complete("first", held=held)])
     assert isinstance(done, Committed)
-    plan = await planned.plans()
+    plan = await planned.plan()
     await planned.store.close()
     await engine.dispose()
     assert "uq_workflow_instances_start_key" in plan
@@ -233,7 +205,7 @@ async def test_the_conditions_of_a_write_are_looked_up_by_their_keys(sqlite_url:
     assert not reads_all_of(plan, "workflow_instances")
 
 
-async def test_the_commit_of_a_step_finds_its_rows_by_their_keys(planned: Planned) -> None:
+async def test_the_commit_of_a_step_finds_its_rows_by_their_keys(planned: SentBy) -> None:
     run = an_instance(a_graph("first", "second"))
     (started,) = await planned.store.commit([run.start(take="first", worker="one")])
     assert isinstance(started, Committed)
@@ -241,7 +213,7 @@ async def test_the_commit_of_a_step_finds_its_rows_by_their_keys(planned: Planne
     held = Held(*started.fences.popitem(), "one")
     (done,) = await planned.store.commit([run.complete("first", held=held, take="second")])
     assert isinstance(done, Committed)
-    plan = await planned.plans()
+    plan = await planned.plan()
     keys = "pk_workflow_{}" if planned.engine.dialect.name == "postgresql" else "sqlite_autoindex_workflow_{}_1"
     assert keys.format("instances") in plan
     assert keys.format("work_items") in plan
@@ -314,11 +286,11 @@ async def test_few_of_a_crowd_that_is_due_at_one_moment_are_found_without_sortin
     ],
     ids=["all", "tenant", "workflow", "user", "failed", "running"],
 )
-async def test_lists_of_instances_read_an_index(planned: Planned, where: InstanceFilter, index: str) -> None:
+async def test_lists_of_instances_read_an_index(planned: SentBy, where: InstanceFilter, index: str) -> None:
     first = await planned.queries.list_instances(where, PageRequest(limit=20))
     if first.next_cursor is not None:
         await planned.queries.list_instances(where, PageRequest(limit=20, cursor=first.next_cursor))
-    plan = await planned.plans()
+    plan = await planned.plan()
     assert index in plan
     assert not reads_all_of(plan, "workflow_instances")
 
@@ -332,16 +304,16 @@ async def test_lists_of_instances_read_an_index(planned: Planned, where: Instanc
     ],
     ids=["open", "assigned", "all"],
 )
-async def test_lists_of_tasks_read_an_index(planned: Planned, where: TaskFilter, index: str) -> None:
+async def test_lists_of_tasks_read_an_index(planned: SentBy, where: TaskFilter, index: str) -> None:
     await planned.queries.list_tasks(where, PageRequest(limit=20))
-    plan = await planned.plans()
+    plan = await planned.plan()
     assert index in plan
     assert not reads_all_of(plan, "workflow_human_tasks")
 
 
-async def test_looking_for_stalled_instances_reads_no_finished_ones(planned: Planned) -> None:
+async def test_looking_for_stalled_instances_reads_no_finished_ones(planned: SentBy) -> None:
     assert await planned.queries.find_stalled() == []
-    plan = await planned.plans()
+    plan = await planned.plan()
     assert "ix_workflow_instances_unfinished" in plan
 
 
@@ -351,7 +323,7 @@ async def test_a_large_batch_is_not_joined_row_by_row(postgres_url: str) -> None
     A planner that knows little of the tables, as here where they have just been filled, would rather do that.
     """
     engine = create_async_engine(postgres_url)
-    planned = Planned(engine)
+    planned = SentBy(engine)
     runs = [an_instance() for _ in range(BATCH)]
     await planned.store.commit([run.start() for run in runs])
     claims = await planned.store.claim(ClaimRequest(worker="one", limit=BATCH, lease_s=30))
@@ -359,7 +331,7 @@ async def test_a_large_batch_is_not_joined_row_by_row(postgres_url: str) -> None
     planned.sent.clear()
     done = await planned.store.commit([run.complete("first", held=fences[run.id]) for run in runs])
     assert all(isinstance(result, Committed) for result in done)
-    plan = await planned.plans()
+    plan = await planned.plan()
     await planned.store.close()
     await engine.dispose()
     assert "pk_workflow_work_items" in plan
@@ -372,7 +344,7 @@ WHERE due_at IS NOT NULL AND queue = 'mail'
 """
 
 
-async def test_limited_work_is_found_by_its_lanes_and_not_where_other_work_is(planned: Planned) -> None:
+async def test_limited_work_is_found_by_its_lanes_and_not_where_other_work_is(planned: SentBy) -> None:
     async with planned.engine.begin() as connection:
         await connection.execute(text(THROTTLE), {"lane": "key\x1e\x1email\x1e"})
         await connection.execute(text("ANALYZE"))
@@ -380,7 +352,7 @@ async def test_limited_work_is_found_by_its_lanes_and_not_where_other_work_is(pl
     claims = await planned.store.claim(request(queues=frozenset({"mail"})))
     assert len(claims) <= 1
     await planned.store.next_due(queues=frozenset({"mail"}))
-    plan = await planned.plans()
+    plan = await planned.plan()
     assert "ix_workflow_work_items_throttled" in plan
     assert "ix_workflow_work_items_slots" in plan
     assert not reads_all_of(plan, "workflow_work_items")

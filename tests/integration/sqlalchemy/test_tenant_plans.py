@@ -3,17 +3,15 @@
 from __future__ import annotations
 
 import re
-import sqlite3
 from collections.abc import AsyncGenerator
-from typing import Any
 
 import pytest
-from sqlalchemy import Connection, event, text
-from sqlalchemy.ext.asyncio import AsyncEngine, create_async_engine
+from sqlalchemy import text
+from sqlalchemy.ext.asyncio import create_async_engine
 from tests.integration.sqlalchemy.filling import filling
+from tests.integration.sqlalchemy.sending import SentBy
 
 from workflows_core.ports.store import Claim, ClaimRequest
-from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
 
 FINISHED, WAITING, DUE, LIMIT = 5_000, 10_000, 1_000, 8
 
@@ -41,61 +39,19 @@ def fill(dialect: str, *, due_tenants: int) -> list[str]:
     return filling(FILL, dialect, FINISHED + WAITING + DUE, waiting=WAITING, due=DUE, tenant=tenant)
 
 
-class Measured:
-    """A store whose statements are run once more to see what they read."""
-
-    def __init__(self, engine: AsyncEngine) -> None:
-        self.engine = engine
-        self.store: SQLAlchemyWorkflowStore = create_store(engine).store
-        self.sent: list[tuple[str, Any]] = []
-        event.listen(self.store.backend.engine, "before_cursor_execute", self._note)
-
-    def _note(self, _connection: Connection, _cursor: Any, statement: str, parameters: Any, *_rest: Any) -> None:
-        if statement.lstrip().startswith(("SELECT", "WITH")):
-            self.sent.append((statement, parameters))
-
-    async def claim(self) -> list[Claim]:
-        return await self.store.claim(ClaimRequest(worker="worker-1", limit=LIMIT, lease_s=30))
-
-    async def plan(self) -> list[str]:
-        """The lines of the analyzed plans of what was sent to PostgreSQL since the last call."""
-        sent, self.sent = self.sent, []
-        lines: list[str] = []
-        async with self.engine.connect() as connection:
-            for statement, parameters in sent:
-                rows = await connection.exec_driver_sql(f"EXPLAIN (ANALYZE, BUFFERS) {statement}", parameters)
-                lines.extend(str(row[0]) for row in rows)
-            await connection.rollback()
-        assert lines, "nothing was sent"
-        return lines
-
-    def operations(self) -> int:
-        """About how many operations SQLite does for what was sent since the last call."""
-        sent, self.sent = self.sent, []
-        assert sent, "nothing was sent"
-        counted = 0
-
-        def count() -> int:
-            nonlocal counted
-            counted += 10
-            return 0
-
-        connection = sqlite3.connect(str(self.engine.url.database))
-        connection.set_progress_handler(count, 10)
-        for statement, parameters in sent:
-            connection.execute(statement, parameters).fetchall()
-        connection.close()
-        return counted
+async def claim(sent_by: SentBy) -> list[Claim]:
+    """Claim as much as a worker takes."""
+    return await sent_by.store.claim(ClaimRequest(worker="worker-1", limit=LIMIT, lease_s=30))
 
 
-async def _measured(url: str, due_tenants: int) -> AsyncGenerator[Measured]:
+async def _filled(url: str, due_tenants: int) -> AsyncGenerator[SentBy]:
     engine = create_async_engine(url)
     async with engine.begin() as connection:
         for statement in fill(engine.dialect.name, due_tenants=due_tenants):
             await connection.execute(text(statement))
-    measured = Measured(engine)
-    yield measured
-    await measured.store.close()
+    sent_by = SentBy(engine)
+    yield sent_by
+    await sent_by.store.close()
     await engine.dispose()
 
 
@@ -106,15 +62,15 @@ def due_tenants(request: pytest.FixtureRequest) -> int:
 
 
 @pytest.fixture
-async def on_sqlite(sqlite_url: str, due_tenants: int) -> AsyncGenerator[Measured]:
-    async for measured in _measured(sqlite_url, due_tenants):
-        yield measured
+async def on_sqlite(sqlite_url: str, due_tenants: int) -> AsyncGenerator[SentBy]:
+    async for sent_by in _filled(sqlite_url, due_tenants):
+        yield sent_by
 
 
 @pytest.fixture
-async def on_postgresql(postgres_url: str, due_tenants: int) -> AsyncGenerator[Measured]:
-    async for measured in _measured(postgres_url, due_tenants):
-        yield measured
+async def on_postgresql(postgres_url: str, due_tenants: int) -> AsyncGenerator[SentBy]:
+    async for sent_by in _filled(postgres_url, due_tenants):
+        yield sent_by
 
 
 def rows_read(plan: list[str]) -> int:
@@ -133,11 +89,11 @@ def rows_locked(plan: list[str]) -> int:
 
 
 async def test_a_claim_on_postgresql_reads_as_many_rows_as_may_have_a_turn_and_locks_those_that_have(
-    on_postgresql: Measured, due_tenants: int
+    on_postgresql: SentBy, due_tenants: int
 ) -> None:
     for _ in range(3):
-        assert len({claimed.state.tenant for claimed in await on_postgresql.claim()}) == min(due_tenants, LIMIT)
-    plan = await on_postgresql.plan()
+        assert len({claimed.state.tenant for claimed in await claim(on_postgresql)}) == min(due_tenants, LIMIT)
+    plan = (await on_postgresql.plan("ANALYZE", "BUFFERS")).splitlines()
     assert not [line for line in plan if "Seq Scan on workflow_" in line and "workflow_scopes" not in line]
     assert rows_read(plan) < 3 * 250
     assert 3 * LIMIT <= rows_locked(plan) <= 3 * LIMIT + 3  # some servers tell averages as whole numbers
@@ -145,33 +101,31 @@ async def test_a_claim_on_postgresql_reads_as_many_rows_as_may_have_a_turn_and_l
 
 
 async def test_one_tenant_alone_is_not_looked_through_twice_on_postgresql(
-    on_postgresql: Measured, due_tenants: int
+    on_postgresql: SentBy, due_tenants: int
 ) -> None:
-    await on_postgresql.claim()
-    plan = await on_postgresql.plan()
+    await claim(on_postgresql)
+    plan = (await on_postgresql.plan("ANALYZE", "BUFFERS")).splitlines()
     (turns,) = [number for number, line in enumerate(plan) if "CTE turns" in line]
     assert ("never executed" in plan[turns + 1]) == (due_tenants == 1)
 
 
-async def test_the_next_due_moment_on_postgresql_visits_few_tenants(on_postgresql: Measured) -> None:
+async def test_the_next_due_moment_on_postgresql_visits_few_tenants(on_postgresql: SentBy) -> None:
     due = await on_postgresql.store.next_due()
     assert due is not None
     assert due <= 0
-    plan = await on_postgresql.plan()
+    plan = (await on_postgresql.plan("ANALYZE", "BUFFERS")).splitlines()
     assert not [line for line in plan if "Seq Scan on workflow_" in line]
     assert rows_read(plan) < 30
 
 
-async def test_a_claim_on_sqlite_visits_as_many_tenants_as_may_have_a_turn(
-    on_sqlite: Measured, due_tenants: int
-) -> None:
+async def test_a_claim_on_sqlite_visits_as_many_tenants_as_may_have_a_turn(on_sqlite: SentBy, due_tenants: int) -> None:
     for _ in range(3):
         on_sqlite.sent.clear()
-        assert len({claimed.state.tenant for claimed in await on_sqlite.claim()}) == min(due_tenants, LIMIT)
+        assert len({claimed.state.tenant for claimed in await claim(on_sqlite)}) == min(due_tenants, LIMIT)
         assert on_sqlite.operations() < 6000
 
 
-async def test_the_next_due_moment_on_sqlite_visits_few_tenants(on_sqlite: Measured) -> None:
+async def test_the_next_due_moment_on_sqlite_visits_few_tenants(on_sqlite: SentBy) -> None:
     due = await on_sqlite.store.next_due()
     assert due is not None
     assert due <= 0
