@@ -9,7 +9,15 @@ import pytest
 from httpx import AsyncClient
 from tests.integration.litestar.world import API, DATABASES, World, is_problem
 
-from workflows_core import BaseMachineStep, RetryPolicy, WorkflowContext, WorkflowDefinition, WorkflowRegistry
+from workflows_core import (
+    BaseMachineStep,
+    ForEach,
+    RetryPolicy,
+    SequentialGroup,
+    WorkflowContext,
+    WorkflowDefinition,
+    WorkflowRegistry,
+)
 
 pytestmark = DATABASES
 
@@ -34,6 +42,26 @@ class Weld(BaseMachineStep):
             raise RuntimeError("no gas")
 
 
+class Cut(BaseMachineStep):
+    """Makes each sheet a little shorter."""
+
+    name = "cut"
+
+    async def execute(self, context: WorkflowContext) -> None:
+        context.data["cuts"] = context.get("cuts", 0) + 1
+
+
+class Press(BaseMachineStep):
+    """Takes no sheet that is thick and was cut but once."""
+
+    name = "press"
+
+    async def execute(self, context: WorkflowContext) -> str:
+        if context.get("item") == "thick" and context.get("cuts") == 1:
+            raise RuntimeError("too thick")
+        return f"{context.get('item')} {context.get('cuts')}"
+
+
 class Book(BaseMachineStep):
     """Can be undone if somebody answers at the hotel."""
 
@@ -51,6 +79,10 @@ class Book(BaseMachineStep):
 def workflows(registry: WorkflowRegistry) -> None:
     registry.register_definition(
         WorkflowDefinition("workshop", "1.0.0", steps=[Prepare(), Weld()], edges=[("prepare", "weld")])
+    )
+    sheet = SequentialGroup(Cut(), Press(), name="sheet")
+    registry.register_definition(
+        WorkflowDefinition("sheets", "1.0.0", steps=[ForEach("sheets", sheet, name="each", into="done")])
     )
     registry.register_definition(WorkflowDefinition("trip", "1.0.0", steps=[Book(), Weld()], edges=[("book", "weld")]))
 
@@ -130,6 +162,27 @@ async def test_a_retry_may_go_on_from_another_step_with_changed_data(world: Worl
     done = await shown(world, instance_id)
     assert (done["status"], done["context_data"]) == ("completed", {"prepared": 2, "gas": True})
     assert (await event(world, instance_id, "workflow_retried"))["data"]["from_step"] == "prepare"
+
+
+async def test_a_retry_from_a_step_inside_a_group_goes_on_there_for_each_item_that_has_failed(world: World) -> None:
+    instance_id = await world.start("sheets", {"sheets": ["thin", "thick", "thick"]})
+    await post(world.alice, f"{API}/instances/{instance_id}/retry", from_step="cut")
+    await world.engine.wait(UUID(instance_id), timeout=5)
+    if await letters(world.alice):  # one was cancelled before it could fail
+        await post(world.alice, f"{API}/instances/{instance_id}/retry", from_step="cut")
+    done = await shown(world, instance_id)
+    assert (done["status"], done["context_data"]["done"]) == ("completed", ["thin 1", "thick 2", "thick 2"])
+
+
+async def test_a_retry_that_fails_at_once_leaves_a_dead_letter_as_before(world: World) -> None:
+    instance_id = await world.start("sheets", {})
+    for body in ({}, {"from_step": "each"}):
+        again = await post(world.alice, f"{API}/instances/{instance_id}/retry", **body)
+        assert (again["status"], again["parked"], again["error"]["step_name"]) == ("failed", "dead_letter", "each")
+    assert await letters(world.alice) == [instance_id]
+    await post(world.alice, f"{API}/instances/{instance_id}/retry", data={"sheets": ["thin"]})
+    done = await shown(world, instance_id)
+    assert (done["status"], done["context_data"]["done"]) == ("completed", ["thin 1"])
 
 
 async def test_a_retry_from_an_unknown_step_names_the_known_ones(world: World) -> None:

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Sequence
 from datetime import datetime
-from typing import Any, Final
+from typing import Any, Final, NamedTuple
 from uuid import UUID
 
 from sqlalchemy import (
@@ -15,8 +15,6 @@ from sqlalchemy import (
     Connection,
     Select,
     and_,
-    bindparam,
-    delete,
     func,
     or_,
     select,
@@ -27,11 +25,12 @@ from sqlalchemy import (
 
 from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.store import ClaimRequest
-from workflows_sqlalchemy.column_types import Identity, Moment, safe_text
+from workflows_sqlalchemy.column_types import safe_text
 from workflows_sqlalchemy.tables import instances, rates, slots, work_items
+from workflows_sqlalchemy.throttle_usage import IS_OVER, ThrottleUsage
 from workflows_sqlalchemy.throttles import LANES_AT_ONCE, Chosen, InUse, Throttle, Waiting, choose, keys_of
 
-__all__ = ["Lanes", "count", "find_due", "has_to_wait", "next_throttled", "wanted"]
+__all__ = ["Lanes", "Throttled", "find_due", "has_to_wait", "next_throttled", "wanted"]
 
 _NEXT_LANE: Final = """SELECT min(w.throttle) FROM workflow_work_items w
     WHERE w.worker IS NULL AND w.due_at IS NOT NULL AND w.throttle IS NOT NULL AND w.throttle > """
@@ -42,20 +41,9 @@ WITH RECURSIVE lanes(throttle) AS (
     SELECT ({_NEXT_LANE} l.throttle) FROM lanes l WHERE l.throttle IS NOT NULL
 )
 SELECT throttle FROM lanes WHERE throttle IS NOT NULL LIMIT :most""")
-_ENTER: Final = text("""
-INSERT INTO workflow_slots (key, instance_id) VALUES (:key, :instance_id) ON CONFLICT DO NOTHING""").bindparams(
-    bindparam("instance_id", type_=Identity)
-)
-_FINAL: Final = [status.value for status in WorkflowStatus if status.is_final]
-_IS_OVER: Final = instances.c.status.in_(_FINAL)
 _LOOKS: Final = 8
 """How often somebody who wants to know what is due next looks for lanes at once."""
 
-_COUNT: Final = text("""
-INSERT INTO workflow_rates (key, expected_at) VALUES (:key, :expected_at)
-ON CONFLICT (key) DO UPDATE SET expected_at = excluded.expected_at""").bindparams(
-    bindparam("expected_at", type_=Moment)
-)
 _OPEN: Final = (WorkflowStatus.PENDING.value, WorkflowStatus.RUNNING.value, WorkflowStatus.WAITING.value)
 _CODE: Final = instances.c.workflow_name + "@" + instances.c.workflow_version
 _WORK: Final = work_items.c
@@ -102,6 +90,18 @@ class Lanes:
         self._after = self._last
 
 
+class Throttled(NamedTuple):
+    """What a process keeps of work that may have to wait.
+
+    Attributes:
+        lanes: Finds it.
+        usage: Counts what is taken.
+    """
+
+    lanes: Lanes
+    usage: ThrottleUsage
+
+
 def wanted(request: ClaimRequest) -> list[ColumnElement[bool]]:
     """Which work of an instance somebody wants: of the join of work items and instances."""
     conditions: list[ColumnElement[bool]] = [instances.c.status.in_(_OPEN)]
@@ -146,7 +146,7 @@ def next_throttled(connection: Connection, request: ClaimRequest, now: datetime,
 def has_to_wait(now: datetime) -> ColumnElement[bool]:
     """Whether work waits for a slot, or counts to a rate that was used of late."""
     other, other_instance = work_items.alias(), instances.alias()
-    over = other_instance.c.status.in_(_FINAL)
+    over = other_instance.c.status.in_([status.value for status in WorkflowStatus if status.is_final])
     used = select(func.count()).where(
         other.c.worker.is_not(None),
         other.c.throttle.is_not(None),
@@ -161,18 +161,6 @@ def has_to_wait(now: datetime) -> ColumnElement[bool]:
     own = select(slots.c.key).where(slots.c.key == _WORK.admission_key, slots.c.instance_id == _WORK.instance_id)
     waits = and_(_WORK.admission_key.is_not(None), ~own.exists(), live.scalar_subquery() >= _WORK.admission_limit)
     return and_(_WORK.throttle.is_not(None), or_(none_free, recent.exists(), waits))
-
-
-def count(connection: Connection, chosen: Chosen) -> None:
-    """Count what was taken to its rates, and give instances their slots; take them from those that are over."""
-    if chosen.expected:
-        values = [{"key": key, "expected_at": moment} for key, moment in sorted(chosen.expected.items())]
-        connection.execute(_COUNT, values)
-    if chosen.entered:
-        keys = sorted({key for key, _ in chosen.entered})
-        over = select(instances.c.id).where(instances.c.id == slots.c.instance_id, _IS_OVER)
-        connection.execute(delete(slots).where(slots.c.key.in_(keys), over.exists()))
-        connection.execute(_ENTER, [{"key": key, "instance_id": instance_id} for key, instance_id in chosen.entered])
 
 
 def _first_of(
@@ -234,7 +222,7 @@ def _choose(
 def _admitted(keys: Sequence[str]) -> Select[*tuple[Any, ...]]:
     """The instances that have these slots and are not over."""
     live = slots.join(instances, instances.c.id == slots.c.instance_id)
-    return select(slots.c.key, slots.c.instance_id).select_from(live).where(slots.c.key.in_(keys), ~_IS_OVER)
+    return select(slots.c.key, slots.c.instance_id).select_from(live).where(slots.c.key.in_(keys), ~IS_OVER)
 
 
 def _of_work(*columns: ColumnElement[Any]) -> Select[*tuple[Any, ...]]:

@@ -112,12 +112,129 @@ def test_a_retry_from_a_join_does_not_wait_for_branches() -> None:
     assert play.at == "end"
 
 
-def test_a_retry_from_an_unknown_or_inner_step_is_refused_and_names_those_that_are_known() -> None:
+def test_a_retry_from_an_unknown_step_is_refused_and_names_those_that_are_known() -> None:
     graph = flow("group -> end", scopes={"group": "inner"}, group=GroupNode("sequential", ("inner",)))
-    play = Play(graph).fail("inner")
-    for step in ("inner", "nowhere"):
-        with pytest.raises(UnknownStepError, match="from one of group, end"):
-            play.retry(step)
+    with pytest.raises(UnknownStepError, match="from one of group, end, inner"):
+        Play(graph).fail("inner").retry("nowhere")
+
+
+def test_a_retry_from_a_step_inside_a_group_is_refused_if_it_did_not_fail_there() -> None:
+    graph = flow("group -> end", scopes={"group": "inner"}, group=GroupNode("sequential", ("inner",)))
+    with pytest.raises(UnknownStepError, match="from one of group, end "):
+        Play(graph).run("inner").fail("end").retry("inner")
+
+
+CHAIN = flow(
+    "group -> end",
+    "first -> second",
+    "second -> third",
+    scopes={"group": "first second third"},
+    group=GroupNode("sequential", ("first",), into="done"),
+)
+
+
+def test_a_retry_from_a_step_inside_a_group_goes_on_there_inside_the_same_execution_of_the_group() -> None:
+    play = Play(CHAIN).run("first").run("second")
+    group = play.place("group").execution
+    play.fail("third").retry("second")
+    assert play.at == "group second"
+    assert play.place("group").execution == group
+    assert play.history == ["first", "second", "third!failed"], "the failure of the group was taken back"
+    _, token = play.places("second")[0]
+    assert token.visit == 2
+    event = next(event for event in play.last.events if isinstance(event, WorkflowRetried))
+    assert (event.from_step, event.executions) == ("second", (group,))
+    play.run("second").run("third", result="all").run("end")
+    assert play.status is WorkflowStatus.COMPLETED
+    assert play.data["done"] == "all"
+
+
+def test_a_retry_from_a_branch_opens_the_other_branches_where_they_were() -> None:
+    graph = flow(
+        "group -> end",
+        "left -> then",
+        "then -> over",
+        "right -> ask",
+        scopes={"group": "left then over right ask"},
+        group=GroupNode("parallel", ("left", "right"), into="done"),
+        ask=HumanNode(),
+    )
+    play = Play(graph).run("left").run("right").run("then")
+    asked = play.place("ask").execution
+    play.fail("over").retry("left")
+    assert play.at == "ask group left"
+    assert play.place("ask").execution == asked
+    play.run("left", result="l").run("then").run("over").complete("ask")
+    assert play.at == "end"
+    assert play.data["done"] == ["l", None]
+
+
+def test_a_retry_from_another_branch_begins_that_again_too() -> None:
+    graph = flow("group -> end", scopes={"group": "left right"}, group=GroupNode("parallel", ("left", "right")))
+    play = Play(graph).run("left").fail("right").retry("left")
+    assert play.at == "group left right"
+
+
+def test_a_retry_from_the_callback_of_a_group_waits_for_no_branch() -> None:
+    graph = flow(
+        "group -> end",
+        "left right -> both",
+        scopes={"group": "left right both"},
+        group=GroupNode("parallel", ("left", "right"), callback="both"),
+    )
+    play = Play(graph).run("left").fail("right").retry("both")
+    assert play.at == "both group"
+    play.run("both")
+    assert play.at == "end"
+
+
+def test_a_retry_from_another_branch_of_a_choice_takes_that_instead() -> None:
+    kind = GroupNode("conditional", branches={"a": "one", "b": "two"}, selector="wanted")
+    play = Play(flow("group -> end", scopes={"group": "one two"}, group=kind), wanted="a")
+    play.fail("one").retry("two")
+    assert play.at == "group two"
+
+
+def test_a_retry_from_a_step_of_an_item_lets_those_that_failed_go_on_there_and_the_others_where_they_were() -> None:
+    graph = flow(
+        "loop -> end",
+        "first -> second",
+        scopes={"loop": "item", "item": "first second"},
+        loop=ForEachNode("item", "orders", concurrency=2, into="done"),
+        item=GroupNode("sequential", ("first",)),
+    )
+    play = Play(graph, orders=[1, 2, 3]).run("first", item=0).enter_all().run("first", item=1).enter_all()
+    play.fail("second", item=1).retry("first").enter_all()
+    assert play.at == "first.1 item.0 item.1 loop second.0"
+    play.run("first", item=1).enter_all().run("second", item=1, result="b").enter_all()
+    play.run("second", item=0, result="a").enter_all()
+    play.run("first", item=2).enter_all().run("second", item=2, result="c").enter_all().gather("loop")
+    assert play.data["done"] == ["a", "b", "c"]
+
+
+def test_a_retry_from_the_body_of_a_loop_begins_the_failed_item_again() -> None:
+    graph = flow("loop -> end", scopes={"loop": "work"}, loop=ForEachNode("work", "orders", concurrency=2, into="done"))
+    play = Play(graph, orders=[1, 2]).run("work", item=0, result="a")
+    play.fail("work", item=1).retry("work").enter_all()
+    assert play.at == "loop work.1"
+    _, token = play.places("work")[0]
+    assert token.visit == 2
+    play.run("work", item=1, result="b").gather("loop")
+    assert play.data["done"] == ["a", "b"]
+
+
+@pytest.mark.parametrize("step", [None, "choice"])
+def test_a_retry_that_fails_at_once_keeps_its_place_for_another(step: str | None) -> None:
+    graph = flow("start -> choice", "choice -> end: if wanted > 0", choice=CHOICE, deadline_s=60)
+    play = Play(graph, wanted=0).run("start").retry("choice")
+    assert (play.status, play.state.parked) == (WorkflowStatus.FAILED, Parking.DEAD_LETTER)
+    assert play.state.error is not None
+    assert not play.work, "not even its deadline"
+    play.retry(step, wanted=1)
+    if step is None:
+        play.route("choice")
+    assert play.at == "end"
+    assert play.state.has_deadline
 
 
 def test_what_is_not_parked_is_neither_retried_nor_discarded() -> None:

@@ -118,7 +118,7 @@ def show_letter(context: click.Context, *, instance_id: UUID, json_output: bool)
 @click.argument("instance_ids", metavar="[INSTANCE_ID]...", nargs=-1, type=click.UUID)
 @click.option("--all", "everything", is_flag=True, help="All dead letters of the tenant.")
 @click.option("--workflow", help="With --all: only of this workflow.")
-@click.option("--from-step", help="Step of the workflow's top to go on from; by default where it failed.")
+@click.option("--from-step", help="Step to go on from; by default where it failed.")
 @data_changes
 @user_option
 @tenant_option
@@ -140,7 +140,7 @@ def retry_letters(
     """Let dead letters go on.
 
     Without a step, what has failed is opened again, with all that the failure cancelled. With --from-step, the workflow goes on from
-    there.
+    there; a step inside a group can be named if the failure came from inside that group.
     """
     actor = as_actor(user, tenant)
 
@@ -186,7 +186,7 @@ def discard_letters(
 
 @click.command()
 @click.argument("instance_id", type=click.UUID)
-@click.option("--from-step", help="Step of the workflow's top to go on from; by default where it failed.")
+@click.option("--from-step", help="Step to go on from; by default where it failed.")
 @data_changes
 @user_option
 @tenant_option

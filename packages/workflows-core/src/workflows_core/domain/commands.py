@@ -274,7 +274,8 @@ class Retry(msgspec.Struct, frozen=True, gc=False, kw_only=True):
     Attributes:
         actor: Who wants it.
         now: Time of the decision.
-        from_step: Step of the top at which it goes on with a new visit; None opens again what failed and what that cancelled.
+        from_step: Step at which it goes on with a new visit: one of the top, or of a group from inside which the failure came; None
+            opens again what failed and what that cancelled.
         changed: Data keys to be set first.
         deleted: Data keys to be removed first.
     """

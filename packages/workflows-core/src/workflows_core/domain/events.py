@@ -83,7 +83,7 @@ class WorkflowCompensating(WorkflowEvent, frozen=True, gc=False, tag="workflow_c
 
 
 class WorkflowRetried(WorkflowEvent, frozen=True, gc=False, tag="workflow_retried"):
-    """A failed instance goes on: its failed and cancelled executions again, or from a step."""
+    """A failed instance goes on: its failed and cancelled executions again, or from a step with those of them that are not in its way."""
 
     executions: tuple[int, ...] = ()
     from_step: str | None = None

@@ -135,11 +135,13 @@ class InstanceControl(ABC):
         """Let a dead letter go on.
 
         Without a step, what has failed is opened again, together with every execution that the failure cancelled; they keep their
-        idempotency keys. With a step, all that is dropped, and the workflow goes on from there with a new visit and new keys.
+        idempotency keys. With a step, the workflow goes on from there with a new visit and new keys. A step of the top drops all that
+        was kept. A step inside a group, from inside which the failure came, drops what was kept in that group, but for the other
+        branches of a parallel one; of a ``ForEach`` each item goes on from there that has failed. All else is opened again.
 
         Args:
             instance_id: The instance.
-            from_step: Step of the workflow's top from which it goes on.
+            from_step: Step from which it goes on.
             data: Data keys to be set first.
             delete: Data keys to be removed first.
             actor: Who wants it.
@@ -151,7 +153,7 @@ class InstanceControl(ABC):
             RevisionConflictError: Another failure has taken the place of the one that there was: somebody else was first, or the
                 answer to this very call was lost. Look again.
             NothingToReopenError: What it had done was undone; name a step.
-            UnknownStepError: There is no such step at the top; names those that there are.
+            UnknownStepError: It cannot go on from that step; names those from which it can.
             PayloadError: A value cannot be stored; names its key.
             PayloadTooLargeError: The data would exceed ``max_data_bytes``.
         """

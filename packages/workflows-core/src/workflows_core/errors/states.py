@@ -84,7 +84,7 @@ class NothingToReopenError(StateError):
 
 
 class UnknownStepError(StateError):
-    """Raised when a retry names a step that is no step of the workflow's top; `known` are those that are."""
+    """Raised when an instance cannot go on from the step that a retry names; `known` are those from which it can."""
 
     def __init__(self, instance_id: UUID, step: str, known: Sequence[str]) -> None:
         super().__init__(instance_id, step, known)
@@ -95,7 +95,7 @@ class UnknownStepError(StateError):
     def __str__(self) -> str:
         return (
             f"workflow instance {self.instance_id} cannot go on from {self.step!r}; it can from one of "
-            f"{', '.join(self.known)} (steps inside a group begin with their group)"
+            f"{', '.join(self.known)} (from a step inside a group only if it failed inside that group)"
         )
 
 

@@ -31,7 +31,7 @@ _MEMBERS: Final[Mapping[type[errors.WorkflowsError], dict[str, Any]]] = {
     errors.UnknownSignalError: {"signals": ["paid", "shipped"]},
     errors.UnknownStepError: {
         "steps": ["submit", "review"],
-        "errors": [{"message": "'revue' is no step of the workflow's top", "pointer": "/from_step"}],
+        "errors": [{"message": "the instance cannot go on from 'revue'", "pointer": "/from_step"}],
     },
     errors.PayloadTooLargeError: {"size_bytes": 5_000_000, "limit_bytes": 4_194_304},
 }

@@ -62,7 +62,7 @@ def _unknown_signal(error: errors.UnknownSignalError) -> dict[str, Any]:
 def _unknown_step(error: errors.UnknownStepError) -> dict[str, Any]:
     return {
         "workflow_instance_id": error.instance_id,
-        "errors": (FieldProblem(f"{error.step!r} is no step of the workflow's top", json_pointer(["from_step"])),),
+        "errors": (FieldProblem(f"the instance cannot go on from {error.step!r}", json_pointer(["from_step"])),),
         "steps": error.known,
     }
 

@@ -63,7 +63,8 @@ FromStep = Annotated[
     Meta(
         min_length=1,
         max_length=255,
-        description="Step of the workflow's top from which it goes on, with a new visit; what is under way is dropped.",
+        description="Step from which it goes on, with a new visit: of the workflow's top, which drops what is under way, or of a group "
+        "from inside which the failure came, which drops what is under way there.",
         examples=["pay"],
     ),
 ]

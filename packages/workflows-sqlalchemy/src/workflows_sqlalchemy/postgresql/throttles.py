@@ -16,7 +16,8 @@ from workflows_core.ports.store import ClaimRequest
 from workflows_sqlalchemy.loading import Claimed
 from workflows_sqlalchemy.postgresql.claims import claims_of, take_question
 from workflows_sqlalchemy.postgresql.direct import execute
-from workflows_sqlalchemy.throttled_claims import Lanes, count, find_due, next_throttled
+from workflows_sqlalchemy.throttle_usage import ThrottleUsage
+from workflows_sqlalchemy.throttled_claims import Lanes, find_due, next_throttled
 from workflows_sqlalchemy.throttles import keys_of
 
 __all__ = ["ThrottledClaims"]
@@ -28,6 +29,8 @@ _LOCK: Final = text("""
 SELECT pg_advisory_xact_lock(h) FROM (
     SELECT DISTINCT hashtextextended(k, :space) AS h FROM unnest(CAST(:keys AS text[])) AS k ORDER BY h
 ) AS s""")
+_LOCK_FREE: Final = text("""
+SELECT k FROM unnest(CAST(:keys AS text[])) AS k WHERE pg_try_advisory_xact_lock(hashtextextended(k, :space))""")
 
 
 class ThrottledClaims:
@@ -42,6 +45,7 @@ class ThrottledClaims:
         self._engine = engine.execution_options(isolation_level="READ COMMITTED")
         self._clock = clock
         self._lanes = Lanes()
+        self._usage = ThrottleUsage(_lock_free)
 
     async def claim(self, request: ClaimRequest) -> list[Claimed]:
         """Claim what need not wait, in one transaction; first it is looked whether there is any, without locks."""
@@ -74,7 +78,7 @@ class ThrottledClaims:
             return []
         refs = tuple(WorkRef(one.instance_id, one.number) for one in chosen.taken)
         rows = execute(connection, take_question(replace(request, items=refs), now))
-        count(connection, chosen)
+        self._usage.count(connection, chosen, now)
         return claims_of(rows)
 
     def _next(self, connection: Connection, request: ClaimRequest) -> float | None:
@@ -87,3 +91,8 @@ class ThrottledClaims:
             return self._clock.now()
         now: datetime = connection.execute(select(func.clock_timestamp())).scalar_one()
         return now
+
+
+def _lock_free(connection: Connection, keys: Sequence[str]) -> Sequence[str]:
+    """Lock those that nobody else has locked; what is read afterwards is what is stored under these locks."""
+    return connection.scalars(_LOCK_FREE, {"space": _LOCK_SPACE, "keys": list(keys)}).all()

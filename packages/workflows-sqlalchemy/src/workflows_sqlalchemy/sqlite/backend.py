@@ -29,7 +29,8 @@ from workflows_sqlalchemy.sqlite.leases import SQLiteLeaseKeeper, release, renew
 from workflows_sqlalchemy.sqlite.notifier import SQLiteNotifier
 from workflows_sqlalchemy.sqlite.open_transactions import refuse_to_wait
 from workflows_sqlalchemy.sqlite.sessions import SQLiteSharing
-from workflows_sqlalchemy.throttled_claims import Lanes
+from workflows_sqlalchemy.throttle_usage import ThrottleUsage
+from workflows_sqlalchemy.throttled_claims import Lanes, Throttled
 
 __all__ = ["SQLiteBackend"]
 
@@ -80,7 +81,7 @@ class SQLiteBackend(Backend):
         self._connections = SQLiteConnections(url, synchronous=synchronous, readers=readers)
         self.engine = self._connections.engine
         self._group = GroupCommit(self._commit, parallel=1)
-        self._lanes = Lanes()
+        self._throttled = Throttled(Lanes(), ThrottleUsage())
 
     @property
     def database(self) -> str:
@@ -108,13 +109,13 @@ class SQLiteBackend(Backend):
 
     async def claim(self, request: ClaimRequest, last: LastTurns) -> list[Claimed]:
         refuse_to_wait(self._path)
-        lanes: Lanes | None = self._lanes
+        throttled: Throttled | None = self._throttled
         if request.items is None:
             due = await self._next_due(request.queues, request.codes, request.without)
             if due.at is None or due.at > self.clock.now():  # looking does not disturb whoever writes
                 return []
-            lanes = self._lanes if due.has_throttled else None
-        return await self._write(lambda connection: claim(connection, request, last, self.clock.now(), lanes))
+            throttled = self._throttled if due.has_throttled else None
+        return await self._write(lambda connection: claim(connection, request, last, self.clock.now(), throttled))
 
     async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         refuse_to_wait(self._path)
@@ -141,7 +142,7 @@ class SQLiteBackend(Backend):
         self, queues: frozenset[str] | None, codes: frozenset[str] | None, without: frozenset[str]
     ) -> Due:
         return await self.read(
-            lambda connection: next_due(connection, queues, codes, without, self.clock.now(), self._lanes)
+            lambda connection: next_due(connection, queues, codes, without, self.clock.now(), self._throttled.lanes)
         )
 
     async def close(self) -> None:

@@ -44,7 +44,7 @@ from workflows_sqlalchemy.loading import (
 from workflows_sqlalchemy.sqlite.direct import Statement
 from workflows_sqlalchemy.sqlite.places import AT_ONCE, FREE, LATER, places, visits
 from workflows_sqlalchemy.tables import instances, scopes, work_items
-from workflows_sqlalchemy.throttled_claims import Lanes, count, find_due, next_throttled, wanted
+from workflows_sqlalchemy.throttled_claims import Lanes, Throttled, find_due, next_throttled, wanted
 from workflows_sqlalchemy.throttles import Waiting
 from workflows_sqlalchemy.verdicts import among
 
@@ -143,7 +143,7 @@ class Due(NamedTuple):
 
 
 def claim(
-    connection: Connection, request: ClaimRequest, last: LastTurns, now: datetime, lanes: Lanes | None
+    connection: Connection, request: ClaimRequest, last: LastTurns, now: datetime, throttled: Throttled | None
 ) -> list[Claimed]:
     """Claim work.
 
@@ -152,7 +152,7 @@ def claim(
         request: What is wanted.
         last: Which tenants had the last turns.
         now: The present moment.
-        lanes: Finds work that may have to wait; None for none.
+        throttled: Finds and counts work that may have to wait; None for none.
     """
 
     def first(candidates: Iterable[_Candidate]) -> list[_Candidate]:
@@ -161,8 +161,8 @@ def claim(
         return in_turn(candidates, lambda one: one[:4], lambda one: one.tenant, last)[: request.limit]
 
     candidates = _due(connection, request, last, now) if request.items is None else _asked_for(connection, request, now)
-    if lanes is not None:
-        candidates += _throttled(connection, request, now, lanes, candidates, first)
+    if throttled is not None:
+        candidates += _throttled(connection, request, now, throttled, candidates, first)
     refs = [(candidate.instance_id, candidate.number) for candidate in first(candidates)]
     if not refs:
         return []
@@ -182,18 +182,18 @@ def _throttled(
     connection: Connection,
     request: ClaimRequest,
     now: datetime,
-    lanes: Lanes,
+    throttled: Throttled,
     others: list[_Candidate],
     first: Callable[[Iterable[_Candidate]], list[_Candidate]],
 ) -> list[_Candidate]:
     """Work that need not wait, and is among the first of all that is due; counts it to its rates."""
-    found = lanes.find(connection, request, now)
-    lanes.go_on()
+    found = throttled.lanes.find(connection, request, now)
+    throttled.lanes.go_on()
     chosen = find_due(connection, request, found, request.limit, now)
     among_all = set(first([*others, *map(_candidate_of, chosen.taken)])).difference(others)
     if len(among_all) < len(chosen.taken):
         chosen = find_due(connection, request, found, len(among_all), now)
-    count(connection, chosen)
+    throttled.usage.count(connection, chosen, now)
     return [_candidate_of(one) for one in chosen.taken]
 
 

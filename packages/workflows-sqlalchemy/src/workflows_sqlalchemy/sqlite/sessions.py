@@ -25,7 +25,8 @@ from workflows_sqlalchemy.sqlite.commits import INSERT_DEFINITIONS, commit
 from workflows_sqlalchemy.sqlite.leases import release, renew
 from workflows_sqlalchemy.sqlite.open_transactions import note_open, watch
 from workflows_sqlalchemy.tables import instances
-from workflows_sqlalchemy.throttled_claims import Lanes
+from workflows_sqlalchemy.throttle_usage import ThrottleUsage
+from workflows_sqlalchemy.throttled_claims import Lanes, Throttled
 
 __all__ = ["SQLiteSharing"]
 
@@ -113,7 +114,8 @@ class _InSession(SessionBackend):
         return lambda connection: commit(connection, (write,), self.clock.now())[0]
 
     async def claim(self, request: ClaimRequest, last: LastTurns) -> list[Claimed]:
-        return await self.run(lambda connection: claim(connection, request, last, self.clock.now(), Lanes()))
+        throttled = Throttled(Lanes(), ThrottleUsage())
+        return await self.run(lambda connection: claim(connection, request, last, self.clock.now(), throttled))
 
     async def renew(self, worker: str, lease_s: float) -> set[Lease]:
         return await self.run(lambda connection: renew(connection, worker, lease_s, self.clock.now()))

@@ -160,9 +160,11 @@ def begin_failing(draft: Draft, scope_id: int, failing: Failing) -> None:
 
 def end_deadline(draft: Draft) -> None:
     """The instance ends, so nobody needs to wake it for its deadline."""
-    if draft.has_deadline:
+    if draft.state.has_deadline:
         draft.work[0] = None
-        draft.has_deadline = False
+    else:
+        draft.work.pop(0, None)
+    draft.has_deadline = False
 
 
 def _drain(draft: Draft, scope_id: int) -> set[int]:

@@ -2,14 +2,16 @@
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
 
 from workflows_core.domain.commands import Discard, Retry, Writes
 from workflows_core.domain.events import WorkflowDiscarded, WorkflowRetried
+from workflows_core.domain.graph import GroupNode, WorkflowGraph
 from workflows_core.domain.kernel.activation import activate, enter
-from workflows_core.domain.kernel.cancelling import cancel_all
+from workflows_core.domain.kernel.cancelling import cancel_all, cancel_token
 from workflows_core.domain.kernel.data import apply_writes
 from workflows_core.domain.kernel.draft import Arrival, Draft
 from workflows_core.domain.kernel.failing import has_inside
@@ -67,13 +69,16 @@ def retry(draft: Draft, command: Retry) -> None:
     was_over = draft.state.status.is_final
     if was_over:
         draft.awaits_slot = draft.program.graph.concurrency is not None
-    if command.from_step is not None:
-        _rewind(draft, command.from_step)
-    else:
-        _reopen_all(draft)
     draft.parked = draft.error = None
     if was_over:
         arm_deadline(draft, None)
+    if command.from_step is not None:
+        _rewind(draft, command.from_step)
+        return
+    stopped = _stopped(draft)
+    if not stopped:
+        raise NothingToReopenError(draft.state.id)
+    _reopen_all(draft, stopped)
 
 
 def discard(draft: Draft, command: Discard) -> None:
@@ -94,25 +99,81 @@ def discard(draft: Draft, command: Discard) -> None:
 
 
 def _rewind(draft: Draft, step: str) -> None:
+    """Go on from a step, in each scope in which it can be begun; what is not in its way there, or elsewhere, is opened again."""
+    scopes = _scopes_to_begin_in(draft, step)
+    if not scopes:
+        known = tuple(name for name in draft.program.graph.nodes if _scopes_to_begin_in(draft, name))
+        raise UnknownStepError(draft.state.id, step, known)
+    beside = _beside(draft.program.graph, step)
+    for scope_id in scopes:
+        scope = draft.scope(scope_id)
+        for token in list(scope.tokens.values()):
+            if token.node not in beside:
+                cancel_token(draft, scope_id, token)
+        scope.failing = None
+    _reopen_all(draft, _stopped(draft), from_step=step)
+    for scope_id in scopes:
+        activate(draft, scope_id, step, draft.number(), -1)
+
+
+def _scopes_to_begin_in(draft: Draft, step: str) -> list[int]:
+    """The top for its steps; for a step inside a group each scope of that group from inside which the failure came."""
     node = draft.program.graph.nodes.get(step)
-    if node is None or node.scope:
-        tops = tuple(name for name, known in draft.program.graph.nodes.items() if not known.scope)
-        raise UnknownStepError(draft.state.id, step, tops)
-    root = draft.scope(ROOT)
-    cancel_all(draft, ROOT)
-    root.failing = None
-    draft.emit(WorkflowRetried, from_step=step)
-    activate(draft, ROOT, step, draft.number(), -1)
+    if node is None:
+        return []
+    if not node.scope:
+        return [ROOT]
+    return [
+        scope.id
+        for scope in sorted(draft.state.scopes.values(), key=lambda found: found.id)
+        if scope.node == node.scope
+        and any(token.status is StepStatus.FAILED for token in scope.tokens.values())
+        and not draft.is_ending(scope.parent)
+    ]
 
 
-def _reopen_all(draft: Draft) -> None:
-    """Open again what has failed and what that cancelled."""
-    scopes = sorted(draft.state.scopes.values(), key=lambda found: found.id)
-    stopped = [(scope.id, token) for scope in scopes for token in scope.tokens.values() if token.status in _STOPPED]
-    if not stopped:
-        raise NothingToReopenError(draft.state.id)
-    draft.emit(WorkflowRetried, executions=tuple(token.execution for _, token in stopped if token.execution))
-    draft.dirty.update(scope.id for scope in scopes)
+def _beside(graph: WorkflowGraph, step: str) -> set[str]:
+    """The steps of other branches of a parallel group: those that lie on no way on which the step lies."""
+    group = graph.nodes.get(graph.nodes[step].scope)
+    entries = group.kind.entry if group is not None and isinstance(group.kind, GroupNode) else ()
+    own: set[str] = set()
+    others: set[str] = set()
+    for entry in entries:
+        reached = _reached(graph, entry)
+        if step in reached:
+            own |= reached
+        else:
+            others |= reached
+    return others - own
+
+
+def _reached(graph: WorkflowGraph, step: str) -> set[str]:
+    """A step, and those to which its edges lead."""
+    found, ahead = {step}, [step]
+    while ahead:
+        targets = {edge.target for edge in graph.outgoing(ahead.pop())} - found
+        found |= targets
+        ahead.extend(targets)
+    return found
+
+
+def _stopped(draft: Draft) -> list[tuple[int, Token]]:
+    """What has failed and what that cancelled, with its scopes; not what this decision has taken away."""
+    scopes = [(scope_id, draft.look(scope_id)) for scope_id in sorted(draft.state.scopes.keys() - draft.closed)]
+    return [
+        (scope_id, token)
+        for scope_id, scope in scopes
+        if scope is not None
+        for token in scope.tokens.values()
+        if token.status in _STOPPED
+    ]
+
+
+def _reopen_all(draft: Draft, stopped: Sequence[tuple[int, Token]], from_step: str | None = None) -> None:
+    """Open again what was stopped."""
+    executions = tuple(token.execution for _, token in stopped if token.execution)
+    draft.emit(WorkflowRetried, executions=executions, from_step=from_step)
+    draft.dirty.update(draft.state.scopes.keys() - draft.closed)
     for scope_id, token in stopped:
         _reopen(draft, scope_id, token)
 
