@@ -208,11 +208,13 @@ class Sent(NamedTuple):
     seconds: float
 
 
-async def sent_for_one_workflow(url: str, listening: Listening) -> Sent:
+async def sent_for_workflows(url: str, listening: Listening, times: int) -> list[Sent]:
+    """What is sent for each of several workflows, one after the other."""
     registry, bus = WorkflowRegistry(), EventBus()
     registry.register_definition(linear())
     completed = asyncio.Event()
     bus.subscribe(WorkflowCompleted, lambda _event: completed.set())
+    found: list[Sent] = []
     async with PersistentExecutionEngine(registry, url, event_bus=bus) as engine:
         assert isinstance(engine.store, SQLAlchemyWorkflowStore)
         with listening(engine.store) as sent:
@@ -220,28 +222,33 @@ async def sent_for_one_workflow(url: str, listening: Listening) -> Sent:
                 completed.clear()
                 await engine.start_workflow("linear")
                 await completed.wait()
-            await asyncio.sleep(0.3)
-            completed.clear()
-            sent.clear()
-            began = time.perf_counter()
-            await engine.start_workflow("linear")
-            await completed.wait()
-            seconds, found = time.perf_counter() - began, list(sent)
-    commits = [text for text in found if "asked AS" in text]
-    looks = [text for text in found if text.startswith("WITH RECURSIVE")]
-    return Sent(commits, looks, [text for text in found if text not in commits and text not in looks], seconds)
+            for _ in range(times):
+                await asyncio.sleep(0.3)
+                completed.clear()
+                sent.clear()
+                began = time.perf_counter()
+                await engine.start_workflow("linear")
+                await completed.wait()
+                seconds, texts = time.perf_counter() - began, list(sent)
+                commits = [text for text in texts if "asked AS" in text]
+                looks = [text for text in texts if text.startswith("WITH RECURSIVE")]
+                others = [text for text in texts if text not in commits and text not in looks]
+                found.append(Sent(commits, looks, others, seconds))
+    return found
 
 
 @pytest.mark.parametrize("listening", [sent_through_asyncpg, statements_of])
 async def test_a_workflow_of_five_steps_takes_six_commits_and_reads_nothing_between_its_steps(
     postgres_url: str, listening: Listening
 ) -> None:
-    sent = await sent_for_one_workflow(postgres_url, listening)
-    assert len(sent.commits) == 6
-    assert sent.others == []
+    found = await sent_for_workflows(postgres_url, listening, 3)
+    assert [len(sent.commits) for sent in found] == [6, 6, 6]
+    # A busy machine may have another connection made meanwhile, which asks for its own settings; but not each time.
+    undisturbed = [sent for sent in found if not sent.others]
+    assert undisturbed, found[0].others
     # Nobody looks for its first step: it was started as claimed. What is seen are the looks that come in any case, each with
     # the question when to look next, at least 20 milliseconds apart.
-    assert len(sent.looks) <= 2 * (1 + sent.seconds / 0.02)
+    assert all(len(sent.looks) <= 2 * (1 + sent.seconds / 0.02) for sent in undisturbed)
 
 
 async def test_a_decision_and_the_step_after_it_take_two_commits_and_two_reads(postgres_url: str) -> None:

@@ -174,8 +174,9 @@ async def test_slots_hold_across_processes_and_a_killed_one_frees_its_own_with_i
     runs = runs_in(log, killed)
     for customer in customers:
         of_customer = [run for run in runs if run.customer == customer]
-        assert most_at_once(of_customer) == LIMIT
+        assert most_at_once(of_customer) <= LIMIT
         assert len({run.key for run in of_customer}) == INSTANCES // 3
+    assert max(most_at_once([run for run in runs if run.customer == customer]) for customer in customers) == LIMIT
     at = killed[victim.pid]
     lost = {run.key for run in runs if run.end == at}
     assert lost, "the kill met no step under way: the test proves nothing"
