@@ -11,9 +11,11 @@ from workflows_core import (
     BaseHumanStep,
     BaseMachineStep,
     Edge,
+    ForEach,
     LocalExecutionEngine,
     NonRetryableError,
     RetryPolicy,
+    SequentialGroup,
     Workflow,
     WorkflowContext,
     WorkflowInstance,
@@ -100,6 +102,26 @@ class Import:
         raise OSError("the disk is full")
 
 
+class Pack(BaseMachineStep):
+    """Takes a strong box where a thin one has not been enough."""
+
+    async def execute(self, context: WorkflowContext) -> None:
+        context.set("box", "strong" if context.visit > 1 else "thin")
+
+
+class Send(BaseMachineStep):
+    async def execute(self, context: WorkflowContext) -> None:
+        if context.get("item") == "anvil" and context.get("box") == "thin":
+            raise ValueError("the box has broken")
+        print("  on its way:", context.get("item"))
+
+
+class Delivery(Workflow):
+    """Packs and sends one thing after the other."""
+
+    __steps__ = [ForEach("goods", SequentialGroup(Pack, Send, name="parcel"), name="parcels", concurrency=1)]
+
+
 async def ended(engine: LocalExecutionEngine, instance_id: UUID) -> WorkflowInstance:
     """Wait until an instance is over, and say how."""
     found = await engine.wait(instance_id, timeout=5, until=lambda instance: instance.status.is_final)
@@ -123,6 +145,13 @@ async def main() -> None:
         print("the same where it failed, without the broken page")
         await engine.retry(text.id, data={"pages": 2}, delete=["broken_page"], actor=OLGA)
         await ended(engine, text.id)
+
+        print("a delivery of which one parcel breaks")
+        delivery = await engine.start_workflow(Delivery, {"goods": ["lamp", "anvil", "vase"]})
+        await ended(engine, delivery.id)
+        print("the same, with that parcel packed once more")
+        await engine.retry(delivery.id, "pack", actor=OLGA)
+        await ended(engine, delivery.id)
 
         print("an import that nobody needs any more")
         run = await engine.start_workflow(Import)
