@@ -7,10 +7,11 @@ from collections.abc import Sequence
 
 import psycopg
 from sqlalchemy import Column, func, select
+from sqlalchemy.ext.asyncio import AsyncSession, create_async_engine
 
 from workflows_core.domain.transition import Rate, Slot
 from workflows_core.ports.store import Claim
-from workflows_sqlalchemy import SQLAlchemyWorkflowStore, create_store
+from workflows_sqlalchemy import SQLAlchemyWorkflowStore, WorkflowInstanceRepository, create_store
 from workflows_sqlalchemy.postgresql.throttles import _LOCK_SPACE as LOCK_SPACE
 from workflows_sqlalchemy.tables import rates, slots
 from workflows_testing.builders import Run, a_graph, an_instance, with_work
@@ -62,6 +63,20 @@ async def test_what_still_limits_is_kept_and_at_most_about_a_third_of_it_is_left
     for column in (rates.c.key, slots.c.key):
         assert await stored(store, column, "kept") == KEPT
         assert await stored(store, column) < KEPT * 1.5
+
+
+async def test_slots_of_deleted_instances_are_deleted_too(url: str, store: SQLAlchemyWorkflowStore) -> None:
+    await run_some(store, [f"gone {number}" for number in range(ROUND)], SHORT_S)
+    engine = create_async_engine(url)
+    async with AsyncSession(engine) as session:
+        repository = WorkflowInstanceRepository(session)
+        for instance in await repository.find_by_workflow("order"):
+            assert await repository.delete(instance.id)
+        await session.commit()
+    await engine.dispose()
+    for first in range(0, 4 * ROUND, ROUND):
+        await run_some(store, [f"customer {number}" for number in range(first, first + ROUND)], SHORT_S)
+    assert await stored(store, slots.c.key, "gone") == 0
 
 
 async def test_what_somebody_else_has_locked_is_left_to_him(

@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 from tests.unit.core.kernel.flows import CHOICE, flow
 from tests.unit.core.kernel.play import Play
 
-from workflows_core.domain.events import StepRetryScheduled, WorkflowDiscarded, WorkflowRetried
+from workflows_core.domain.events import StepRetryScheduled, WorkflowDiscarded, WorkflowFailed, WorkflowRetried
 from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode, WebhookNode
 from workflows_core.domain.transition import WorkKind
 from workflows_core.domain.types import Parking, StepStatus, WorkflowStatus
@@ -235,6 +236,97 @@ def test_a_retry_that_fails_at_once_keeps_its_place_for_another(step: str | None
         play.route("choice")
     assert play.at == "end"
     assert play.state.has_deadline
+
+
+def test_a_retry_that_fails_at_once_keeps_all_that_stands_beside_what_failed() -> None:
+    graph = flow(
+        "start -> before each work ask group",
+        scopes={"each": "item", "group": "inner"},
+        each=ForEachNode("item", "orders"),
+        ask=HumanNode(),
+        group=GroupNode("sequential", ("inner",)),
+    )
+    play = Play(graph, orders=0).run("start")
+    places = {token.node for _, token in play.places()}
+    play.retry()
+    assert (play.status, play.state.parked) == (WorkflowStatus.FAILED, Parking.DEAD_LETTER)
+    assert not play.work
+    assert not play.tasks
+    assert [type(event) for event in play.last.events].count(WorkflowFailed) == 1
+    assert {token.node for _, token in play.places()} >= places == {"before", "each", "work", "ask", "group"}
+    assert all(token.status.is_final for _, token in play.places())
+    assert play.retry(orders=[1]).at == "ask before each group inner item.0 work"
+
+
+def test_an_item_that_fails_again_at_once_stops_the_others_once() -> None:
+    graph = flow(
+        "outer -> end",
+        scopes={"outer": "body", "body": "book soft"},
+        outer=ForEachNode("body", "orders", concurrency=3),
+        body=GroupNode("conditional", branches={"x": "book", "y": "soft"}, selector="bonus > 0 and item"),
+    )
+    play = Play(graph, orders=["y", "x", "y", "y", "y"], bonus=1)
+    play.run("soft", item=0).run("soft", item=2).fail("book", item=1)
+    for step in (None, "body"):
+        play.retry(step, bonus="none")
+        numbers = [record.number for record in play.last.executions]
+        assert len(numbers) == len(set(numbers))
+        assert not play.work
+    play.retry(bonus=1).enter_all()
+    play.run("book", item=1).enter_all().run("soft", item=3).enter_all().run("soft", item=4).enter_all().gather("outer")
+    assert play.at == "end"
+
+
+@pytest.mark.parametrize("join", ["auto", "all", 2])
+def test_a_branch_that_waits_at_a_join_goes_on_waiting_when_another_branch_is_retried(join: str | int) -> None:
+    graph = flow(
+        "group -> end",
+        "left right -> both",
+        joins={"both": join},
+        scopes={"group": "left right both"},
+        group=GroupNode("parallel", ("left", "right"), callback="both"),
+    )
+    play = Play(graph).run("left").fail("right").retry("right")
+    assert play.at == "(both) group right"
+    play.run("right").run("both")
+    assert play.at == "end"
+
+
+def test_a_group_whose_join_can_never_run_goes_on_from_any_of_its_steps() -> None:
+    graph = flow(
+        "group -> end",
+        "left right -> both",
+        joins={"both": "all"},
+        scopes={"group": "left right both"},
+        group=GroupNode("parallel", ("left", "right"), callback="both"),
+    )
+    play = Play(graph).run("left").run("right").fail("both").retry("left").run("left")
+    assert play.status is WorkflowStatus.FAILED, "the join wants both branches, and one has passed it before"
+    play.retry("both").run("both")
+    assert play.at == "end"
+
+
+def test_a_retry_after_the_deadline_may_go_on_from_a_step_inside_a_group() -> None:
+    play = Play(replace(CHAIN, deadline_s=5)).run("first").meet_deadline().retry("first")
+    assert play.at == "first group"
+
+
+def test_a_retry_goes_on_from_a_step_of_any_group_around_what_failed() -> None:
+    graph = flow(
+        "outer -> end",
+        "one -> inner",
+        "two -> three",
+        scopes={"outer": "one inner", "inner": "two three"},
+        outer=GroupNode("sequential", ("one",)),
+        inner=GroupNode("sequential", ("two",)),
+    )
+    for step, at in (
+        ("two", "inner outer two"),
+        ("inner", "inner outer two"),
+        ("one", "one outer"),
+        ("outer", "one outer"),
+    ):
+        assert Play(graph).run("one").run("two").fail("three").retry(step).at == at
 
 
 def test_what_is_not_parked_is_neither_retried_nor_discarded() -> None:

@@ -139,6 +139,29 @@ def test_a_parked_compensation_is_left_out_when_it_is_discarded() -> None:
     assert play.run("a").status is WorkflowStatus.FAILED
 
 
+@pytest.mark.parametrize(
+    ("step", "at"), [("g1", "g1 inner outer"), ("inner", "g1 inner outer"), ("o1", "o1 outer"), ("outer", "o1 outer")]
+)
+def test_an_instance_may_go_on_from_any_group_around_a_compensation_that_failed(step: str, at: str) -> None:
+    graph = flow(
+        "outer -> end",
+        "o1 -> inner",
+        "g1 -> g2",
+        scopes={"outer": "o1 inner", "inner": "g1 g2"},
+        undo="g1",
+        outer=GroupNode("sequential", ("o1",)),
+        inner=GroupNode("sequential", ("g1",)),
+    )
+    play = Play(graph).run("o1").run("g1").fail("g2").fail("g1", "cannot")
+    assert play.state.parked is Parking.COMPENSATION
+    play.retry(step)
+    assert play.at == at
+    assert play.state.phase is Phase.NORMAL
+    for name in ("o1", "g1", "g2", "end")[0 if at.startswith("o1") else 1 :]:
+        play.run(name)
+    assert play.status is WorkflowStatus.COMPLETED
+
+
 def test_after_compensation_only_a_step_to_go_on_from_is_taken() -> None:
     play = Play(flow("a -> b", undo="a")).run("a").fail("b").run("a")
     with pytest.raises(NothingToReopenError):

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import random
 from collections import Counter
+from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -81,11 +82,12 @@ def go_on(play: Play, rng: random.Random) -> None:
 
 
 def retry(play: Play, rng: random.Random) -> str | None:
-    """Retry from where it failed, or from any step from which it can go on; gives the step."""
+    """Retry from where it failed, or from any step from which it can go on, now and then with data that fail it again; gives the step."""
     while True:
         step = rng.choice([None, *play.program.graph.nodes])
+        changes: dict[str, Any] = rng.choice([{}, {}, {"items": 3}, {"items": [1, 2]}])
         try:
-            play.retry(step)
+            play.retry(step, **changes)
         except (UnknownStepError, NothingToReopenError):
             continue
         return step

@@ -136,13 +136,13 @@ class InstanceControl(ABC):
 
         Without a step, what has failed is opened again, together with every execution that the failure cancelled; they keep their
         idempotency keys. With a step, the workflow goes on from there with a new visit and new keys. A step of the top drops all that
-        was kept. A step inside a group, from inside which the failure came, drops what was kept in that group, but for the other
-        branches of a parallel one; of a ``ForEach`` each item goes on from there that has failed. All else is opened again.
+        was kept. A step inside a group, if something has failed in there, drops what was kept in that group, but for the other branches
+        of a parallel one; of a ``ForEach`` the item that has failed goes on from there. All else is opened again.
 
         Args:
             instance_id: The instance.
             from_step: Step from which it goes on.
-            data: Data keys to be set first.
+            data: Data keys of the instance to be set first.
             delete: Data keys to be removed first.
             actor: Who wants it.
             session: See `start_workflow`.

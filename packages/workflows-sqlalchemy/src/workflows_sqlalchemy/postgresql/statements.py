@@ -122,13 +122,16 @@ executed AS (
     SELECT
         r.instance_id, r.number, r.step_name, r.step_type, r.status, r.scope_id, r.item, r.visit, r.attempts,
         r.started_at, m.at, r.result, r.error, r.completed_by, r.compensates
-    FROM {executions} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m
+    FROM {executions} JOIN accepted ok ON ok.place = r.place CROSS JOIN moment m {after_gone}
 )"""
 _EXECUTIONS_GONE: Final = """
 executed_gone AS (
     DELETE FROM workflow_step_executions e USING {executions_gone} JOIN accepted ok ON ok.place = r.place
     WHERE e.instance_id = r.instance_id AND e.number = r.number
+    RETURNING 1
 )"""
+# What was opened again and has ended again is deleted first, and then recorded: without this the order would be any.
+_AFTER_GONE: Final = "WHERE (SELECT count(*) FROM executed_gone) >= 0"
 _EVENTS: Final = """
 happened AS (
     INSERT INTO workflow_events (instance_id, revision, at, actor, events, transition_id)
@@ -180,8 +183,8 @@ UNION ALL SELECT w.instance_id, NULL, w.number, w.fence FROM worked w WHERE w.wo
 _WRITTEN: Final = {
     "work": _WORK,
     "work_gone": _WORK_GONE,
-    "executions": _EXECUTIONS,
     "executions_gone": _EXECUTIONS_GONE,
+    "executions": _EXECUTIONS,
     "tasks": _TASKS,
     "task_changes": _TASK_CHANGES,
     "scopes": _SCOPES,
@@ -239,6 +242,7 @@ def commit_statement(parts: frozenset[Part]) -> TextClause:
     words = {"timeout": _KEPT_TIMEOUT, "kept": _KEPT} if "kept" in parts else {"timeout": _TIMEOUT, "kept": ""}
     words["fences"] = str(FENCES_OF_A_REVISION)
     words["throttle_columns"] = _THROTTLE_COLUMNS if "throttled" in parts else ""
+    words["after_gone"] = _AFTER_GONE if "executions_gone" in parts else ""
     words["throttle"] = _THROTTLE if "throttled" in parts else ""
     for name, sql in _WRITTEN.items():
         if name in parts:

@@ -46,8 +46,7 @@ def activate(draft: Draft, scope_id: int, node: str, token_id: int, via: int) ->
         error = InvalidTransitionError(node, reason)
         fail_instance(draft, ErrorInfo(type(error).__name__, str(error), node))
         return
-    token = Token(token_id, node, StepStatus.SCHEDULED, draft.number(), via, draft.now, visit=visit)
-    enter(draft, scope_id, token)
+    enter(draft, scope_id, Token(token_id, node, StepStatus.SCHEDULED, draft.number(), via, draft.now, visit=visit))
 
 
 def enter(draft: Draft, scope_id: int, token: Token) -> None:

@@ -54,6 +54,7 @@ class Draft:
         now: Time of the decision, for records only.
         opened: Scopes that were opened for writing, by id.
         arrivals: Tokens on their way into a step.
+        entering: Scopes and tokens whose execution is there and waits to enter its step.
         dirty: Scopes whose joins or end must be looked at.
         closed: Inner scopes that have ended or were cancelled.
         pending_items: Items to be stored that are not yet active, by scope id.
@@ -78,6 +79,7 @@ class Draft:
         "counter",
         "dirty",
         "dropped_items",
+        "entering",
         "error",
         "events",
         "executions",
@@ -107,6 +109,7 @@ class Draft:
         self.opened: dict[int, OpenScope] = {}
         self.pending_items: dict[int, Scope] = {}
         self.arrivals: deque[Arrival] = deque()
+        self.entering: list[tuple[int, Token]] = []
         self.dirty: set[int] = set()
         self.closed: set[int] = set()
         self.executions: list[StepExecution] = []
@@ -248,6 +251,11 @@ class Draft:
             if self.awaits_slot:
                 item = admitted(self.program, item, self.look(ROOT))
             self.work[token.id] = item
+
+    def put_to_enter(self, scope_id: int, token: Token) -> None:
+        """Write a token that enters its step when the decision settles, if it is still there and nothing has failed the instance before."""
+        self.scope(scope_id).tokens[token.id] = token
+        self.entering.append((scope_id, token))
 
     def _goes_on(self, scope_id: int, token: Token) -> bool:
         """Whether a token is still at the execution at which it was before this decision."""

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from datetime import UTC, datetime, timedelta
 
 from msgspec.structs import replace
@@ -10,12 +10,11 @@ from msgspec.structs import replace
 from workflows_core.domain.commands import Discard, Retry, Writes
 from workflows_core.domain.events import WorkflowDiscarded, WorkflowRetried
 from workflows_core.domain.graph import GroupNode, WorkflowGraph
-from workflows_core.domain.kernel.activation import activate, enter
 from workflows_core.domain.kernel.cancelling import cancel_all, cancel_token
 from workflows_core.domain.kernel.data import apply_writes
 from workflows_core.domain.kernel.draft import Arrival, Draft
 from workflows_core.domain.kernel.failing import has_inside
-from workflows_core.domain.state import ROOT, Token
+from workflows_core.domain.state import ROOT, Scope, Token
 from workflows_core.domain.transition import WorkItem, WorkKind
 from workflows_core.domain.types import Parking, StepStatus, WorkflowStatus
 from workflows_core.errors import NothingToReopenError, NotParkedError, UnknownStepError
@@ -108,28 +107,43 @@ def _rewind(draft: Draft, step: str) -> None:
     for scope_id in scopes:
         scope = draft.scope(scope_id)
         for token in list(scope.tokens.values()):
-            if token.node not in beside:
+            if _where_from(draft.program.graph, token) not in beside:
                 cancel_token(draft, scope_id, token)
         scope.failing = None
     _reopen_all(draft, _stopped(draft), from_step=step)
     for scope_id in scopes:
-        activate(draft, scope_id, step, draft.number(), -1)
+        visits = draft.scope(scope_id).visits
+        visits[step] = visits.get(step, 0) + 1
+        begun = Token(draft.number(), step, StepStatus.SCHEDULED, draft.number(), since=draft.now, visit=visits[step])
+        draft.put_to_enter(scope_id, begun)
 
 
 def _scopes_to_begin_in(draft: Draft, step: str) -> list[int]:
-    """The top for its steps; for a step inside a group each scope of that group from inside which the failure came."""
+    """The top for its steps; for a step inside a group each scope of that group in which something has failed, also further inside."""
     node = draft.program.graph.nodes.get(step)
     if node is None:
         return []
     if not node.scope:
         return [ROOT]
+    scopes = draft.state.scopes
+    failed = _failed_scopes(scopes) or scopes.keys()
     return [
-        scope.id
-        for scope in sorted(draft.state.scopes.values(), key=lambda found: found.id)
-        if scope.node == node.scope
-        and any(token.status is StepStatus.FAILED for token in scope.tokens.values())
-        and not draft.is_ending(scope.parent)
+        scope_id
+        for scope_id in sorted(failed)
+        if scopes[scope_id].node == node.scope and not draft.is_ending(scopes[scope_id].parent)
     ]
+
+
+def _failed_scopes(scopes: Mapping[int, Scope]) -> set[int]:
+    """Scopes in which a step has failed, and those around them; none if it was the instance itself, as at its deadline."""
+    failed: set[int] = set()
+    for scope in scopes.values():
+        if any(token.status is StepStatus.FAILED for token in scope.tokens.values()):
+            current = scope.id
+            while current not in failed:
+                failed.add(current)
+                current = scopes[current].parent
+    return failed
 
 
 def _beside(graph: WorkflowGraph, step: str) -> set[str]:
@@ -145,6 +159,11 @@ def _beside(graph: WorkflowGraph, step: str) -> set[str]:
         else:
             others |= reached
     return others - own
+
+
+def _where_from(graph: WorkflowGraph, token: Token) -> str:
+    """The step at which a token is, or from which it has come if it waits at a join."""
+    return token.node if token.status is not StepStatus.PENDING or token.via < 0 else graph.edges[token.via].source
 
 
 def _reached(graph: WorkflowGraph, step: str) -> set[str]:
@@ -192,4 +211,4 @@ def _reopen(draft: Draft, scope_id: int, token: Token) -> None:
     elif token.outcome is not None or token.actor is not None or token.compensates:
         draft.put(scope_id, again)
     else:
-        enter(draft, scope_id, again)
+        draft.put_to_enter(scope_id, again)

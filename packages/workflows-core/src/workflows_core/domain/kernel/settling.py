@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from workflows_core.domain.events import WorkflowCompleted
-from workflows_core.domain.kernel.activation import activate
+from workflows_core.domain.kernel.activation import activate, enter
 from workflows_core.domain.kernel.closing import close_if_over
 from workflows_core.domain.kernel.draft import Arrival, Draft
 from workflows_core.domain.kernel.failing import end_deadline
@@ -17,11 +17,13 @@ __all__ = ["settle"]
 
 
 def settle(draft: Draft) -> None:
-    """Move tokens until all rest: first those on their way, then ends and joins of scopes, innermost first."""
-    arrivals, dirty = draft.arrivals, draft.dirty
+    """Move tokens until all rest: first those on their way, then those that enter, then ends and joins of scopes, innermost first."""
+    arrivals, entering, dirty = draft.arrivals, draft.entering, draft.dirty
     while draft.status is None:
         if arrivals:
             _arrive(draft, arrivals.popleft())
+        elif entering:
+            _enter(draft, *entering.pop(0))
         elif dirty:
             scope_id = max(dirty)
             dirty.remove(scope_id)
@@ -47,6 +49,11 @@ def _arrive(draft: Draft, arrival: Arrival) -> None:
         draft.dirty.add(scope_id)
     else:
         activate(draft, scope_id, node, token_id, via)
+
+
+def _enter(draft: Draft, scope_id: int, token: Token) -> None:
+    if draft.scope(scope_id).tokens.get(token.id) is token:
+        enter(draft, scope_id, token)
 
 
 def _look_at(draft: Draft, scope_id: int) -> None:
