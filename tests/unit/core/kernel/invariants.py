@@ -17,6 +17,7 @@ from workflows_core.domain.graph import (
     WorkflowGraph,
 )
 from workflows_core.domain.identity import task_id
+from workflows_core.domain.kernel.failing import has_inside
 from workflows_core.domain.state import ROOT, InstanceState, Scope, Token
 from workflows_core.domain.transition import Transition, WorkItem, WorkKind
 from workflows_core.domain.types import StepStatus, WorkflowStatus
@@ -46,7 +47,14 @@ def check_marking(
     if state.has_deadline:
         assert work[0].kind is WorkKind.DEADLINE
         work = {number: item for number, item in work.items() if number}
-    live = [token for _, token in tokens if not token.status.is_final]
+    live = [
+        token
+        for scope, token in tokens
+        if not token.status.is_final
+        and not (
+            token.status is StepStatus.WAITING and has_inside(token) and state.is_draining(scope.id)
+        )  # no time limit
+    ]
     expected = {token.id: kind for token in live if (kind := _expected_work(graph, token)) is not None}
     assert work.keys() == expected.keys(), (
         "each token that is to be moved by a worker has one work item, and vice versa"

@@ -329,6 +329,60 @@ def test_a_retry_goes_on_from_a_step_of_any_group_around_what_failed() -> None:
         assert Play(graph).run("one").run("two").fail("three").retry(step).at == at
 
 
+@pytest.mark.parametrize("join", ["auto", "all", 2])
+def test_a_token_that_was_stopped_on_its_way_to_a_join_stays_on_it_when_another_branch_is_retried(
+    join: str | int,
+) -> None:
+    graph = flow(
+        "start -> group",
+        "left right -> both",
+        joins={"both": join},
+        scopes={"group": "left right both", "left": "l", "right": "r"},
+        group=GroupNode("parallel", ("left", "right"), callback="both"),
+        left=ForEachNode("l", "nothing"),
+        right=ForEachNode("r", "orders"),
+    )
+    play = (
+        Play(graph, nothing=[], orders=0).run("start").retry("right", orders=[1]).enter_all().run("r").gather("right")
+    )
+    assert play.at == "both group"
+
+
+def test_a_retry_from_a_branch_keeps_what_another_branch_does_behind_both() -> None:
+    graph = flow(
+        "group -> end",
+        "left right -> both",
+        joins={"both": "each"},
+        scopes={"group": "left right both"},
+        group=GroupNode("parallel", ("left", "right"), callback="both"),
+    )
+    assert Play(graph).run("right").fail("left").retry("left").at == "both group left"
+
+
+def test_the_time_of_a_group_is_no_longer_watched_when_it_has_failed() -> None:
+    graph = flow(
+        "start -> group", scopes={"group": "inner"}, timeouts={"group": 60}, group=GroupNode("sequential", ("inner",))
+    )
+    play = Play(graph).run("start").fail("inner")
+    assert not play.work
+    assert [item.step for item in play.retry("start").work.values()] == ["start"]
+
+
+def test_an_item_that_is_over_counts_also_when_another_one_fails_the_instance_in_the_same_decision() -> None:
+    graph = flow(
+        "loop -> end",
+        "one two -> join",
+        joins={"join": "all"},
+        scopes={"loop": "body", "body": "one two join"},
+        loop=ForEachNode("body", "orders", concurrency=2),
+        body=GroupNode("conditional", branches={"a": "join"}, selector="item"),
+    )
+    play = Play(graph, orders=["a", "b"])
+    assert play.status is WorkflowStatus.FAILED, "the join of the first item can never run, and the second is over"
+    play.retry("join").enter_all().run("join", item=0).enter_all().gather("loop")
+    assert play.at == "end"
+
+
 def test_what_is_not_parked_is_neither_retried_nor_discarded() -> None:
     play = Play(flow("a -> b"))
     with pytest.raises(NotParkedError):

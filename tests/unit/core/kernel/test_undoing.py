@@ -162,6 +162,36 @@ def test_an_instance_may_go_on_from_any_group_around_a_compensation_that_failed(
     assert play.status is WorkflowStatus.COMPLETED
 
 
+def test_a_compensation_that_is_stopped_by_the_time_limit_around_it_goes_on_and_is_recorded_once() -> None:
+    graph = flow(
+        "group -> end",
+        "inner -> last",
+        "a -> b",
+        scopes={"group": "inner last", "inner": "a b"},
+        undo="a",
+        timeouts={"group": 60},
+        group=GroupNode("sequential", ("inner",)),
+        inner=GroupNode("sequential", ("a",)),
+    )
+    play = Play(graph).run("a").fail("b")
+    assert to_undo(play) == ["a"]
+    play.expire("group")
+    assert play.state.parked is Parking.DEAD_LETTER
+    play.retry()
+    assert to_undo(play) == ["a"]
+    play.run("a")
+    numbers = [record.number for record in play.executions]
+    assert len(numbers) == len(set(numbers))
+    assert undone(play) == ["a"]
+
+
+def test_the_deadline_begins_anew_where_an_instance_goes_on_although_a_compensation_has_failed() -> None:
+    play = Play(flow("a -> b", undo="a", deadline_s=60)).run("a").fail("b").fail("a", "cannot")
+    assert not play.state.has_deadline
+    assert not play.retry().state.has_deadline, "it is still being undone"
+    assert play.fail("a", "cannot").retry("b").state.has_deadline
+
+
 def test_after_compensation_only_a_step_to_go_on_from_is_taken() -> None:
     play = Play(flow("a -> b", undo="a")).run("a").fail("b").run("a")
     with pytest.raises(NothingToReopenError):

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import random
 from collections import Counter
-from typing import Any
 
 import pytest
 from hypothesis import settings
@@ -17,7 +16,6 @@ from workflows_core.domain.events import StepCompensated
 from workflows_core.domain.graph import ForEachNode, GroupNode, MachineNode, WorkflowGraph
 from workflows_core.domain.transition import WorkItem, WorkKind
 from workflows_core.domain.types import Parking, StepStatus, WorkflowStatus
-from workflows_core.errors import NothingToReopenError, UnknownStepError
 
 
 def undoable_graph(rng: random.Random) -> WorkflowGraph:
@@ -68,48 +66,11 @@ def live(play: Play, rng: random.Random, *, transitions: int) -> bool:
             play.retry() if rng.random() < 0.7 else play.discard()
         elif rng.random() < 0.01 and play.state.phase == "normal":
             play.cancel()
+        elif play.tasks and (not play.work or rng.random() < 0.3):
+            play.complete_task(rng.choice(list(play.tasks.values())), {})
         else:
-            go_on(play, rng)
+            do(play, rng.choice([item for _, item in sorted(play.work.items())]), rng)
     return True
-
-
-def go_on(play: Play, rng: random.Random) -> None:
-    """Let one of those act who have something to do."""
-    if play.tasks and (not play.work or rng.random() < 0.3):
-        play.complete_task(rng.choice(list(play.tasks.values())), {})
-    else:
-        do(play, rng.choice([item for _, item in sorted(play.work.items())]), rng)
-
-
-def retry(play: Play, rng: random.Random) -> str | None:
-    """Retry from where it failed, or from any step from which it can go on, now and then with data that fail it again; gives the step."""
-    while True:
-        step = rng.choice([None, *play.program.graph.nodes])
-        changes: dict[str, Any] = rng.choice([{}, {}, {"items": 3}, {"items": [1, 2]}])
-        try:
-            play.retry(step, **changes)
-        except (UnknownStepError, NothingToReopenError):
-            continue
-        return step
-
-
-@pytest.mark.parametrize("block", range(10))
-def test_an_instance_goes_on_from_whatever_step_it_is_retried(block: int) -> None:
-    each = settings().max_examples
-    inner = 0
-    for seed in range(block * each, (block + 1) * each):
-        rng = random.Random(seed)
-        graph = undoable_graph(rng) if seed % 2 else draw_graph(rng.choice)
-        play = Play(graph, **draw_data(rng.choice))
-        while play.state.revision < 60 and play.status is not WorkflowStatus.COMPLETED:
-            if play.state.parked is None:
-                go_on(play, rng)
-            else:
-                step = retry(play, rng)
-                inner += step is not None and bool(graph.nodes[step].scope)
-        undone = Counter(event.compensates for event in play.events if isinstance(event, StepCompensated))
-        assert all(times == 1 for times in undone.values()), f"seed {seed}: undone twice"
-    assert inner
 
 
 @pytest.mark.parametrize("block", range(10))

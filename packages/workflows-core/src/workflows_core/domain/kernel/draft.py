@@ -56,6 +56,7 @@ class Draft:
         arrivals: Tokens on their way into a step.
         entering: Scopes and tokens whose execution is there and waits to enter its step.
         dirty: Scopes whose joins or end must be looked at.
+        left: Inner scopes that a token has left, the last one last.
         closed: Inner scopes that have ended or were cancelled.
         pending_items: Items to be stored that are not yet active, by scope id.
         status: Set when the decision ends the instance.
@@ -85,6 +86,7 @@ class Draft:
         "executions",
         "has_deadline",
         "item_results",
+        "left",
         "now",
         "opened",
         "opened_tasks",
@@ -111,6 +113,7 @@ class Draft:
         self.arrivals: deque[Arrival] = deque()
         self.entering: list[tuple[int, Token]] = []
         self.dirty: set[int] = set()
+        self.left: list[int] = []
         self.closed: set[int] = set()
         self.executions: list[StepExecution] = []
         self.work: dict[int, WorkItem | None] = {}
@@ -267,6 +270,8 @@ class Draft:
         """Take a token away; its scope may then be at its end."""
         self.scope(scope_id).tokens.pop(token_id, None)
         self.dirty.add(scope_id)
+        if scope_id != ROOT:
+            self.left.append(scope_id)
 
     # Work and tasks
 

@@ -84,6 +84,7 @@ def halt(
             record_failure(draft, scope_id, token, error, started_at=started_at, attempts=attempts)
         _stop(draft, scope_id, token, StepStatus.FAILED, attempts)
     for scope_id, token in groups:
+        draft.drop_work(scope_id, token.id)
         record_failure(draft, scope_id, token, error)
         _stop(draft, scope_id, token, StepStatus.FAILED, token.attempts)
     _halt_scope(draft, ROOT)
@@ -125,7 +126,7 @@ def _halt_scope(draft: Draft, scope_id: int) -> None:
         _halt_inside(draft, scope_id, token)
         if token.status.is_final:
             continue
-        if token.execution and token.outcome is None:
+        if token.execution and token.outcome is None and not token.compensates:
             draft.record(scope_id, token, StepStatus.CANCELED, attempts=max(token.attempts, 1))
             draft.emit(StepCanceled, step_name=token.node, execution=token.execution)
         _stop(draft, scope_id, token, StepStatus.CANCELED, token.attempts)

@@ -65,12 +65,11 @@ def retry(draft: Draft, command: Retry) -> None:
         raise NotParkedError(draft.state.id, draft.state.status)
     draft.require_items()  # what is parked may be in any of them
     apply_writes(draft, ROOT, Writes(command.changed, command.deleted))
-    was_over = draft.state.status.is_final
-    if was_over:
+    if draft.state.status.is_final:
         draft.awaits_slot = draft.program.graph.concurrency is not None
-    draft.parked = draft.error = None
-    if was_over:
+    if draft.state.status.is_final or (command.from_step is not None and draft.scope(ROOT).failing is not None):
         arm_deadline(draft, None)
+    draft.parked = draft.error = None
     if command.from_step is not None:
         _rewind(draft, command.from_step)
         return
@@ -107,7 +106,7 @@ def _rewind(draft: Draft, step: str) -> None:
     for scope_id in scopes:
         scope = draft.scope(scope_id)
         for token in list(scope.tokens.values()):
-            if _where_from(draft.program.graph, token) not in beside:
+            if _branch_of(draft.program.graph, token) not in beside:
                 cancel_token(draft, scope_id, token)
         scope.failing = None
     _reopen_all(draft, _stopped(draft), from_step=step)
@@ -161,9 +160,13 @@ def _beside(graph: WorkflowGraph, step: str) -> set[str]:
     return others - own
 
 
-def _where_from(graph: WorkflowGraph, token: Token) -> str:
-    """The step at which a token is, or from which it has come if it waits at a join."""
-    return token.node if token.status is not StepStatus.PENDING or token.via < 0 else graph.edges[token.via].source
+def _branch_of(graph: WorkflowGraph, token: Token) -> str:
+    """The step that says to which branch a token belongs: that at which it is, or from which it has come where branches come together.
+
+    That is where it has not been entered, because it waits for others or was stopped on its way, and where each is let through.
+    """
+    comes = token.via >= 0 and (not token.execution or graph.nodes[token.node].join.kind == "each")
+    return graph.edges[token.via].source if comes else token.node
 
 
 def _reached(graph: WorkflowGraph, step: str) -> set[str]:

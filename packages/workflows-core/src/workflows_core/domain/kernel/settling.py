@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from workflows_core.domain.events import WorkflowCompleted
+from workflows_core.domain.graph import GroupNode
 from workflows_core.domain.kernel.activation import activate, enter
 from workflows_core.domain.kernel.closing import close_if_over
 from workflows_core.domain.kernel.draft import Arrival, Draft
@@ -17,19 +18,13 @@ __all__ = ["settle"]
 
 
 def settle(draft: Draft) -> None:
-    """Move tokens until all rest: first those on their way, then those that enter, then ends and joins of scopes, innermost first."""
-    arrivals, entering, dirty = draft.arrivals, draft.entering, draft.dirty
-    while draft.status is None:
-        if arrivals:
-            _arrive(draft, arrivals.popleft())
-        elif entering:
-            _enter(draft, *entering.pop(0))
-        elif dirty:
-            scope_id = max(dirty)
-            dirty.remove(scope_id)
-            _look_at(draft, scope_id)
-        else:
-            break
+    """Move tokens until all rest.
+
+    A scope that is over ends at once: were the instance to fail before, nobody would know of it any more. Then come tokens on their way,
+    those that enter, and joins, innermost first.
+    """
+    while draft.status is None and _move(draft):
+        pass
     if draft.status is None and not draft.scope(ROOT).tokens:
         draft.status = WorkflowStatus.COMPLETED
     if draft.status is WorkflowStatus.COMPLETED:
@@ -38,6 +33,41 @@ def settle(draft: Draft) -> None:
         count_busy(draft)
     if draft.status is not None:
         end_deadline(draft)
+
+
+def _move(draft: Draft) -> bool:
+    """Do what comes next; says whether there was anything."""
+    if draft.left:
+        scope_id = draft.left.pop()
+        if _is_over(draft, scope_id):
+            draft.dirty.discard(scope_id)
+            _look_at(draft, scope_id)
+    elif draft.arrivals:
+        _arrive(draft, draft.arrivals.popleft())
+    elif draft.entering:
+        _enter(draft, *draft.entering.pop(0))
+    elif draft.dirty:
+        scope_id = max(draft.dirty)
+        draft.dirty.remove(scope_id)
+        _look_at(draft, scope_id)
+    else:
+        return False
+    return True
+
+
+def _is_over(draft: Draft, scope_id: int) -> bool:
+    """Whether nothing is left in an inner scope, or it is a race that is decided; and nothing is on its way there."""
+    scope = draft.scope(scope_id)
+    return (
+        (not scope.tokens or (scope.branch_ended and _is_race(draft, scope.origin.node)))
+        and scope_id not in draft.closed
+        and all(arrival.scope != scope_id for arrival in draft.arrivals)
+    )
+
+
+def _is_race(draft: Draft, node: str) -> bool:
+    kind = draft.program.steps[node].kind
+    return isinstance(kind, GroupNode) and kind.kind == "race"
 
 
 def _arrive(draft: Draft, arrival: Arrival) -> None:
