@@ -28,7 +28,7 @@ from workflows_core import (
 from workflows_core.ports.queries import InstanceFilter
 from workflows_sqlalchemy import PersistentExecutionEngine
 
-LEASE_S = 1.0
+LEASE_S = 3.0
 LIMIT = 2
 INSTANCES = 60
 WORKER = textwrap.dedent(
@@ -47,8 +47,10 @@ WORKER = textwrap.dedent(
     async def call(context):
         who = {"customer": context.get("customer"), "key": context.idempotency_key}
         note(sys.argv[2], phase="begin", **who)
-        await asyncio.sleep(context.get("seconds"))
-        note(sys.argv[2], phase="end", **who)
+        try:
+            await asyncio.sleep(context.get("seconds"))
+        finally:  # also where it is stopped, because the machine was too busy to renew its lease
+            note(sys.argv[2], phase="end", **who)
 
     async def main(url):
         registry = WorkflowRegistry()
