@@ -13,9 +13,10 @@ from workflows_sqlalchemy.column_types import Identity, Moment
 from workflows_sqlalchemy.tables import instances, rates, slots
 from workflows_sqlalchemy.throttles import Chosen
 
-__all__ = ["IS_OVER", "ThrottleUsage"]
+__all__ = ["FINAL", "IS_OVER", "ThrottleUsage"]
 
-IS_OVER: Final = instances.c.status.in_([status.value for status in WorkflowStatus if status.is_final])
+FINAL: Final = [status.value for status in WorkflowStatus if status.is_final]
+IS_OVER: Final = instances.c.status.in_(FINAL)
 
 _COUNT: Final = text("""
 INSERT INTO workflow_rates (key, expected_at) VALUES (:key, :expected_at)

@@ -27,7 +27,7 @@ from workflows_core.domain.types import WorkflowStatus
 from workflows_core.ports.store import ClaimRequest
 from workflows_sqlalchemy.column_types import safe_text
 from workflows_sqlalchemy.tables import instances, rates, slots, work_items
-from workflows_sqlalchemy.throttle_usage import IS_OVER, ThrottleUsage
+from workflows_sqlalchemy.throttle_usage import FINAL, IS_OVER, ThrottleUsage
 from workflows_sqlalchemy.throttles import LANES_AT_ONCE, Chosen, InUse, Throttle, Waiting, choose, keys_of
 
 __all__ = ["Lanes", "Throttled", "find_due", "has_to_wait", "next_throttled", "wanted"]
@@ -146,7 +146,7 @@ def next_throttled(connection: Connection, request: ClaimRequest, now: datetime,
 def has_to_wait(now: datetime) -> ColumnElement[bool]:
     """Whether work waits for a slot, or counts to a rate that was used of late."""
     other, other_instance = work_items.alias(), instances.alias()
-    over = other_instance.c.status.in_([status.value for status in WorkflowStatus if status.is_final])
+    over = other_instance.c.status.in_(FINAL)
     used = select(func.count()).where(
         other.c.worker.is_not(None),
         other.c.throttle.is_not(None),

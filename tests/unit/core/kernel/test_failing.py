@@ -8,7 +8,7 @@ from tests.unit.core.kernel.flows import CHOICE, flow
 from tests.unit.core.kernel.play import Play
 
 from workflows_core.domain.events import StepRetryScheduled, WorkflowDiscarded, WorkflowFailed, WorkflowRetried
-from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode, WebhookNode
+from workflows_core.domain.graph import ForEachNode, GroupNode, HumanNode, TimerNode, WebhookNode, WorkflowGraph
 from workflows_core.domain.transition import WorkKind
 from workflows_core.domain.types import Parking, StepStatus, WorkflowStatus
 from workflows_core.errors import (
@@ -30,6 +30,17 @@ def branches() -> Play:
         call=WebhookNode(),
     )
     return Play(graph).run("start")
+
+
+def meeting(join: str | int) -> WorkflowGraph:
+    """A group with two branches that meet in its callback."""
+    return flow(
+        "group -> end",
+        "left right -> both",
+        joins={"both": join},
+        scopes={"group": "left right both"},
+        group=GroupNode("parallel", ("left", "right"), callback="both"),
+    )
 
 
 def test_a_failed_attempt_is_repeated_after_the_delay_under_the_same_execution() -> None:
@@ -177,13 +188,7 @@ def test_a_retry_from_another_branch_begins_that_again_too() -> None:
 
 
 def test_a_retry_from_the_callback_of_a_group_waits_for_no_branch() -> None:
-    graph = flow(
-        "group -> end",
-        "left right -> both",
-        scopes={"group": "left right both"},
-        group=GroupNode("parallel", ("left", "right"), callback="both"),
-    )
-    play = Play(graph).run("left").fail("right").retry("both")
+    play = Play(meeting("auto")).run("left").fail("right").retry("both")
     assert play.at == "both group"
     play.run("both")
     assert play.at == "end"
@@ -279,28 +284,14 @@ def test_an_item_that_fails_again_at_once_stops_the_others_once() -> None:
 
 @pytest.mark.parametrize("join", ["auto", "all", 2])
 def test_a_branch_that_waits_at_a_join_goes_on_waiting_when_another_branch_is_retried(join: str | int) -> None:
-    graph = flow(
-        "group -> end",
-        "left right -> both",
-        joins={"both": join},
-        scopes={"group": "left right both"},
-        group=GroupNode("parallel", ("left", "right"), callback="both"),
-    )
-    play = Play(graph).run("left").fail("right").retry("right")
+    play = Play(meeting(join)).run("left").fail("right").retry("right")
     assert play.at == "(both) group right"
     play.run("right").run("both")
     assert play.at == "end"
 
 
 def test_a_group_whose_join_can_never_run_goes_on_from_any_of_its_steps() -> None:
-    graph = flow(
-        "group -> end",
-        "left right -> both",
-        joins={"both": "all"},
-        scopes={"group": "left right both"},
-        group=GroupNode("parallel", ("left", "right"), callback="both"),
-    )
-    play = Play(graph).run("left").run("right").fail("both").retry("left").run("left")
+    play = Play(meeting("all")).run("left").run("right").fail("both").retry("left").run("left")
     assert play.status is WorkflowStatus.FAILED, "the join wants both branches, and one has passed it before"
     play.retry("both").run("both")
     assert play.at == "end"
@@ -349,14 +340,7 @@ def test_a_token_that_was_stopped_on_its_way_to_a_join_stays_on_it_when_another_
 
 
 def test_a_retry_from_a_branch_keeps_what_another_branch_does_behind_both() -> None:
-    graph = flow(
-        "group -> end",
-        "left right -> both",
-        joins={"both": "each"},
-        scopes={"group": "left right both"},
-        group=GroupNode("parallel", ("left", "right"), callback="both"),
-    )
-    assert Play(graph).run("right").fail("left").retry("left").at == "both group left"
+    assert Play(meeting("each")).run("right").fail("left").retry("left").at == "both group left"
 
 
 def test_the_time_of_a_group_is_no_longer_watched_when_it_has_failed() -> None:

@@ -12,7 +12,7 @@ from hypothesis import settings
 from msgspec.structs import replace
 from tests.unit.core.kernel.definitions import draw_data, draw_graph
 from tests.unit.core.kernel.play import Play
-from tests.unit.core.kernel.test_undoing_at_random import do
+from tests.unit.core.kernel.test_undoing_at_random import do, is_alone, item_around
 
 from workflows_core.domain.events import StepCompensated
 from workflows_core.domain.graph import (
@@ -26,7 +26,7 @@ from workflows_core.domain.graph import (
     WorkflowGraph,
 )
 from workflows_core.domain.transition import WorkItem, WorkKind
-from workflows_core.domain.types import StepStatus, WorkflowStatus
+from workflows_core.domain.types import WorkflowStatus
 from workflows_core.errors import InstanceEndingError, NothingToReopenError, UnknownSignalError, UnknownStepError
 
 EITHER_WAY: list[dict[str, Any]] = [{}, {}, {"items": 3}, {"items": [1, 2]}, {"x": 7}, {"x": 1}]
@@ -94,12 +94,8 @@ def act(play: Play, item: WorkItem, rng: random.Random) -> None:
 
 
 def expire(play: Play, item: WorkItem) -> None:
-    scope = play.whole.scopes[item.scope]
-    token = scope.tokens[item.number]
-    index = play.index_of(scope)
-    same = [found for _, found in play.places(token.node) if found.status is not StepStatus.PENDING]
-    if len(same) == 1:
-        play.expire(item.step, item=index if index >= 0 else None)
+    if is_alone(play, item):
+        play.expire(item.step, item=item_around(play, item))
 
 
 def signal(play: Play, rng: random.Random) -> None:

@@ -29,12 +29,19 @@ def undoable_graph(rng: random.Random) -> WorkflowGraph:
 
 def fail(play: Play, item: WorkItem, rng: random.Random) -> None:
     error = rng.choice([None, None, 1.0])
-    scope = play.whole.scopes[item.scope]
-    token = scope.tokens[item.number]
-    index = play.index_of(scope)
-    same = [found for _, found in play.places(token.node) if found.status is not StepStatus.PENDING]
-    if len(same) == 1:
-        play.fail(item.step, item=index if index >= 0 else None, retry_s=error)
+    if is_alone(play, item):
+        play.fail(item.step, item=item_around(play, item), retry_s=error)
+
+
+def is_alone(play: Play, item: WorkItem) -> bool:
+    """Whether no other token has entered the step of a work item, so that the step names its token."""
+    return sum(token.status is not StepStatus.PENDING for _, token in play.places(item.step)) == 1
+
+
+def item_around(play: Play, item: WorkItem) -> int | None:
+    """Index of the ``ForEach`` item that a work item belongs to; None for none."""
+    index = play.index_of(play.whole.scopes[item.scope])
+    return index if index >= 0 else None
 
 
 def do(play: Play, item: WorkItem, rng: random.Random) -> None:
@@ -47,9 +54,7 @@ def do(play: Play, item: WorkItem, rng: random.Random) -> None:
         visit = play.whole.scopes[item.scope].tokens[item.number].visit
         play.call(item.step, 1, visit=visit, scope=item.scope)
     elif item.kind is WorkKind.RUN and play.whole.is_draining(item.scope) and rng.random() < 0.5:
-        token = play.whole.scopes[item.scope].tokens[item.number]
-        same = [found for _, found in play.places(token.node) if found.status is not StepStatus.PENDING]
-        if len(same) == 1:
+        if is_alone(play, item):
             play.abandon(item.step, began=rng.random() < 0.5)
     elif item.kind in {WorkKind.RUN, WorkKind.UNDO} and rng.random() < 0.15:
         fail(play, item, rng)

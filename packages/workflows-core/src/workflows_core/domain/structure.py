@@ -20,7 +20,7 @@ from graphlib import TopologicalSorter
 
 from workflows_core.domain.graph import Edge, ForEachNode, GroupNode, Node, WorkflowGraph
 
-__all__ = ["JoinReach", "entries_of", "find_back_edges", "loops_of", "reachable"]
+__all__ = ["JoinReach", "entries_of", "find_back_edges", "loops_of", "reachable", "successors_of"]
 
 
 def entries_of(graph: WorkflowGraph, scope: str) -> tuple[str, ...]:
@@ -107,7 +107,7 @@ def loops_of(nodes: Iterable[str], edges: Sequence[Edge], back_edges: Collection
     loops: dict[str, frozenset[str]] = {}
     for header in {edges[index].target for index in back_edges}:
         later = [edge for edge in edges if min(place[edge.source], place[edge.target]) >= place[header]]
-        after = reachable(_successors(later), (header,))
+        after = reachable(successors_of(later), (header,))
         loops[header] = frozenset(after & reachable(_predecessors(later), (header,)))
     return {index: loops[edges[index].target] for index in back_edges}
 
@@ -145,7 +145,8 @@ class JoinReach:
             self.expected[index] = frozenset(reachable(_predecessors(counted), self.forward.values()))
 
 
-def _successors(edges: Iterable[Edge]) -> dict[str, list[str]]:
+def successors_of(edges: Iterable[Edge]) -> dict[str, list[str]]:
+    """Where the edges of each step lead, in their order."""
     found: dict[str, list[str]] = {}
     for edge in edges:
         found.setdefault(edge.source, []).append(edge.target)

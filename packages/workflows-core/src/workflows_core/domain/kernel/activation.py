@@ -31,7 +31,7 @@ from workflows_core.domain.transition import TaskOpening, WorkKind
 from workflows_core.domain.types import StepStatus
 from workflows_core.errors import InvalidTransitionError, WorkflowsError
 
-__all__ = ["accept_payload", "activate", "enter", "enter_branch", "open_task", "start_timer"]
+__all__ = ["accept_payload", "activate", "begin_execution", "enter", "enter_branch", "open_task", "start_timer"]
 
 MAX_VISITS: Final = 1000
 """How often one decision may enter the same step; more means a loop in which nothing waits."""
@@ -39,14 +39,20 @@ MAX_VISITS: Final = 1000
 
 def activate(draft: Draft, scope_id: int, node: str, token_id: int, via: int) -> None:
     """Begin an execution of a step with a token."""
-    scope = draft.scope(scope_id)
-    visit = scope.visits[node] = scope.visits.get(node, 0) + 1
-    if visit > MAX_VISITS and visit - scope.origin.visits.get(node, 0) > MAX_VISITS:
+    token = begin_execution(draft, scope_id, node, token_id, via)
+    if token.visit > MAX_VISITS and token.visit - draft.scope(scope_id).origin.visits.get(node, 0) > MAX_VISITS:
         reason = f"was entered {MAX_VISITS} times without a pause; let its loop contain a step that waits or runs code"
         error = InvalidTransitionError(node, reason)
         fail_instance(draft, ErrorInfo(type(error).__name__, str(error), node))
         return
-    enter(draft, scope_id, Token(token_id, node, StepStatus.SCHEDULED, draft.number(), via, draft.now, visit=visit))
+    enter(draft, scope_id, token)
+
+
+def begin_execution(draft: Draft, scope_id: int, node: str, token_id: int, via: int) -> Token:
+    """A token with a new execution of a step, which it has still to enter."""
+    visits = draft.scope(scope_id).visits
+    visit = visits[node] = visits.get(node, 0) + 1
+    return Token(token_id, node, StepStatus.SCHEDULED, draft.number(), via, draft.now, visit=visit)
 
 
 def enter(draft: Draft, scope_id: int, token: Token) -> None:

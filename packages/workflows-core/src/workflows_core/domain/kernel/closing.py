@@ -11,23 +11,32 @@ from workflows_core.domain.kernel.marking import OpenScope
 from workflows_core.domain.kernel.routing import finish_step
 from workflows_core.domain.state import Token
 
-__all__ = ["close_if_over"]
+__all__ = ["close_if_over", "is_over"]
 
 
 def close_if_over(draft: Draft, scope_id: int) -> bool:
     """End an inner scope if its last token has ended, or its race is decided; says whether it did."""
-    if not draft.is_open(scope_id):
+    if not is_over(draft, scope_id) or not draft.is_open(scope_id):
         return False
     scope = draft.scope(scope_id)
     parent, token = draft.container(scope_id)
     match draft.program.steps[token.node].kind:
-        case GroupNode() as kind if not scope.tokens or (kind.kind == "race" and scope.branch_ended):
+        case GroupNode() as kind:
             _close_group(draft, scope, parent, token, kind)
-        case ForEachNode() as kind if not scope.tokens:
+        case ForEachNode() as kind:
             close_item(draft, scope_id, parent, token, kind)
         case _:
             return False
     return True
+
+
+def is_over(draft: Draft, scope_id: int) -> bool:
+    """Whether the last token of an inner scope has ended, or its race is decided."""
+    scope = draft.scope(scope_id)
+    if not scope.tokens:
+        return True
+    kind = draft.program.steps[scope.origin.node].kind
+    return scope.branch_ended and isinstance(kind, GroupNode) and kind.kind == "race"
 
 
 def _close_group(draft: Draft, scope: OpenScope, parent: int, token: Token, kind: GroupNode) -> None:

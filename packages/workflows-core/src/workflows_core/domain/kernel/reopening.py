@@ -10,11 +10,13 @@ from msgspec.structs import replace
 from workflows_core.domain.commands import Discard, Retry, Writes
 from workflows_core.domain.events import WorkflowDiscarded, WorkflowRetried
 from workflows_core.domain.graph import GroupNode, WorkflowGraph
+from workflows_core.domain.kernel.activation import begin_execution
 from workflows_core.domain.kernel.cancelling import cancel_all, cancel_token
 from workflows_core.domain.kernel.data import apply_writes
 from workflows_core.domain.kernel.draft import Arrival, Draft
 from workflows_core.domain.kernel.failing import has_inside
 from workflows_core.domain.state import ROOT, Scope, Token
+from workflows_core.domain.structure import reachable, successors_of
 from workflows_core.domain.transition import WorkItem, WorkKind
 from workflows_core.domain.types import Parking, StepStatus, WorkflowStatus
 from workflows_core.errors import NothingToReopenError, NotParkedError, UnknownStepError
@@ -111,10 +113,7 @@ def _rewind(draft: Draft, step: str) -> None:
         scope.failing = None
     _reopen_all(draft, _stopped(draft), from_step=step)
     for scope_id in scopes:
-        visits = draft.scope(scope_id).visits
-        visits[step] = visits.get(step, 0) + 1
-        begun = Token(draft.number(), step, StepStatus.SCHEDULED, draft.number(), since=draft.now, visit=visits[step])
-        draft.put_to_enter(scope_id, begun)
+        draft.put_to_enter(scope_id, begin_execution(draft, scope_id, step, draft.number(), -1))
 
 
 def _scopes_to_begin_in(draft: Draft, step: str) -> list[int]:
@@ -149,10 +148,11 @@ def _beside(graph: WorkflowGraph, step: str) -> set[str]:
     """The steps of other branches of a parallel group: those that lie on no way on which the step lies."""
     group = graph.nodes.get(graph.nodes[step].scope)
     entries = group.kind.entry if group is not None and isinstance(group.kind, GroupNode) else ()
+    successors = successors_of(graph.edges)
     own: set[str] = set()
     others: set[str] = set()
     for entry in entries:
-        reached = _reached(graph, entry)
+        reached = reachable(successors, (entry,))
         if step in reached:
             own |= reached
         else:
@@ -167,16 +167,6 @@ def _branch_of(graph: WorkflowGraph, token: Token) -> str:
     """
     comes = token.via >= 0 and (not token.execution or graph.nodes[token.node].join.kind == "each")
     return graph.edges[token.via].source if comes else token.node
-
-
-def _reached(graph: WorkflowGraph, step: str) -> set[str]:
-    """A step, and those to which its edges lead."""
-    found, ahead = {step}, [step]
-    while ahead:
-        targets = {edge.target for edge in graph.outgoing(ahead.pop())} - found
-        found |= targets
-        ahead.extend(targets)
-    return found
 
 
 def _stopped(draft: Draft) -> list[tuple[int, Token]]:

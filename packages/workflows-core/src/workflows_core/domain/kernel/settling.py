@@ -3,9 +3,8 @@
 from __future__ import annotations
 
 from workflows_core.domain.events import WorkflowCompleted
-from workflows_core.domain.graph import GroupNode
 from workflows_core.domain.kernel.activation import activate, enter
-from workflows_core.domain.kernel.closing import close_if_over
+from workflows_core.domain.kernel.closing import close_if_over, is_over
 from workflows_core.domain.kernel.draft import Arrival, Draft
 from workflows_core.domain.kernel.failing import end_deadline
 from workflows_core.domain.kernel.items import count_busy
@@ -39,7 +38,7 @@ def _move(draft: Draft) -> bool:
     """Do what comes next; says whether there was anything."""
     if draft.left:
         scope_id = draft.left.pop()
-        if _is_over(draft, scope_id):
+        if _has_ended(draft, scope_id):
             draft.dirty.discard(scope_id)
             _look_at(draft, scope_id)
     elif draft.arrivals:
@@ -55,19 +54,13 @@ def _move(draft: Draft) -> bool:
     return True
 
 
-def _is_over(draft: Draft, scope_id: int) -> bool:
-    """Whether nothing is left in an inner scope, or it is a race that is decided; and nothing is on its way there."""
-    scope = draft.scope(scope_id)
+def _has_ended(draft: Draft, scope_id: int) -> bool:
+    """Whether an inner scope is over, and nothing is on its way there."""
     return (
-        (not scope.tokens or (scope.branch_ended and _is_race(draft, scope.origin.node)))
+        is_over(draft, scope_id)
         and scope_id not in draft.closed
         and all(arrival.scope != scope_id for arrival in draft.arrivals)
     )
-
-
-def _is_race(draft: Draft, node: str) -> bool:
-    kind = draft.program.steps[node].kind
-    return isinstance(kind, GroupNode) and kind.kind == "race"
 
 
 def _arrive(draft: Draft, arrival: Arrival) -> None:
